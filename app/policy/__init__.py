@@ -1,0 +1,1 @@
+"""What the programme has decided: who needs what, who may take part, who comes first. Pure functions only."""
