@@ -1,0 +1,39 @@
+"""How to solve: the order of the stages, the time limit, the seed, the threads."""
+
+from dataclasses import dataclass
+
+from solver.problem import Problem
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """stages: what is optimised, first things first; None is the order of the model (`Problem.stages`).
+
+    threads is an upper limit and never changes the solution. Raises ValueError on values out of range.
+    """
+
+    stages: tuple[str, ...] | None = None
+    time_limit_seconds: float = 60.0
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.time_limit_seconds <= 10**6:
+            raise ValueError("time_limit_seconds must be more than 0 and at most a million")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError("seed must be an integer from 0 to 2147483647")
+        if not 1 <= self.threads <= 1024:
+            raise ValueError("threads must be an integer from 1 to 1024")
+        if self.stages is not None and not self.stages:
+            raise ValueError("stages must name at least one stage")
+        if self.stages is not None and len(set(self.stages)) < len(self.stages):
+            raise ValueError("stages must not name a stage twice")
+
+    def stages_of(self, problem: Problem) -> tuple[str, ...]:
+        """The stages in order. Raises ValueError where one is not a stage of the problem."""
+        if self.stages is None:
+            return problem.stages
+        for name in self.stages:
+            if name not in problem.stages:
+                raise ValueError(f"{name!r} is not a stage of this problem ({', '.join(problem.stages)})")
+        return self.stages

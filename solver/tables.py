@@ -1,0 +1,128 @@
+"""The four tables of a problem as columns of integers (NumPy), identifiers apart.
+
+A million households are a few arrays, never a million objects.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+StrArray = NDArray[np.str_]
+
+UNLIMITED = -1
+"""In `Settlements.capacity`: the service is not limited there."""
+NONE = -1
+"""In an index column: no profile, no kin group, no pin."""
+LARGEST = 10**9
+"""No integer of a problem is larger, so that sums over a million households stay far inside 64 bits."""
+MOST_BEDROOMS = 100
+LAST_TIER = 100
+LONGEST_IDENTIFIER = 200
+
+
+class InvalidProblem(ValueError):  # noqa: N818 - the name is the public interface of the package
+    """A problem that breaks the format; says in which table, in which row and in which field."""
+
+    def __init__(self, table: str, row: str, field: str, sentence: str) -> None:
+        self.table, self.row, self.field, self.sentence = table, row, field, sentence
+        place = ", ".join(part for part in (f"{table} {row}".strip(), field) if part)
+        super().__init__(f"{place}: {sentence}" if place else sentence)
+
+
+@dataclass(frozen=True, eq=False)
+class SparseRows:
+    """Compressed sparse rows: row i holds the entries start[i]:start[i + 1] of `column` and `value`."""
+
+    start: IntArray
+    column: IntArray
+    value: IntArray
+
+    @classmethod
+    def empty(cls, rows: int) -> Self:
+        nothing = np.zeros(0, np.int64)
+        return cls(np.zeros(rows + 1, np.int64), nothing, nothing)
+
+    @classmethod
+    def from_mappings(cls, rows: Sequence[Mapping[int, int]]) -> Self:
+        """One mapping of column to value for each row."""
+        start = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
+        column = np.fromiter((c for row in rows for c in row), np.int64, int(start[-1]))
+        value = np.fromiter((v for row in rows for v in row.values()), np.int64, int(start[-1]))
+        return cls(start, column, value)
+
+    @property
+    def row(self) -> IntArray:
+        """The row of every entry."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+    def take(self, order: IntArray) -> "SparseRows":
+        """The rows in another order (or some of them), the columns of each row ascending."""
+        length = np.diff(self.start)[order]
+        start = np.concatenate([[0], np.cumsum(length)])
+        entry = np.repeat(self.start[:-1][order] - start[:-1], length) + np.arange(int(start[-1]))
+        entry = entry[np.lexsort((self.column[entry], np.repeat(np.arange(len(order)), length)))]
+        return SparseRows(start, self.column[entry], self.value[entry])
+
+    def at(self, i: int) -> dict[int, int]:
+        """Row i as {column: value}."""
+        entries = slice(int(self.start[i]), int(self.start[i + 1]))
+        return dict(zip(self.column[entries].tolist(), self.value[entries].tolist(), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Settlements:
+    """id [S]; capacity [S, K]: places of each service, UNLIMITED where it is not listed."""
+
+    id: StrArray
+    capacity: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class HouseClasses:
+    """All [C]. settlement: index; reserved: how many of `count` only those who need step-free may take."""
+
+    id: StrArray
+    settlement: IntArray
+    bedrooms: IntArray
+    step_free: BoolArray
+    count: IntArray
+    reserved: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Profiles:
+    """id [P]; value [P, S]: what households of this kind gain in each settlement."""
+
+    id: StrArray
+    value: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Households:
+    """Columns [H]; index columns hold NONE where there is nothing.
+
+    options: settlement → value; uses: service → places; forbidden: settlement → 1. `anywhere` counts where
+    `has_anywhere`. `kin_groups` [G] are the identifiers that `kin_group` points to.
+    """
+
+    id: StrArray
+    tier: IntArray
+    points: IntArray
+    bedrooms_min: IntArray
+    bedrooms_max: IntArray
+    needs_step_free: BoolArray
+    options: SparseRows
+    has_anywhere: BoolArray
+    anywhere: IntArray
+    profile: IntArray
+    kin_groups: StrArray
+    kin_group: IntArray
+    uses: SparseRows
+    lottery: IntArray
+    pinned: IntArray
+    forbidden: SparseRows
