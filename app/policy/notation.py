@@ -35,9 +35,7 @@ def parse_members(notation: Sequence[str]) -> tuple[Member, ...]:
         return ()
     halves = [person.key for person in written if person.in_couple]
     if len(halves) % 2:
-        raise ValueError(
-            f"member {halves[-1]}*: a couple takes two members marked *, and the other is missing"
-        )
+        raise ValueError(f"member {halves[-1]}*: a couple takes two members marked *, and the other is missing")
     partners = dict(zip(halves[::2], halves[1::2], strict=True))
     partners |= {other: one for one, other in partners.items()}
     head = next((person for person in written if person.age >= ADULT_AGE), written[0])
@@ -52,8 +50,7 @@ def parse_members(notation: Sequence[str]) -> tuple[Member, ...]:
         return Relationship.OTHER_RELATIVE
 
     return tuple(
-        Member(person.key, person.age, person.sex, relationship(person), partners.get(person.key))
-        for person in written
+        Member(person.key, person.age, person.sex, relationship(person), partners.get(person.key)) for person in written
     )
 
 

@@ -87,18 +87,14 @@ class RoomsByHeadcount(Frozen):
             raise ValueError("the last row must be open-ended (persons_to null)")
         for row, following in pairwise(self.table):
             if row.persons_to is None or row.persons_to < row.persons_from:
-                raise ValueError(
-                    f"the row from {row.persons_from} persons must end at {row.persons_from} or more"
-                )
+                raise ValueError(f"the row from {row.persons_from} persons must end at {row.persons_from} or more")
             if following.persons_from != row.persons_to + 1:
                 raise ValueError(
                     f"after {row.persons_to} persons the next row must start at {row.persons_to + 1}, "
                     f"not {following.persons_from}"
                 )
             if following.rooms < row.rooms:
-                raise ValueError(
-                    f"from {following.persons_from} persons the table gives fewer rooms than before"
-                )
+                raise ValueError(f"from {following.persons_from} persons the table gives fewer rooms than before")
         return self
 
 
@@ -267,9 +263,7 @@ def _pairs(sharers: tuple[_Sharer, ...]) -> tuple[tuple[int, int], ...]:
         for i, j in combinations(range(len(sharers)), 2)
         if sharers[i].may_share_with(sharers[j])
     )
-    return tuple(
-        sorted((min(i, j), max(i, j)) for i, j in nx.max_weight_matching(graph, maxcardinality=True))
-    )
+    return tuple(sorted((min(i, j), max(i, j)) for i, j in nx.max_weight_matching(graph, maxcardinality=True)))
 
 
 def _bedrooms(sharing: Sharing, members: Sequence[Member]) -> tuple[int, tuple[PersonReason, ...]]:
@@ -295,9 +289,7 @@ def _bedrooms(sharing: Sharing, members: Sequence[Member]) -> tuple[int, tuple[P
             roles.get(member.relationship, ""),
         )
 
-    sharers = sorted(
-        ((seen(m), m.age, m.key) for m in singles if m.age < sharing.one_sex_under), reverse=True
-    )
+    sharers = sorted(((seen(m), m.age, m.key) for m in singles if m.age < sharing.one_sex_under), reverse=True)
     pairs = _pairs(tuple(sharer for sharer, _, _ in sharers))
     for i, j in (*pairs, *((j, i) for i, j in pairs)):
         key, other_key = sharers[i][2], sharers[j][2]

@@ -39,9 +39,7 @@ class Wishes(Frozen):
     def _best_first(self) -> Self:
         values = (*self.preferred, self.anywhere)
         if sorted(values, reverse=True) != list(values):
-            raise ValueError(
-                "a later preference is worth no more than an earlier one, and anywhere no more than all"
-            )
+            raise ValueError("a later preference is worth no more than an earlier one, and anywhere no more than all")
         return self
 
 
@@ -106,9 +104,7 @@ DEFAULT_POLICY = Policy(
     version="1",
     occupancy=BedroomStandard(standard="lha_size_criteria"),
     priority_rules=(
-        AccommodationRule(
-            name="unsafe building", accommodation=(Accommodation.UNSAFE_BUILDING,), tier=1, points=20
-        ),
+        AccommodationRule(name="unsafe building", accommodation=(Accommodation.UNSAFE_BUILDING,), tier=1, points=20),
         StepFreeNeedRule(name="step-free need", tier=1, points=20),
         AccommodationRule(
             name="collective accommodation",

@@ -93,11 +93,7 @@ class SingleParentRule(_ConditionRule):
 
     def applies(self, facts: HouseholdFacts) -> str | None:
         grown = [member for member in facts.members if member.age >= self.child_under]
-        if (
-            len(grown) != 1
-            or grown[0].relationship is not Relationship.HEAD
-            or _in_couple(grown[0], facts.members)
-        ):
+        if len(grown) != 1 or grown[0].relationship is not Relationship.HEAD or _in_couple(grown[0], facts.members):
             return None
         descendants = {Relationship.CHILD, Relationship.GRANDCHILD}
         children = sum(member.relationship in descendants for member in facts.members)
@@ -144,18 +140,11 @@ class YearsWaitingRule(_Rule):
         if years == 0:
             return None
         capped = f", of which {years} count" if years < waited else ""
-        return RuleReason(
-            self.name, None, years * self.points_per_year, f"Full years waiting: {waited}{capped}."
-        )
+        return RuleReason(self.name, None, years * self.points_per_year, f"Full years waiting: {waited}{capped}.")
 
 
 Rule = Annotated[
-    AccommodationRule
-    | StepFreeNeedRule
-    | SingleParentRule
-    | AllAgedRule
-    | LargeFamilyRule
-    | YearsWaitingRule,
+    AccommodationRule | StepFreeNeedRule | SingleParentRule | AllAgedRule | LargeFamilyRule | YearsWaitingRule,
     Field(discriminator="kind"),
 ]
 
