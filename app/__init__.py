@@ -1,0 +1,1 @@
+"""Hearth: which displaced family gets which rebuilt house, and the proof that the decision was right."""

@@ -1,0 +1,67 @@
+"""Users, what they may do where, and the tokens they act with."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import REFERENCE_LENGTH, Base, enum_column, reference_column, utc_now
+
+
+class Role(StrEnum):
+    """The roles of the programme."""
+
+    CASEWORKER = "caseworker"
+    VERIFIER = "verifier"
+    PLANNER = "planner"
+    APPROVER = "approver"
+    VILLAGE_ADMINISTRATOR = "village_administrator"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+class User(Base):
+    """A person who works with Hearth."""
+
+    __tablename__ = "users"
+
+    reference: Mapped[str] = reference_column("US")
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    display_name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    disabled_at: Mapped[datetime | None]
+
+    grants: Mapped[list["Grant"]] = relationship(
+        back_populates="user", lazy="raise", cascade="all, delete-orphan", order_by="Grant.id"
+    )
+
+
+class Grant(Base):
+    """A role that a user holds: everywhere, in one district, or in one settlement (by its public reference)."""
+
+    __tablename__ = "grants"
+    __table_args__ = (CheckConstraint("district IS NULL OR settlement IS NULL", name="one_scope"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    role: Mapped[Role] = mapped_column(enum_column(Role))
+    district: Mapped[str | None] = mapped_column(String(120))
+    settlement: Mapped[str | None] = mapped_column(String(REFERENCE_LENGTH))
+
+    user: Mapped[User] = relationship(back_populates="grants", lazy="raise")
+
+
+class ApiToken(Base):
+    """An opaque token, of which only the SHA-256 is kept."""
+
+    __tablename__ = "api_tokens"
+
+    reference: Mapped[str] = reference_column("TK")
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship(lazy="raise")

@@ -1,0 +1,121 @@
+"""Who may do what: the whole policy of access, on one page.
+
+A role is held everywhere, in one district or in one settlement (a grant). A permission counts only within the scope
+of a grant whose role has it; `Principal.scope` says what that is.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.access.models import Role
+from app.errors import Forbidden
+
+CASEWORKER, VERIFIER, PLANNER, APPROVER = Role.CASEWORKER, Role.VERIFIER, Role.PLANNER, Role.APPROVER
+VILLAGE_ADMINISTRATOR, AUDITOR, ADMINISTRATOR = Role.VILLAGE_ADMINISTRATOR, Role.AUDITOR, Role.ADMINISTRATOR
+
+
+class Permission(StrEnum):
+    """An act, named thing.verb."""
+
+    STOCK_READ = "stock.read"
+    STOCK_WRITE = "stock.write"
+    HOUSE_WRITE = "house.write"
+    HOUSEHOLD_READ = "household.read"
+    HOUSEHOLD_WRITE = "household.write"
+    APPLICATION_SUBMIT = "application.submit"
+    EXCHANGE_IMPORT = "exchange.import"
+    EXCHANGE_EXPORT = "exchange.export"
+    POLICY_READ = "policy.read"
+    POLICY_WRITE = "policy.write"
+    RUN_READ = "run.read"
+    RUN_REQUEST = "run.request"
+    RUN_DECIDE = "run.decide"
+    PROPOSAL_READ = "proposal.read"
+    TENANCY_READ = "tenancy.read"
+    TENANCY_WRITE = "tenancy.write"
+    OCCUPANCY_READ = "occupancy.read"
+    USER_READ = "user.read"
+    USER_WRITE = "user.write"
+
+
+PERMISSIONS: dict[Permission, frozenset[Role]] = {
+    # settlements, origins, milestones, land, jobs, houses: no personal data
+    Permission.STOCK_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR, AUDITOR}),
+    Permission.STOCK_WRITE: frozenset({PLANNER}),
+    Permission.HOUSE_WRITE: frozenset({PLANNER, VILLAGE_ADMINISTRATOR}),
+    # households, people, kin groups, applications
+    Permission.HOUSEHOLD_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR}),
+    Permission.HOUSEHOLD_WRITE: frozenset({CASEWORKER}),
+    Permission.APPLICATION_SUBMIT: frozenset({CASEWORKER}),
+    Permission.EXCHANGE_IMPORT: frozenset({PLANNER}),
+    Permission.EXCHANGE_EXPORT: frozenset({PLANNER}),
+    # deciding
+    Permission.POLICY_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR, AUDITOR}),
+    Permission.POLICY_WRITE: frozenset({PLANNER}),
+    Permission.RUN_READ: frozenset({PLANNER, APPROVER, AUDITOR}),
+    Permission.RUN_REQUEST: frozenset({PLANNER}),
+    Permission.RUN_DECIDE: frozenset({PLANNER, APPROVER}),
+    Permission.PROPOSAL_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER}),
+    # living there
+    Permission.TENANCY_READ: frozenset({PLANNER, VILLAGE_ADMINISTRATOR}),
+    Permission.TENANCY_WRITE: frozenset({VILLAGE_ADMINISTRATOR}),
+    Permission.OCCUPANCY_READ: frozenset({PLANNER, APPROVER, VILLAGE_ADMINISTRATOR, AUDITOR}),
+    # users: an administrator sees no household
+    Permission.USER_READ: frozenset({ADMINISTRATOR}),
+    Permission.USER_WRITE: frozenset({ADMINISTRATOR}),
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a permission holds: everywhere, or in these districts and settlements (public references)."""
+
+    everywhere: bool = False
+    districts: frozenset[str] = frozenset()
+    settlements: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return self.everywhere or bool(self.districts or self.settlements)
+
+    def covers(self, *, district: str | None, settlement: str | None) -> bool:
+        """Whether a place lies within: one in this district, or this settlement."""
+        return self.everywhere or district in self.districts or settlement in self.settlements
+
+
+@dataclass(frozen=True)
+class HeldRole:
+    """A role and where it is held."""
+
+    role: Role
+    district: str | None = None
+    settlement: str | None = None
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who acts: a signed-in user, or the operator at the service's own command line (`user_id` None)."""
+
+    user_id: int | None
+    reference: str
+    username: str
+    roles: tuple[HeldRole, ...] = ()
+    is_operator: bool = False
+
+    def scope(self, permission: Permission) -> Scope:
+        """Return where this principal has `permission`; an empty scope is false."""
+        if self.is_operator:
+            return Scope(everywhere=True)
+        held = [role for role in self.roles if role.role in PERMISSIONS[permission]]
+        return Scope(
+            everywhere=any(role.district is None and role.settlement is None for role in held),
+            districts=frozenset(role.district for role in held if role.district is not None),
+            settlements=frozenset(role.settlement for role in held if role.settlement is not None),
+        )
+
+    def require(self, permission: Permission, *, district: str | None = None, settlement: str | None = None) -> None:
+        """Raise Forbidden unless `permission` holds in that place (or everywhere, when no place is named)."""
+        if not self.scope(permission).covers(district=district, settlement=settlement):
+            raise Forbidden(f"This needs the permission {permission.value} here, which none of your roles gives.")
+
+
+OPERATOR = Principal(None, "operator", "operator", is_operator=True)

@@ -1,0 +1,72 @@
+"""Adding and disabling users."""
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, selectinload
+
+from app.access import passwords
+from app.access.models import ApiToken, Grant, User
+from app.access.permissions import HeldRole, Permission, Principal
+from app.database import utc_now
+from app.errors import Conflict, FieldError, Invalid, NotFound
+
+USERNAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
+
+
+def add(
+    session: Session,
+    *,
+    username: str,
+    display_name: str,
+    password: str,
+    roles: Sequence[HeldRole],
+    actor: Principal,
+) -> User:
+    """Add a user with roles. Raises Invalid for a bad name, password or scope, Conflict for a name that is taken."""
+    actor.require(Permission.USER_WRITE)
+    errors = []
+    if not re.fullmatch(USERNAME, username):
+        errors.append(FieldError("#/body/username", "Use 1 to 64 of a-z, 0-9, dot, dash and underscore."))
+    try:
+        password_hash = passwords.hashed(password)
+    except ValueError as error:
+        errors.append(FieldError("#/body/password", f"Not accepted: {error}."))
+    for number, role in enumerate(roles):
+        if role.district is not None and role.settlement is not None:
+            errors.append(FieldError(f"#/body/roles/{number}", "Name a district or a settlement, not both."))
+    if errors:
+        raise Invalid("The user was not added.", errors)
+    if session.scalar(select(User.id).where(User.username == username)):
+        raise Conflict(f"The username {username} is taken.")
+    user = User(
+        username=username,
+        display_name=display_name,
+        password_hash=password_hash,
+        grants=[Grant(role=role.role, district=role.district, settlement=role.settlement) for role in roles],
+    )
+    session.add(user)
+    session.flush()
+    return user
+
+
+def get(session: Session, reference: str) -> User:
+    """Return the user with grants. Raises NotFound."""
+    user = session.scalar(select(User).where(User.reference == reference).options(selectinload(User.grants)))
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+def disable(session: Session, user: User, actor: Principal) -> User:
+    """End a user's access and every token at once. Raises Conflict when already disabled."""
+    actor.require(Permission.USER_WRITE)
+    if user.disabled_at is not None:
+        raise Conflict(f"{user.username} is disabled already.")
+    user.disabled_at = utc_now()
+    session.execute(
+        update(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None)).values(revoked_at=utc_now())
+    )
+    session.flush()
+    return user

@@ -1,0 +1,1 @@
+"""Policies in force, and runs: snapshot, solution, proposals, approval, draw."""

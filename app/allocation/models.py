@@ -1,0 +1,172 @@
+"""Policy versions, runs, the settlements a run holds, and proposals."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.access.models import User
+from app.database import Base, Versioned, enum_column, reference_column, utc_now
+from app.housing.models import House, Settlement
+from app.registry.models import Application, Household
+
+
+class PolicyState(StrEnum):
+    """Where a policy version is on its way."""
+
+    DRAFT = "draft"
+    IN_FORCE = "in_force"
+    SUPERSEDED = "superseded"
+
+
+class RunState(StrEnum):
+    """Where a run is on its way."""
+
+    QUEUED = "queued"
+    SOLVING = "solving"
+    PROPOSED = "proposed"
+    DRAWN = "drawn"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ProposalState(StrEnum):
+    """What became of what a run proposes for one household."""
+
+    PROPOSED = "proposed"
+    NOT_HOUSED = "not_housed"
+    INELIGIBLE = "ineligible"
+    RESERVED = "reserved"
+    MOVED_IN = "moved_in"
+    RELEASED = "released"
+    DISCARDED = "discarded"
+
+
+class PolicyVersion(Versioned, Base):
+    """One version of the policy: a document that never changes once in force."""
+
+    __tablename__ = "policy_versions"
+    __table_args__ = (
+        Index(
+            "uq_policy_versions_in_force",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'in_force'"),
+            postgresql_where=text("state = 'in_force'"),
+        ),
+    )
+
+    reference: Mapped[str] = reference_column("PO")
+    state: Mapped[PolicyState] = mapped_column(enum_column(PolicyState))
+    name: Mapped[str] = mapped_column(String(200))
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    in_force_at: Mapped[datetime | None]
+
+
+class Run(Versioned, Base):
+    """One allocation, from the request to the draw. The snapshot is its contract and never changes."""
+
+    __tablename__ = "runs"
+    __table_args__ = (CheckConstraint("(state = 'failed') = (failure IS NOT NULL)", name="failure"),)
+
+    reference: Mapped[str] = reference_column("RUN")
+    state: Mapped[RunState] = mapped_column(enum_column(RunState), index=True)
+    policy_version_id: Mapped[int] = mapped_column(ForeignKey("policy_versions.id"))
+    requested_at: Mapped[datetime] = mapped_column(default=utc_now)
+    requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    time_limit_seconds: Mapped[int]
+    seed: Mapped[str] = mapped_column(String(200))
+    seed_source: Mapped[str] = mapped_column(String(500))
+    seed_is_public: Mapped[bool]
+    snapshot: Mapped[str] = mapped_column(Text, deferred=True)
+    snapshot_sha256: Mapped[str] = mapped_column(String(64))
+    problem: Mapped[str] = mapped_column(Text, deferred=True)
+    solution: Mapped[str | None] = mapped_column(Text, deferred=True)
+    claim: Mapped[str | None] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(default=0)
+    heartbeat_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    progress: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    failure: Mapped[str | None] = mapped_column(String(1000))
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    decision_reason: Mapped[str | None] = mapped_column(String(500))
+
+    policy_version: Mapped[PolicyVersion] = relationship(lazy="raise")
+    requested_by: Mapped[User | None] = relationship(foreign_keys=[requested_by_id], lazy="raise")
+    decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id], lazy="raise")
+    settlements: Mapped[list["RunSettlement"]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", order_by="RunSettlement.id"
+    )
+
+
+class RunSettlement(Base):
+    """A settlement that a run allocates. At most one undecided run holds a settlement."""
+
+    __tablename__ = "run_settlements"
+    __table_args__ = (
+        UniqueConstraint("run_id", "settlement_id"),
+        Index(
+            "uq_run_settlements_held",
+            "settlement_id",
+            unique=True,
+            sqlite_where=text("held"),
+            postgresql_where=text("held"),
+        ),
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlements.id"))
+    held: Mapped[bool]
+
+    settlement: Mapped[Settlement] = relationship(lazy="raise")
+
+
+class Proposal(Base):
+    """What a run says of one household, and, after the draw, the house reserved for it."""
+
+    __tablename__ = "proposals"
+    __table_args__ = (
+        UniqueConstraint("run_id", "household_id"),
+        Index(
+            "uq_proposals_live_house",
+            "house_id",
+            unique=True,
+            sqlite_where=text("state = 'reserved'"),
+            postgresql_where=text("state = 'reserved'"),
+        ),
+        Index(
+            "uq_proposals_live_household",
+            "household_id",
+            unique=True,
+            sqlite_where=text("state = 'reserved'"),
+            postgresql_where=text("state = 'reserved'"),
+        ),
+    )
+
+    reference: Mapped[str] = reference_column("PR")
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id"))
+    application_id: Mapped[int] = mapped_column(ForeignKey("applications.id"))
+    state: Mapped[ProposalState] = mapped_column(enum_column(ProposalState), index=True)
+    tier: Mapped[int | None]
+    points: Mapped[int | None]
+    settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlements.id"))
+    house_class: Mapped[str | None] = mapped_column(String(60))
+    house_id: Mapped[int | None] = mapped_column(ForeignKey("houses.id"))
+    reason: Mapped[str] = mapped_column(String(60))
+    explanation: Mapped[str] = mapped_column(Text)
+    decided_at: Mapped[datetime | None]
+
+    household: Mapped[Household] = relationship(lazy="raise")
+    application: Mapped[Application] = relationship(lazy="raise")
+    settlement: Mapped[Settlement | None] = relationship(lazy="raise")
+    house: Mapped[House | None] = relationship(lazy="raise")
+    run: Mapped[Run] = relationship(lazy="raise")

@@ -1,0 +1,201 @@
+"""The database: engine, sessions, column types, naming convention."""
+
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from anyio import Semaphore
+from anyio.to_thread import run_sync
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Enum,
+    MetaData,
+    String,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
+
+from app.references import new_reference
+
+LOCK_WAIT_SECONDS = 30
+REFERENCE_LENGTH = 16
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, aware and in UTC on both databases. Raises ValueError for a naive one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse what has no time zone; store the rest as UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs its time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every table. Constraints are named by one convention, so that migrations can name them too."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - SQLAlchemy declares it so
+
+    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-100)
+
+
+class Versioned:
+    """A thing that people change at the same time: every change counts `version` up, and its ETag is that number."""
+
+    version: Mapped[int] = mapped_column(default=1)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: utc_now(), onupdate=lambda: utc_now())
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy calls it with the class
+        return {"version_id_col": cls.version}
+
+
+def reference_column(prefix: str) -> Mapped[str]:
+    """Return a column of public references with `prefix`, filled by itself."""
+    return mapped_column(String(REFERENCE_LENGTH), unique=True, default=lambda: new_reference(prefix), sort_order=-99)
+
+
+class ReferencedRow(Protocol):
+    """Any mapped class with a public reference."""
+
+    id: Mapped[int]
+    reference: Mapped[str]
+
+
+def key_column() -> Mapped[str | None]:
+    """Return a column for the sender's own reference: unique where given."""
+    return mapped_column(String(80), unique=True)
+
+
+def enum_column(kind: type[StrEnum]) -> Enum:
+    """Return a text column type, checked by the database, for the values of `kind`."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        length=40,
+        values_callable=lambda members: [member.value for member in members],
+        name=f"{kind.__name__.lower()}",
+    )
+
+
+def utc_now() -> datetime:
+    """Return this moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Database:
+    """An engine and the rules by which sessions are handed out.
+
+    A session is one transaction: it commits when its block ends well and rolls back otherwise. On SQLite, writers
+    of this process queue on a lock and start with BEGIN IMMEDIATE, so that none of them fails half way; on both
+    databases at most `pool_size` requests are in the database at once, and the others wait without a thread.
+    """
+
+    def __init__(self, url: str, pool_size: int = 8) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            if self.url.database:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            arguments: dict[str, Any] = {
+                "isolation_level": None,
+                "timeout": LOCK_WAIT_SECONDS,
+                "check_same_thread": False,
+            }
+        else:
+            self.url = self.url.set(drivername="postgresql+psycopg")
+            arguments = {"connect_timeout": 10, "application_name": "hearth"}
+        self.engine = create_engine(
+            self.url,
+            connect_args=arguments,
+            pool_size=pool_size,
+            max_overflow=2,
+            pool_pre_ping=not self.is_sqlite,
+        )
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _configure_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._slots = Semaphore(pool_size)
+        self._writer = threading.Lock()
+
+    def _open(self, *, writes: bool) -> Session:
+        return Session(self.engine.execution_options(hearth_writes=writes), expire_on_commit=False)
+
+    @contextmanager
+    def session(self, *, writes: bool) -> Iterator[Session]:
+        """Open one transaction. With `writes` false, nothing is to be changed in it."""
+        locks = writes and self.is_sqlite
+        if locks:
+            self._writer.acquire()
+        try:
+            with self._open(writes=writes) as session, session.begin():
+                yield session
+        finally:
+            if locks:
+                self._writer.release()
+
+    @asynccontextmanager
+    async def request_session(self, *, writes: bool) -> AsyncIterator[Session]:
+        """Open one transaction from the event loop, whose blocking steps run in threads."""
+        async with self._slots:
+            manager = self.session(writes=writes)
+            session = await run_sync(manager.__enter__)
+            try:
+                yield session
+            except BaseException as error:
+                # Shielding is not needed: the thread finishes the rollback even if the task is cancelled.
+                await run_sync(manager.__exit__, type(error), error, error.__traceback__)
+                raise
+            await run_sync(manager.__exit__, None, None, None)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("hearth_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def engine_of(session: Session) -> Engine:
+    """Return the engine behind `session`."""
+    bind = session.get_bind()
+    return bind.engine

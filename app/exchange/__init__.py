@@ -1,0 +1,1 @@
+"""Files in and out, checked whole before anything is written."""

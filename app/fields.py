@@ -1,0 +1,37 @@
+"""The kinds of field that the API takes: strict, bounded, and safe for both databases."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+LARGEST_INTEGER = 2**31 - 1
+_CONTROL = r"\x00-\x1f\x7f-\x9f"
+# At least one character that is not white space, and no control character: PostgreSQL cannot store all of them.
+TEXT_PATTERN = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
+
+
+class Wire(BaseModel):
+    """What goes over the wire: unknown fields are refused, and objects are read by attribute."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+def _written_date(value: Any) -> Any:
+    if isinstance(value, str) and (len(value) != 10 or value.count("-") != 2 or not value.isascii()):
+        raise ValueError("write a date as YYYY-MM-DD")
+    if not isinstance(value, str | date):
+        raise ValueError("write a date as text: YYYY-MM-DD")
+    return value
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=TEXT_PATTERN)]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=TEXT_PATTERN)]
+Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=TEXT_PATTERN)]
+IsoDate = Annotated[date, BeforeValidator(_written_date)]
+Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+Flag = Annotated[bool, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}-[0-9A-Za-z]{8}$")]

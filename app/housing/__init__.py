@@ -1,0 +1,1 @@
+"""Settlements, the origins merged into them, houses, services and readiness gates."""

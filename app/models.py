@@ -1,0 +1,13 @@
+"""Every mapped class, so that one import fills the metadata."""
+
+import app.access.models
+import app.allocation.models
+import app.housing.models
+import app.idempotency
+import app.registry.models
+import app.tenancy.models
+from app.database import Base
+
+ALL_MODELS = tuple(mapper.class_ for mapper in Base.registry.mappers)
+
+__all__ = ["ALL_MODELS", "Base", "app"]

@@ -1,0 +1,62 @@
+"""Cursor pages: stable while rows come and go, and no total to count."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from app.database import ReferencedRow
+from app.references import normalised
+
+LARGEST = 200
+Row = TypeVar("Row", bound=ReferencedRow)
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which page is asked for: after the thing that `cursor` names, at most `limit` things."""
+
+    cursor: str | None
+    limit: int
+
+
+def page_request(
+    cursor: Annotated[
+        str | None,
+        Query(description="The `next` of the page before.", max_length=40, pattern=r"^[0-9A-Za-z-]*$"),
+    ] = None,
+    limit: Annotated[int, Query(description=f"Things on a page, brought into 1…{LARGEST}.")] = 50,
+) -> PageRequest:
+    """Read the page asked for out of the query string."""
+    return PageRequest(normalised(cursor) if cursor else None, min(max(limit, 1), LARGEST))
+
+
+Paging = Annotated[PageRequest, Depends(page_request)]
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list, in a stable order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[Item] = Field(description="The things on this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last.")
+
+
+def page(session: Session, query: Select[Any], model: type[Row], asked: PageRequest) -> tuple[list[Row], str | None]:
+    """Return the rows of `query` on the page asked for, in the order they were made, and the next cursor.
+
+    `model` is the mapped class whose `id` orders and whose `reference` is the cursor. A cursor that names
+    nothing gives an empty last page.
+    """
+    if asked.cursor:
+        after = select(model.id).where(model.reference == asked.cursor).scalar_subquery()
+        query = query.where(model.id > after)
+    rows: list[Row] = list(session.scalars(query.order_by(model.id).limit(asked.limit + 1)).unique())
+    more = len(rows) > asked.limit
+    rows = rows[: asked.limit]
+    return rows, (str(rows[-1].reference) if more else None)

@@ -1,0 +1,136 @@
+"""Answers every failure as RFC 9457 problem+json, and documents each kind at its own address."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+
+from app import errors
+from app.errors import FieldError, HearthError
+
+MEDIA_TYPE = "application/problem+json"
+log = structlog.get_logger()
+
+BY_STATUS: dict[int, type[HearthError]] = {
+    400: errors.Malformed,
+    401: errors.Unauthorised,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.TooLarge,
+    415: errors.UnsupportedMediaType,
+    422: errors.Invalid,
+}
+DETAILS = {
+    404: "There is nothing at this address that you may see.",
+    405: "This address does not take that method; the Allow header lists those that it does.",
+}
+
+
+class WrongField(BaseModel):
+    """One wrong field."""
+
+    pointer: str = Field(description="JSON pointer into what was sent.", examples=["#/body/people/0/birth_date"])
+    message: str = Field(description="What is wrong and how to mend it.")
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document. Some kinds add members of their own."""
+
+    type: str = Field(description="Address, relative to the service, that documents this kind of problem.")
+    title: str = Field(description="The kind, in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong with this request and what to do.")
+    errors: list[WrongField] = Field(description="The wrong fields, where fields are wrong.")
+
+
+def responses(*kinds: type[HearthError]) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI responses for the kinds of problem that an operation can answer."""
+    return {
+        kind.status: {
+            "description": kind.title + ".",
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": kind("What is wrong here and what to do.").problem(),
+                }
+            },
+        }
+        for kind in kinds
+    }
+
+
+def answer(error: HearthError) -> JSONResponse:
+    """Return the response for `error`."""
+    return JSONResponse(error.problem(), error.status, headers=error.headers, media_type=MEDIA_TYPE)
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def invalid_request(error: RequestValidationError) -> HearthError:
+    """Return what is wrong with a request whose fields did not validate."""
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        where = next(each for each in found if each["type"] == "json_invalid")
+        reason = where.get("ctx", {}).get("error", "it ends too early")
+        return errors.Malformed(f"The body is not JSON: {reason}, at character {where['loc'][-1]}.")
+    return errors.Invalid(
+        f"{len(found)} field{'s are' if len(found) > 1 else ' is'} wrong; nothing was written.",
+        [FieldError(_pointer(each["loc"]), each["msg"]) for each in found],
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every failure as a problem document."""
+
+    @app.exception_handler(HearthError)
+    def _hearth(_request: Request, error: HearthError) -> JSONResponse:
+        return answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _fields(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(invalid_request(error))
+
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        kind = BY_STATUS.get(error.status_code, errors.Malformed)
+        return answer(kind(DETAILS.get(error.status_code, f"{error.detail}."), headers=error.headers))
+
+    @app.exception_handler(StaleDataError)
+    def _stale(_request: Request, _error: StaleDataError) -> JSONResponse:
+        return answer(errors.PreconditionFailed("Somebody changed this while you did. Read it again."))
+
+    @app.exception_handler(IntegrityError)
+    def _integrity(_request: Request, error: IntegrityError) -> JSONResponse:
+        log.warning("constraint_refused", error=type(error.orig).__name__)
+        return answer(
+            errors.Conflict(
+                "Somebody made the same thing, or changed what this rests on, at the same moment. Read it again."
+            )
+        )
+
+    @app.exception_handler(Exception)
+    def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+        log.error("unexpected", error=type(error).__name__, exc_info=error)
+        return answer(HearthError("A fault of ours, logged under this request's id. Nothing was changed."))
+
+    @app.get("/problems/{kind}", include_in_schema=False)
+    def describe_problem(kind: str) -> dict[str, Any]:
+        """What a kind of problem means."""
+        for each in errors.every_kind():
+            if each.slug == kind:
+                return {
+                    "type": f"/problems/{kind}",
+                    "title": each.title,
+                    "status": each.status,
+                    "meaning": each.meaning,
+                }
+        raise errors.NotFound("No such kind of problem.")

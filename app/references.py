@@ -1,0 +1,25 @@
+"""Public references: short, unguessable, safe to read out over the telephone."""
+
+import secrets
+
+from stdnum import luhn
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U
+RANDOM_CHARACTERS = 7  # 35 bits
+PATTERN = f"[{ALPHABET}]{{{RANDOM_CHARACTERS + 1}}}"
+
+
+def new_reference(prefix: str) -> str:
+    """Return a fresh reference such as `HH-7K3M9QTX`: seven random characters and a check character.
+
+    The check character is Luhn's, modulo 32, over Crockford's alphabet: it catches every single wrong character
+    and nearly every swap of two neighbours.
+    """
+    body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
+    return f"{prefix}-{body}{luhn.calc_check_digit(body, ALPHABET)}"
+
+
+def normalised(reference: str) -> str:
+    """Return `reference` as it was issued: upper case, with the letters people confuse put right."""
+    prefix, dash, body = reference.strip().upper().partition("-")
+    return prefix + dash + body.translate(str.maketrans("ILO", "110"))

@@ -1,0 +1,1 @@
+"""Households, people, kin groups and applications."""

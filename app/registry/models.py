@@ -1,0 +1,158 @@
+"""Households, people, partners, kin groups, applications and outside estimates of suitability."""
+
+import uuid
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, Uuid, text
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import relationship as related
+
+from app.access.models import User
+from app.database import Base, Versioned, enum_column, key_column, reference_column, utc_now
+from app.housing.models import Origin, Settlement
+from app.policy.facts import Accommodation, Relationship, Sex
+
+
+class ApplicationState(StrEnum):
+    """Where an application is on its way."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    ALLOCATED = "allocated"
+    HOUSED = "housed"
+    WITHDRAWN = "withdrawn"
+
+
+ENDED = (ApplicationState.WITHDRAWN,)
+
+
+class KinGroup(Base):
+    """Households that must be housed together: whole, in one settlement, or not at all."""
+
+    __tablename__ = "kin_groups"
+
+    reference: Mapped[str] = reference_column("KG")
+    key: Mapped[str | None] = key_column()
+
+
+class Household(Versioned, Base):
+    """People who apply to return together."""
+
+    __tablename__ = "households"
+
+    reference: Mapped[str] = reference_column("HH")
+    key: Mapped[str | None] = key_column()
+    client_id: Mapped[uuid.UUID | None] = mapped_column(Uuid, unique=True)
+    registered_on: Mapped[date]
+    origin_id: Mapped[int | None] = mapped_column(ForeignKey("origins.id"), index=True)
+    displaced_on: Mapped[date | None]
+    current_accommodation: Mapped[Accommodation] = mapped_column(enum_column(Accommodation))
+    kin_group_id: Mapped[int | None] = mapped_column(ForeignKey("kin_groups.id"), index=True)
+    phone: Mapped[str | None] = mapped_column(String(40))
+    language: Mapped[str | None] = mapped_column(String(35))
+    consent_on: Mapped[date | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    origin: Mapped[Origin | None] = related(lazy="raise")
+    kin_group: Mapped[KinGroup | None] = related(lazy="raise")
+    people: Mapped[list["Person"]] = related(
+        back_populates="household", lazy="raise", cascade="all, delete-orphan", order_by="Person.id"
+    )
+
+
+class Person(Base):
+    """A member of a household. `partner` is symmetric: both members name each other."""
+
+    __tablename__ = "people"
+    __table_args__ = (
+        UniqueConstraint("household_id", "key"),
+        Index(
+            "uq_people_head",
+            "household_id",
+            unique=True,
+            sqlite_where=text("relationship = 'head'"),
+            postgresql_where=text("relationship = 'head'"),
+        ),
+        CheckConstraint("partner_id <> id", name="partner"),
+    )
+
+    reference: Mapped[str] = reference_column("PE")
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str | None] = mapped_column(String(80))
+    given_name: Mapped[str] = mapped_column(String(200))
+    family_name: Mapped[str] = mapped_column(String(200))
+    sex: Mapped[Sex] = mapped_column(enum_column(Sex))
+    birth_date: Mapped[date]
+    relationship: Mapped[Relationship] = mapped_column(enum_column(Relationship))
+    needs_step_free: Mapped[bool]
+    occupation: Mapped[str | None] = mapped_column(String(80))
+    national_id: Mapped[str | None] = mapped_column(String(80))
+    partner_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), unique=True)
+
+    household: Mapped[Household] = related(back_populates="people", lazy="raise")
+    partner: Mapped["Person | None"] = related(remote_side="Person.id", lazy="raise", post_update=True)
+
+
+class Application(Versioned, Base):
+    """A household's application to return: settlements it wishes for, best first, or anywhere."""
+
+    __tablename__ = "applications"
+    __table_args__ = (
+        Index(
+            "uq_applications_live",
+            "household_id",
+            unique=True,
+            sqlite_where=text("state <> 'withdrawn'"),
+            postgresql_where=text("state <> 'withdrawn'"),
+        ),
+        CheckConstraint("(size_override IS NULL) = (size_override_reason IS NULL)", name="override_has_reason"),
+    )
+
+    reference: Mapped[str] = reference_column("AP")
+    client_id: Mapped[uuid.UUID | None] = mapped_column(Uuid, unique=True)
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id", ondelete="CASCADE"), index=True)
+    state: Mapped[ApplicationState] = mapped_column(enum_column(ApplicationState), index=True)
+    anywhere: Mapped[bool]
+    size_override: Mapped[int | None]
+    size_override_reason: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    submitted_at: Mapped[datetime | None]
+    submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+
+    household: Mapped[Household] = related(lazy="raise")
+    preferences: Mapped[list["Preference"]] = related(
+        lazy="raise", cascade="all, delete-orphan", order_by="Preference.rank"
+    )
+    submitted_by: Mapped[User | None] = related(foreign_keys=[submitted_by_id], lazy="raise")
+
+
+class Preference(Base):
+    """A settlement that an application asks for, at a rank from 1."""
+
+    __tablename__ = "preferences"
+    __table_args__ = (
+        UniqueConstraint("application_id", "rank"),
+        UniqueConstraint("application_id", "settlement_id"),
+        CheckConstraint("rank BETWEEN 1 AND 3", name="rank"),
+    )
+
+    application_id: Mapped[int] = mapped_column(ForeignKey("applications.id", ondelete="CASCADE"))
+    rank: Mapped[int]
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlements.id"), index=True)
+
+    settlement: Mapped[Settlement] = related(lazy="raise")
+
+
+class Suitability(Base):
+    """An outside model's estimate of how well a household would do in a settlement."""
+
+    __tablename__ = "suitabilities"
+    __table_args__ = (UniqueConstraint("household_id", "settlement_id"),)
+
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id", ondelete="CASCADE"))
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlements.id"), index=True)
+    score: Mapped[float]

@@ -1,0 +1,36 @@
+"""Settings, read once from HEARTH_* environment variables."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Every field is the variable HEARTH_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="HEARTH_", frozen=True)
+
+    data_dir: Path = Field(Path("var"), description="Folder of the SQLite file and of the demo's sign-ins.")
+    database_url: str = Field("", description="SQLAlchemy address; empty: SQLite, hearth.db in the data folder.")
+    host: str = Field("127.0.0.1", description="Address that the service listens on.")
+    port: int = Field(8080, ge=1, le=65535, description="Port that the service listens on.")
+    pool_size: int = Field(
+        8, ge=1, le=200, description="Database connections a process keeps, and requests it serves at once."
+    )
+    worker: Literal["in_process", "separate"] = Field(
+        "in_process",
+        description="Whether `hearth serve` works the queue too, or leaves it to `hearth worker`.",
+    )
+    solver_threads: int = Field(2, ge=1, le=64, description="Threads that one allocation may use.")
+    solver_time_limit_seconds: int = Field(600, ge=1, le=86_400, description="Time limit of a run that states none.")
+    token_hours: int = Field(12, ge=1, le=24 * 366, description="How long an API token from a sign-in lives.")
+    max_upload_mb: int = Field(64, ge=1, le=4096, description="Largest request body, and largest unpacked import.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    @cached_property
+    def url(self) -> str:
+        """The database address in force."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'hearth.db'}"

