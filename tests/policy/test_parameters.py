@@ -37,6 +37,11 @@ def test_a_policy_survives_json_both_as_text_and_parsed() -> None:
     assert DEFAULT_POLICY.sha256() == hashlib.sha256(text).hexdigest()
 
 
+def test_canonical_json_is_sorted_and_without_spaces() -> None:
+    text = DEFAULT_POLICY.canonical_json().decode()
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+
+
 def test_the_canonical_form_does_not_depend_on_how_a_policy_was_written() -> None:
     shuffled = dict(reversed(as_json().items()))
     del shuffled["services"]
