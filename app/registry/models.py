@@ -95,7 +95,11 @@ class Person(Base):
 
 
 class Application(Versioned, Base):
-    """A household's application to return: settlements it wishes for, best first, or anywhere."""
+    """A household's application to return: settlements it wishes for, best first, or anywhere.
+
+    `settlement_id` is where it was allocated a house, while it is. `size_override` is a caseworker's reasoned need,
+    in the measure of the occupancy standard, kept beside the computed one.
+    """
 
     __tablename__ = "applications"
     __table_args__ = (
@@ -120,6 +124,7 @@ class Application(Versioned, Base):
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     submitted_at: Mapped[datetime | None]
     submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlements.id"), index=True)
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
 

@@ -430,18 +430,19 @@ def upgrade() -> None:
         sa.Column("created_by_id", sa.Integer(), nullable=True),
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("submitted_by_id", sa.Integer(), nullable=True),
+        sa.Column("settlement_id", sa.Integer(), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_reason", sa.String(length=500), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "(size_override IS NULL) = (size_override_reason IS NULL)",
-            name=op.f("ck_applications_override_has_reason"),
+            "(size_override IS NULL) = (size_override_reason IS NULL)", name=op.f("ck_applications_override_has_reason")
         ),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], name=op.f("fk_applications_created_by_id")),
         sa.ForeignKeyConstraint(
             ["household_id"], ["households.id"], name=op.f("fk_applications_household_id"), ondelete="CASCADE"
         ),
+        sa.ForeignKeyConstraint(["settlement_id"], ["settlements.id"], name=op.f("fk_applications_settlement_id")),
         sa.ForeignKeyConstraint(["submitted_by_id"], ["users.id"], name=op.f("fk_applications_submitted_by_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_applications")),
         sa.UniqueConstraint("client_id", name=op.f("uq_applications_client_id")),
@@ -449,6 +450,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("applications", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_applications_household_id"), ["household_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_applications_settlement_id"), ["settlement_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_applications_state"), ["state"], unique=False)
         batch_op.create_index(
             "uq_applications_live",
@@ -468,15 +470,7 @@ def upgrade() -> None:
         sa.Column("family_name", sa.String(length=200), nullable=False),
         sa.Column(
             "sex",
-            sa.Enum(
-                "female",
-                "male",
-                "unspecified",
-                name="sex",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
+            sa.Enum("female", "male", "unspecified", name="sex", native_enum=False, create_constraint=True, length=40),
             nullable=False,
         ),
         sa.Column("birth_date", sa.Date(), nullable=False),
@@ -550,10 +544,7 @@ def upgrade() -> None:
         sa.Column("settlement_id", sa.Integer(), nullable=False),
         sa.Column("score", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["household_id"],
-            ["households.id"],
-            name=op.f("fk_suitabilities_household_id"),
-            ondelete="CASCADE",
+            ["household_id"], ["households.id"], name=op.f("fk_suitabilities_household_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["settlement_id"], ["settlements.id"], name=op.f("fk_suitabilities_settlement_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suitabilities")),
@@ -605,10 +596,7 @@ def upgrade() -> None:
         sa.Column("settlement_id", sa.Integer(), nullable=False),
         sa.CheckConstraint("rank BETWEEN 1 AND 3", name=op.f("ck_preferences_rank")),
         sa.ForeignKeyConstraint(
-            ["application_id"],
-            ["applications.id"],
-            name=op.f("fk_preferences_application_id"),
-            ondelete="CASCADE",
+            ["application_id"], ["applications.id"], name=op.f("fk_preferences_application_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["settlement_id"], ["settlements.id"], name=op.f("fk_preferences_settlement_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_preferences")),
@@ -739,6 +727,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("state <> 'withdrawn'"),
         )
         batch_op.drop_index(batch_op.f("ix_applications_state"))
+        batch_op.drop_index(batch_op.f("ix_applications_settlement_id"))
         batch_op.drop_index(batch_op.f("ix_applications_household_id"))
 
     op.drop_table("applications")
