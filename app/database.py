@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from anyio import Semaphore
 from anyio.to_thread import run_sync
@@ -84,13 +84,6 @@ class Versioned:
 def reference_column(prefix: str) -> Mapped[str]:
     """Return a column of public references with `prefix`, filled by itself."""
     return mapped_column(String(REFERENCE_LENGTH), unique=True, default=lambda: new_reference(prefix), sort_order=-99)
-
-
-class ReferencedRow(Protocol):
-    """Any mapped class with a public reference."""
-
-    id: Mapped[int]
-    reference: Mapped[str]
 
 
 def key_column() -> Mapped[str | None]:

@@ -5,14 +5,14 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, inspect, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.database import ReferencedRow
+from app.database import Base
 from app.references import normalised
 
 LARGEST = 200
-Row = TypeVar("Row", bound=ReferencedRow)
+Row = TypeVar("Row", bound=Base)
 Item = TypeVar("Item")
 
 
@@ -53,10 +53,11 @@ def page(session: Session, query: Select[Any], model: type[Row], asked: PageRequ
     `model` is the mapped class whose `id` orders and whose `reference` is the cursor. A cursor that names
     nothing gives an empty last page.
     """
+    reference: InstrumentedAttribute[str] = inspect(model).attrs["reference"].class_attribute
     if asked.cursor:
-        after = select(model.id).where(model.reference == asked.cursor).scalar_subquery()
+        after = select(model.id).where(reference == asked.cursor).scalar_subquery()
         query = query.where(model.id > after)
     rows: list[Row] = list(session.scalars(query.order_by(model.id).limit(asked.limit + 1)).unique())
     more = len(rows) > asked.limit
     rows = rows[: asked.limit]
-    return rows, (str(rows[-1].reference) if more else None)
+    return rows, (reference.__get__(rows[-1], model) if more else None)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from app.policy.eligibility import EligibilityRules
 from app.policy.facts import Accommodation
-from app.policy.frozen import Age, Amount, Count, Frozen, Label, Percent, Tier
+from app.policy.frozen import Age, Amount, Frozen, Label, Percent, Tier
 from app.policy.occupancy import BedroomStandard, Standard
 from app.policy.priority import (
     DEFAULT_TIER_RULE,
@@ -27,7 +27,7 @@ class Wishes(Frozen):
 
     `preferred`: for the settlements named first, second and third. `anywhere`: for every other one, if the
     household accepts any. `job_match`: added per member whose occupation has openings there.
-    `suitability_weight`: multiplies the score (0 to 1) of an outside suitability model.
+    `suitability_weight`: multiplies the score of an outside suitability model, on whatever scale it came.
     """
 
     preferred: tuple[Amount, Amount, Amount] = (100, 60, 30)
@@ -63,7 +63,6 @@ class Policy(Frozen):
     `spare_allowed`: how much more than its need a household may be given, in the measure of the occupancy
     standard; `spare_penalty`: what each spare unit takes off the value. `step_free_reserved_percent`: the
     share of step-free houses kept for households that need one, as far as there are any.
-    `offer_days`, `appeal_days`: to answer an offer, to decide an appeal.
     """
 
     format: Literal["hearth-policy/1"] = "hearth-policy/1"
@@ -78,8 +77,6 @@ class Policy(Frozen):
     wishes: Wishes = Wishes()
     services: Services = Services()
     step_free_reserved_percent: Percent = 100
-    offer_days: Count = 30
-    appeal_days: Count = 30
 
     @model_validator(mode="after")
     def _rules_are_told_apart(self) -> Self:

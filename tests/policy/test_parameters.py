@@ -117,7 +117,6 @@ def test_a_policy_in_memory_cannot_be_changed() -> None:
         ("wishes.preferred", [100, 60, 70], "no more than an earlier one"),
         ("wishes.anywhere", 31, "anywhere no more than all"),
         ("wishes.job_match", -1, "greater than or equal to 0"),
-        ("offer_days", 0, "greater than or equal to 1"),
         ("priority_rules.0.kind", "python", "does not match any of the expected tags"),
         ("priority_rules.0.accommodation", [], "at least 1 item"),
         ("priority_rules.0.accommodation", ["castle"], "Input should be 'dormitory'"),

@@ -1,0 +1,106 @@
+"""Signing in and out, and users."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response, status
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from app.access import tokens, users
+from app.access.dependencies import Credentials, DbSession, SignedIn, holding
+from app.access.models import User
+from app.access.permissions import HeldRole, Permission, Principal
+from app.access.schemas import Me, RoleHeld, SignIn, TokenIssued, UserNew, UserRead
+from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
+from app.idempotency import Once, once
+from app.pagination import Page, Paging, page
+from app.problems import responses
+from app.references import normalised
+
+router = APIRouter(tags=["access"])
+MayRead = Annotated[Principal, Depends(holding(Permission.USER_READ))]
+MayWrite = Annotated[Principal, Depends(holding(Permission.USER_WRITE))]
+
+
+@router.post(
+    "/tokens",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="sign_in",
+    summary="Exchange a name and password for a token",
+    responses=responses(Unauthorised),
+)
+def sign_in(body: SignIn, request: Request, session: DbSession) -> TokenIssued:
+    """The token acts for the user until it expires or is revoked. It is shown only in this answer."""
+    lifetime = timedelta(hours=request.app.state.settings.token_hours)
+    row, token = tokens.sign_in(session, body.username, body.password, lifetime)
+    return TokenIssued(token=token, expires_at=row.expires_at)
+
+
+@router.delete(
+    "/tokens/current",
+    status_code=status.HTTP_204_NO_CONTENT,
+    operation_id="sign_out",
+    summary="Revoke the token that you are using",
+    responses=responses(Unauthorised),
+)
+def sign_out(session: DbSession, _principal: SignedIn, credentials: Credentials) -> Response:
+    """From now on the token is refused."""
+    if credentials is not None:
+        tokens.revoke(session, credentials.credentials)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.get("/me", operation_id="read_me", summary="Who you are and what you may do", responses=responses(Unauthorised))
+def read_me(principal: SignedIn) -> Me:
+    """Your roles, where you hold them, and the permissions that they give."""
+    return Me(
+        reference=principal.reference,
+        username=principal.username,
+        roles=[RoleHeld.model_validate(role) for role in principal.roles],
+        permissions=[permission.value for permission in Permission if principal.scope(permission)],
+    )
+
+
+@router.get("/users", operation_id="list_users", summary="List users", responses=responses(Unauthorised, Forbidden))
+def list_users(session: DbSession, _principal: MayRead, paging: Paging) -> Page[UserRead]:
+    """Every user, in the order they were added."""
+    rows, following = page(session, select(User).options(selectinload(User.grants)), User, paging)
+    return Page(items=[UserRead.model_validate(row) for row in rows], next=following)
+
+
+@router.post(
+    "/users",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="add_user",
+    summary="Add a user",
+    responses=responses(Unauthorised, Forbidden, Conflict, Invalid),
+)
+def add_user(
+    body: UserNew, session: DbSession, principal: MayWrite, request_once: Annotated[Once, Depends(once)]
+) -> UserRead:
+    """The user can sign in at once, with the roles given."""
+    made = request_once.made(session, principal.reference)
+    if made is not None:
+        return UserRead.model_validate(users.get(session, made))
+    user = users.add(
+        session,
+        username=body.username,
+        display_name=body.display_name,
+        password=body.password,
+        roles=[HeldRole(role.role, role.district, role.settlement) for role in body.roles],
+        actor=principal,
+    )
+    request_once.remember(session, principal.reference, user.reference)
+    return UserRead.model_validate(user)
+
+
+@router.post(
+    "/users/{reference}/disable",
+    operation_id="disable_user",
+    summary="End a user's access",
+    responses=responses(Unauthorised, Forbidden, NotFound, Conflict),
+)
+def disable_user(reference: str, session: DbSession, principal: MayWrite) -> UserRead:
+    """The user cannot sign in any more, and every token of theirs is refused from now on."""
+    return UserRead.model_validate(users.disable(session, users.get(session, normalised(reference)), principal))
