@@ -61,7 +61,7 @@ define install
 	  exec "$$python" -m venv --clear .venv; \
 	done; \
 	if [ "$$found" ]; \
-	then echo "Hearth needs the venv module of $$found, which is not installed (Debian: apt install python3-venv)." >&2; \
+	then echo "Hearth needs the venv module of $$found, which is missing (Debian: apt install python3-venv)." >&2; \
 	else echo "Hearth needs Python 3.11 or newer, and none of these is: $$*." >&2; fi; \
 	exit 1
 	@rm -f .venv/.made-in
