@@ -25,6 +25,11 @@ def _written_date(value: Any) -> Any:
     return value
 
 
+def left_out() -> Any:
+    """Stand for a field that a change does not mention: no default in the schema, and never dumped as set."""
+    return None
+
+
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=TEXT_PATTERN)]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=TEXT_PATTERN)]
 Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=TEXT_PATTERN)]

@@ -1,12 +1,12 @@
 """Public references: short, unguessable, safe to read out over the telephone."""
 
+import re
 import secrets
 
 from stdnum import luhn
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U
 RANDOM_CHARACTERS = 7  # 35 bits
-PATTERN = f"[{ALPHABET}]{{{RANDOM_CHARACTERS + 1}}}"
 
 
 def new_reference(prefix: str) -> str:
@@ -20,6 +20,11 @@ def new_reference(prefix: str) -> str:
 
 
 def normalised(reference: str) -> str:
-    """Return `reference` as it was issued: upper case, with the letters people confuse put right."""
-    prefix, dash, body = reference.strip().upper().partition("-")
+    """Return `reference` as it was issued: upper case, with the letters people confuse put right.
+
+    What can be no reference becomes an empty text, which names nothing.
+    """
+    if re.fullmatch(r"[A-Za-z]{2,3}-[0-9A-Za-z]{8}", reference) is None:
+        return ""
+    prefix, dash, body = reference.upper().partition("-")
     return prefix + dash + body.translate(str.maketrans("ILO", "110"))

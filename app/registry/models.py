@@ -60,6 +60,12 @@ class Household(Versioned, Base):
         back_populates="household", lazy="raise", cascade="all, delete-orphan", order_by="Person.id"
     )
 
+    @property
+    def head_name(self) -> str | None:
+        """Name of the head, if there is one; the people must be loaded."""
+        heads = (person for person in self.people if person.relationship is Relationship.HEAD)
+        return next((f"{head.given_name} {head.family_name}" for head in heads), None)
+
 
 class Person(Base):
     """A member of a household. `partner` is symmetric: both members name each other."""

@@ -1,0 +1,116 @@
+"""Adding and changing settlements, the origins merged into them, their milestones and jobs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.access.permissions import Permission, Principal
+from app.database import utc_now
+from app.errors import Conflict, FieldError, Invalid
+from app.housing.models import Job, Milestone, Origin, Settlement
+
+
+def _require(actor: Principal, settlement: Settlement) -> None:
+    actor.require(Permission.STOCK_WRITE, district=settlement.district, settlement=settlement.reference)
+
+
+def add_origin(session: Session, fields: Mapping[str, Any], actor: Principal) -> Origin:
+    """Add a former settlement that families left."""
+    actor.require(Permission.STOCK_WRITE)
+    origin = Origin(**fields)
+    session.add(origin)
+    session.flush()
+    return origin
+
+
+def add(session: Session, fields: Mapping[str, Any], merged_from: Sequence[str], actor: Principal) -> Settlement:
+    """Add a settlement merged of the origins named. Raises Invalid for unknown ones, Conflict for taken ones."""
+    settlement = Settlement(**fields, origins=[], milestones=[], land_release_areas=[])
+    _require(actor, settlement)
+    session.add(settlement)
+    session.flush()
+    merge(session, settlement, merged_from)
+    return settlement
+
+
+def change(
+    session: Session,
+    settlement: Settlement,
+    fields: Mapping[str, Any],
+    merged_from: Sequence[str] | None,
+    actor: Principal,
+) -> Settlement:
+    """Change fields of a settlement and, when given, the origins merged into it."""
+    _require(actor, settlement)
+    for name, value in fields.items():
+        setattr(settlement, name, value)
+    _require(actor, settlement)
+    if merged_from is not None:
+        merge(session, settlement, merged_from)
+    settlement.updated_at = utc_now()
+    session.flush()
+    return settlement
+
+
+def merge(session: Session, settlement: Settlement, references: Sequence[str]) -> None:
+    """Make exactly these origins the ones merged into `settlement`, whose origins must be loaded."""
+    found = {each.reference: each for each in session.scalars(select(Origin).where(Origin.reference.in_(references)))}
+    unknown = [
+        FieldError(f"#/body/merged_from/{number}", f"There is no origin {reference}.")
+        for number, reference in enumerate(references)
+        if reference not in found
+    ]
+    if unknown:
+        raise Invalid("Some origins are unknown.", unknown)
+    for origin in found.values():
+        if origin.settlement_id not in (None, settlement.id):
+            raise Conflict(f"The origin {origin.name} ({origin.reference}) is merged into another settlement already.")
+    settlement.origins = sorted(found.values(), key=lambda origin: origin.id)
+    session.flush()
+
+
+def record_milestone(
+    session: Session,
+    settlement: Settlement,
+    name: str,
+    *,
+    achieved_on: date | None,
+    expected_on: date | None,
+    actor: Principal,
+) -> Milestone:
+    """Say when a milestone was reached or is expected; both empty means that nobody knows."""
+    _require(actor, settlement)
+    if achieved_on is not None and achieved_on > utc_now().date():
+        raise Invalid(
+            "The milestone lies in the future.",
+            [FieldError("#/body/achieved_on", "Give a date up to today, or use expected_on.")],
+        )
+    milestone = next((each for each in settlement.milestones if each.name == name), None)
+    if milestone is None:
+        milestone = Milestone(settlement_id=settlement.id, name=name)
+        settlement.milestones.append(milestone)
+    milestone.achieved_on, milestone.expected_on = achieved_on, expected_on
+    session.flush()
+    return milestone
+
+
+def set_jobs(
+    session: Session, settlement: Settlement, jobs: Sequence[Mapping[str, Any]], actor: Principal
+) -> list[Job]:
+    """Make these the jobs of `settlement`. Raises Invalid when an employer names a sector twice."""
+    _require(actor, settlement)
+    pairs = [(job["employer"], job["sector"]) for job in jobs]
+    twice = [number for number, pair in enumerate(pairs) if pair in pairs[:number]]
+    if twice:
+        raise Invalid(
+            "An employer has a sector twice.",
+            [FieldError(f"#/body/{number}", "Add the openings to the first entry.") for number in twice],
+        )
+    session.execute(delete(Job).where(Job.settlement_id == settlement.id))
+    rows = [Job(settlement_id=settlement.id, **job) for job in jobs]
+    session.add_all(rows)
+    session.flush()
+    return rows

@@ -1,0 +1,352 @@
+"""Households, people, kin groups and applications as JSON."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response, status
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from app.access.dependencies import DbSession, holding
+from app.access.permissions import Permission, Principal
+from app.database import utc_now
+from app.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Unauthorised,
+)
+from app.fields import TEXT_PATTERN
+from app.housing.models import Settlement
+from app.housing.queries import named_origin, named_settlement
+from app.idempotency import Once, once
+from app.pagination import Page, Paging, page
+from app.policy.facts import Accommodation
+from app.preconditions import IfMatch, require_version, tag
+from app.problems import responses
+from app.references import normalised
+from app.registry import applications, households, queries
+from app.registry.models import Application, ApplicationState, Household, KinGroup, Person
+from app.registry.schemas import (
+    ApplicationChange,
+    ApplicationNew,
+    ApplicationRead,
+    HouseholdChange,
+    HouseholdNew,
+    HouseholdRead,
+    HouseholdSummary,
+    KinGroupNew,
+    KinGroupRead,
+    PersonChange,
+    PersonNew,
+    PersonRead,
+)
+
+router = APIRouter(tags=["register"])
+MayRead = Annotated[Principal, Depends(holding(Permission.HOUSEHOLD_READ))]
+MayWrite = Annotated[Principal, Depends(holding(Permission.HOUSEHOLD_WRITE))]
+MaySubmit = Annotated[Principal, Depends(holding(Permission.APPLICATION_SUBMIT))]
+RequestOnce = Annotated[Once, Depends(once)]
+LIST = responses(Unauthorised, Forbidden)
+READ = responses(Unauthorised, Forbidden, NotFound)
+CREATE = responses(Unauthorised, Forbidden, NotFound, Conflict, Invalid)
+CHANGE = responses(
+    Malformed, Unauthorised, Forbidden, NotFound, Conflict, PreconditionFailed, Invalid, PreconditionRequired
+)
+
+
+def _named(session: Session, fields: dict[str, Any]) -> dict[str, Any]:
+    """Replace the references of origin and kin group, where `fields` has them, by the things they name."""
+    if "origin" in fields:
+        reference = fields.pop("origin")
+        fields["origin"] = named_origin(session, normalised(reference), "#/body/origin") if reference else None
+    if "kin_group" in fields:
+        reference = fields.pop("kin_group")
+        group = queries.named_kin_group(session, normalised(reference), "#/body/kin_group") if reference else None
+        fields["kin_group"] = group
+    return fields
+
+
+@router.get("/households", operation_id="list_households", summary="List households", responses=LIST)
+def list_households(
+    session: DbSession,
+    principal: MayRead,
+    paging: Paging,
+    current_accommodation: Annotated[Accommodation | None, Query(description="Only those who live so now.")] = None,
+    q: Annotated[
+        str | None, Query(description="Part of a member's name, or a key.", max_length=100, pattern=TEXT_PATTERN)
+    ] = None,
+) -> Page[HouseholdSummary]:
+    """The households that you may see."""
+    query = queries.households(principal)
+    if current_accommodation is not None:
+        query = query.where(Household.current_accommodation == current_accommodation)
+    if q is not None:
+        names = (Person.given_name, Person.family_name)
+        named = exists().where(
+            Person.household_id == Household.id, or_(*(name.icontains(q, autoescape=True) for name in names))
+        )
+        query = query.where(or_(named, Household.key.icontains(q, autoescape=True)))
+    rows, following = page(session, query, Household, paging)
+    return Page(items=[HouseholdSummary.of(row) for row in rows], next=following)
+
+
+@router.post(
+    "/households",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="register_household",
+    summary="Register a household",
+    responses=CREATE,
+)
+def register_household(
+    body: HouseholdNew, session: DbSession, principal: MayWrite, request_once: RequestOnce, response: Response
+) -> HouseholdRead:
+    """With all of its people at once. It applies with an application of its own."""
+    made = request_once.made(session, principal.reference) or households.by_client_id(session, body.client_id)
+    if made is None:
+        fields = _named(session, body.model_dump(exclude={"people"}))
+        fields["registered_on"] = fields["registered_on"] or utc_now().date()
+        household = households.register(
+            session,
+            {name: value for name, value in fields.items() if name not in ("origin", "kin_group")},
+            [person.model_dump() for person in body.people],
+            origin=fields["origin"],
+            kin_group=fields["kin_group"],
+            actor=principal,
+        )
+        made = household.reference
+        request_once.remember(session, principal.reference, made)
+    return _household(session, principal, made, response)
+
+
+def _household(session: Session, principal: Principal, reference: str, response: Response) -> HouseholdRead:
+    household = queries.visible_household(session, principal, reference)
+    tag(response, household)
+    return HouseholdRead.of(household)
+
+
+@router.get("/households/{reference}", operation_id="read_household", summary="Read a household", responses=READ)
+def read_household(reference: str, session: DbSession, principal: MayRead, response: Response) -> HouseholdRead:
+    """With its people."""
+    return _household(session, principal, normalised(reference), response)
+
+
+@router.patch(
+    "/households/{reference}", operation_id="change_household", summary="Change a household", responses=CHANGE
+)
+def change_household(
+    reference: str,
+    body: HouseholdChange,
+    session: DbSession,
+    principal: MayWrite,
+    if_match: IfMatch,
+    response: Response,
+) -> HouseholdRead:
+    """A run that has been requested keeps what it was requested with."""
+    household = queries.visible_household(session, principal, normalised(reference))
+    require_version(household, if_match)
+    fields = _named(session, body.model_dump(exclude_unset=True))
+    households.change(session, household, fields, principal)
+    tag(response, household)
+    return HouseholdRead.of(household)
+
+
+@router.post(
+    "/households/{reference}/people",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="add_person",
+    summary="Add a person to a household",
+    responses=CREATE,
+)
+def add_person(
+    reference: str, body: PersonNew, session: DbSession, principal: MayWrite, request_once: RequestOnce
+) -> PersonRead:
+    """A birth, a marriage, a relative who joined."""
+    made = request_once.made(session, principal.reference)
+    household = queries.visible_household(session, principal, normalised(reference))
+    if made is not None:
+        return PersonRead.of(queries.visible_member(session, principal, made)[1], household)
+    fields = body.model_dump()
+    fields["partner"] = normalised(body.partner) if body.partner else None
+    person = households.add_person(session, household, fields, principal)
+    request_once.remember(session, principal.reference, person.reference)
+    return PersonRead.of(person, household)
+
+
+@router.patch(
+    "/people/{reference}",
+    operation_id="change_person",
+    summary="Change a person",
+    responses=CHANGE,
+)
+def change_person(
+    reference: str,
+    body: PersonChange,
+    session: DbSession,
+    principal: MayWrite,
+    if_match: IfMatch,
+    response: Response,
+) -> PersonRead:
+    """If-Match is the household's ETag: its people change with it."""
+    household, person = queries.visible_member(session, principal, normalised(reference))
+    require_version(household, if_match)
+    fields = body.model_dump(exclude_unset=True)
+    if fields.get("partner"):
+        fields["partner"] = normalised(fields["partner"])
+    households.change_person(session, household, person, fields, principal)
+    tag(response, household)
+    return PersonRead.of(person, household)
+
+
+@router.delete(
+    "/people/{reference}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    operation_id="remove_person",
+    summary="Remove a person from a household",
+    responses=CHANGE,
+)
+def remove_person(reference: str, session: DbSession, principal: MayWrite, if_match: IfMatch) -> Response:
+    """A death, or a move out. If-Match is the household's ETag. The head cannot be removed."""
+    household, person = queries.visible_member(session, principal, normalised(reference))
+    require_version(household, if_match)
+    households.remove_person(session, household, person, principal)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.get("/kin-groups", operation_id="list_kin_groups", summary="List kin groups", responses=LIST)
+def list_kin_groups(session: DbSession, principal: MayRead, paging: Paging) -> Page[KinGroupRead]:
+    """The kin groups of households that you may see, and those that have none yet."""
+    seen = exists().where(Household.kin_group_id == KinGroup.id, queries.visible_to(principal))
+    empty = ~exists().where(Household.kin_group_id == KinGroup.id)
+    rows, following = page(session, select(KinGroup).where(or_(seen, empty)), KinGroup, paging)
+    return Page(items=[KinGroupRead.model_validate(row) for row in rows], next=following)
+
+
+@router.post(
+    "/kin-groups",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="add_kin_group",
+    summary="Make a kin group",
+    responses=responses(Unauthorised, Forbidden, Conflict, Invalid),
+)
+def add_kin_group(
+    body: KinGroupNew, session: DbSession, principal: MayWrite, request_once: RequestOnce
+) -> KinGroupRead:
+    """Households that join it are housed together: whole, in one settlement, or not at all."""
+    made = request_once.made(session, principal.reference)
+    if made is not None:
+        return KinGroupRead.model_validate(queries.named_kin_group(session, made, "#/header/Idempotency-Key"))
+    group = KinGroup(key=body.key)
+    session.add(group)
+    session.flush()
+    request_once.remember(session, principal.reference, group.reference)
+    return KinGroupRead.model_validate(group)
+
+
+def _wishes(session: Session, references: list[str]) -> list[Settlement]:
+    return [
+        named_settlement(session, normalised(reference), f"#/body/preferences/{number}")
+        for number, reference in enumerate(references)
+    ]
+
+
+@router.get("/applications", operation_id="list_applications", summary="List applications", responses=LIST)
+def list_applications(
+    session: DbSession,
+    principal: MayRead,
+    paging: Paging,
+    state: Annotated[ApplicationState | None, Query(description="Only in this state.")] = None,
+    household: Annotated[str | None, Query(description="Only of this household.", max_length=40)] = None,
+) -> Page[ApplicationRead]:
+    """The applications of the households that you may see."""
+    query = queries.applications(principal)
+    if state is not None:
+        query = query.where(Application.state == state)
+    if household is not None:
+        query = query.where(Household.reference == normalised(household))
+    rows, following = page(session, query, Application, paging)
+    return Page(items=[ApplicationRead.of(row) for row in rows], next=following)
+
+
+@router.post(
+    "/applications",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="begin_application",
+    summary="Begin an application",
+    responses=CREATE,
+)
+def begin_application(
+    body: ApplicationNew, session: DbSession, principal: MayWrite, request_once: RequestOnce, response: Response
+) -> ApplicationRead:
+    """It is a draft until it is submitted. A household has one live application."""
+    made = request_once.made(session, principal.reference) or applications.by_client_id(session, body.client_id)
+    if made is not None:
+        application = queries.visible_application(session, principal, made)
+    else:
+        household = queries.visible_household(session, principal, normalised(body.household))
+        application = applications.create(
+            session,
+            household,
+            client_id=body.client_id,
+            wishes=_wishes(session, body.preferences),
+            anywhere=body.anywhere,
+            actor=principal,
+        )
+        request_once.remember(session, principal.reference, application.reference)
+    tag(response, application)
+    return ApplicationRead.of(application)
+
+
+@router.get("/applications/{reference}", operation_id="read_application", summary="Read an application", responses=READ)
+def read_application(reference: str, session: DbSession, principal: MayRead, response: Response) -> ApplicationRead:
+    """What it asks for and where it is on its way."""
+    application = queries.visible_application(session, principal, normalised(reference))
+    tag(response, application)
+    return ApplicationRead.of(application)
+
+
+@router.patch(
+    "/applications/{reference}", operation_id="change_application", summary="Change an application", responses=CHANGE
+)
+def change_application(
+    reference: str,
+    body: ApplicationChange,
+    session: DbSession,
+    principal: MayWrite,
+    if_match: IfMatch,
+    response: Response,
+) -> ApplicationRead:
+    """Possible until it is allocated."""
+    application = queries.visible_application(session, principal, normalised(reference))
+    require_version(application, if_match)
+    sent = body.model_fields_set
+    override = None
+    if sent & {"size_override", "size_override_reason"}:
+        override = (body.size_override, body.size_override_reason)
+    applications.change(
+        session,
+        application,
+        wishes=_wishes(session, body.preferences) if "preferences" in sent else None,
+        anywhere=body.anywhere if "anywhere" in sent else None,
+        size_override=override,
+        actor=principal,
+    )
+    tag(response, application)
+    return ApplicationRead.of(application)
+
+
+@router.post(
+    "/applications/{reference}/submit",
+    operation_id="submit_application",
+    summary="Submit an application",
+    responses=responses(Unauthorised, Forbidden, NotFound, Conflict, Invalid),
+)
+def submit_application(reference: str, session: DbSession, principal: MaySubmit, response: Response) -> ApplicationRead:
+    """From now on it takes part in runs."""
+    application = queries.visible_application(session, principal, normalised(reference))
+    applications.submit(session, application, principal)
+    tag(response, application)
+    return ApplicationRead.of(application)

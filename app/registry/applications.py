@@ -1,0 +1,139 @@
+"""Applications: made, changed, submitted, withdrawn."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.access.permissions import Permission, Principal
+from app.database import utc_now
+from app.errors import Conflict, FieldError, Invalid
+from app.housing.models import Settlement
+from app.lifecycles import require_transition
+from app.registry.households import require
+from app.registry.models import Application, ApplicationState, Household, Preference
+
+TRANSITIONS: Mapping[ApplicationState, frozenset[ApplicationState]] = {
+    ApplicationState.DRAFT: frozenset({ApplicationState.SUBMITTED, ApplicationState.WITHDRAWN}),
+    ApplicationState.SUBMITTED: frozenset({ApplicationState.ALLOCATED, ApplicationState.WITHDRAWN}),
+    ApplicationState.ALLOCATED: frozenset(
+        {ApplicationState.HOUSED, ApplicationState.SUBMITTED, ApplicationState.WITHDRAWN}
+    ),
+    ApplicationState.HOUSED: frozenset({ApplicationState.WITHDRAWN}),
+}
+OPEN = (ApplicationState.DRAFT, ApplicationState.SUBMITTED)
+
+
+def by_client_id(session: Session, client_id: uuid.UUID | None) -> str | None:
+    """Return the reference of the application that a client created under this id before."""
+    if client_id is None:
+        return None
+    return session.scalar(select(Application.reference).where(Application.client_id == client_id))
+
+
+def create(
+    session: Session,
+    household: Household,
+    *,
+    client_id: uuid.UUID | None,
+    wishes: Sequence[Settlement],
+    anywhere: bool,
+    actor: Principal,
+) -> Application:
+    """Begin an application, with the settlements wished for, best first. Raises Conflict for a second live one."""
+    require(actor, household.origin)
+    live = session.scalar(
+        select(Application.reference).where(
+            Application.household_id == household.id, Application.state != ApplicationState.WITHDRAWN
+        )
+    )
+    if live is not None:
+        raise Conflict(f"The household has an application already: {live}. Change it, or withdraw it first.")
+    application = Application(
+        household=household,
+        client_id=client_id,
+        state=ApplicationState.DRAFT,
+        anywhere=anywhere,
+        preferences=_ranked(wishes),
+        created_by_id=actor.user_id,
+    )
+    session.add(application)
+    session.flush()
+    return application
+
+
+def _ranked(wishes: Sequence[Settlement]) -> list[Preference]:
+    twice = [number for number, each in enumerate(wishes) if each in wishes[:number]]
+    if twice:
+        raise Invalid(
+            "A settlement is wished for twice.",
+            [FieldError(f"#/body/preferences/{number}", "Name each settlement once.") for number in twice],
+        )
+    return [Preference(rank=rank, settlement=settlement) for rank, settlement in enumerate(wishes, 1)]
+
+
+def change(
+    session: Session,
+    application: Application,
+    *,
+    wishes: Sequence[Settlement] | None,
+    anywhere: bool | None,
+    size_override: tuple[int | None, str | None] | None,
+    actor: Principal,
+) -> Application:
+    """Change what an application asks for, until it is allocated. None leaves a thing as it is."""
+    require(actor, application.household.origin)
+    if application.state not in OPEN:
+        raise Conflict(f"The application is {application.state.value} and cannot be changed any more.")
+    if wishes is not None:
+        ranked = _ranked(wishes)
+        application.preferences.clear()
+        session.flush()  # the old ranks go before the new ones come
+        application.preferences.extend(ranked)
+    if anywhere is not None:
+        application.anywhere = anywhere
+    if size_override is not None:
+        application.size_override, application.size_override_reason = size_override
+        if (application.size_override is None) != (application.size_override_reason is None):
+            raise Invalid(
+                "A need set by hand comes with its reason.",
+                [FieldError("#/body/size_override_reason", "Give both size_override and its reason, or neither.")],
+            )
+    if application.state is ApplicationState.SUBMITTED:
+        _check_complete(application)
+    application.updated_at = utc_now()
+    session.flush()
+    return application
+
+
+def submit(session: Session, application: Application, actor: Principal) -> Application:
+    """Hand a draft in. Raises Invalid when it asks for nothing, Conflict when it is no draft."""
+    require(actor, application.household.origin, Permission.APPLICATION_SUBMIT)
+    require_transition("application", TRANSITIONS, application.state, ApplicationState.SUBMITTED)
+    _check_complete(application)
+    application.state = ApplicationState.SUBMITTED
+    application.submitted_at = utc_now()
+    application.submitted_by_id = actor.user_id
+    session.flush()
+    return application
+
+
+def _check_complete(application: Application) -> None:
+    if not application.preferences and not application.anywhere:
+        raise Invalid(
+            "The application asks for no settlement.",
+            [FieldError("#/body/preferences", "Name at least one settlement, or set anywhere.")],
+        )
+
+
+def withdraw(session: Session, application: Application, reason: str, actor: Principal) -> Application:
+    """End an application at the family's wish. A reservation must be released, and a tenancy ended, first."""
+    require(actor, application.household.origin)
+    require_transition("application", TRANSITIONS, application.state, ApplicationState.WITHDRAWN)
+    application.state = ApplicationState.WITHDRAWN
+    application.settlement_id = None
+    application.withdrawn_at = utc_now()
+    application.withdrawn_reason = reason
+    session.flush()
+    return application

@@ -1,0 +1,176 @@
+"""Registering and changing households and their people."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.access.permissions import Permission, Principal
+from app.database import utc_now
+from app.errors import Conflict, FieldError, Invalid
+from app.housing.models import Origin
+from app.policy.facts import Relationship
+from app.registry.models import Household, KinGroup, Person
+
+OLDEST_YEARS = 125
+
+
+def require(actor: Principal, origin: Origin | None, permission: Permission = Permission.HOUSEHOLD_WRITE) -> None:
+    """Raise Forbidden unless `actor` has `permission` for the household that came from `origin`."""
+    settlement = origin.settlement if origin is not None else None
+    actor.require(
+        permission,
+        district=settlement.district if settlement else None,
+        settlement=settlement.reference if settlement else None,
+    )
+
+
+def by_client_id(session: Session, client_id: uuid.UUID | None) -> str | None:
+    """Return the reference of the household that a client created under this id before."""
+    if client_id is None:
+        return None
+    return session.scalar(select(Household.reference).where(Household.client_id == client_id))
+
+
+def register(
+    session: Session,
+    fields: Mapping[str, Any],
+    people: Sequence[Mapping[str, Any]],
+    *,
+    origin: Origin | None,
+    kin_group: KinGroup | None,
+    actor: Principal,
+) -> Household:
+    """Register a household with its people.
+
+    A person's `partner` is the position, from 0, of another of `people`. Raises Invalid for what contradicts itself.
+    """
+    require(actor, origin)
+    household = Household(**fields, origin=origin, kin_group=kin_group, people=[])
+    partners = [person.get("partner") for person in people]
+    household.people = [
+        Person(**{name: value for name, value in person.items() if name != "partner"}) for person in people
+    ]
+    _check(household, partners)
+    session.add(household)
+    session.flush()
+    for person, partner in zip(household.people, partners, strict=True):
+        if partner is not None:
+            person.partner_id = household.people[partner].id
+    session.flush()
+    return household
+
+
+def change(session: Session, household: Household, fields: Mapping[str, Any], actor: Principal) -> Household:
+    """Change fields of a household, whose people, origin and kin group must be loaded."""
+    require(actor, household.origin)
+    for name, value in fields.items():
+        setattr(household, name, value)
+    require(actor, household.origin)
+    _check(household)
+    _touch(household)
+    session.flush()
+    return household
+
+
+def add_person(session: Session, household: Household, fields: Mapping[str, Any], actor: Principal) -> Person:
+    """Add a member. `partner` is the reference of another member."""
+    require(actor, household.origin)
+    values = dict(fields)
+    partner = values.pop("partner", None)
+    person = Person(**values, household_id=household.id)
+    household.people.append(person)
+    _check(household)
+    session.flush()
+    link(person, household, partner)
+    _touch(household)
+    session.flush()
+    return person
+
+
+def change_person(
+    session: Session, household: Household, person: Person, fields: Mapping[str, Any], actor: Principal
+) -> Person:
+    """Change fields of a member. `partner`, when given, is the reference of another member or null."""
+    require(actor, household.origin)
+    values = dict(fields)
+    if "partner" in values:
+        link(person, household, values.pop("partner"))
+    for name, value in values.items():
+        setattr(person, name, value)
+    _check(household)
+    _touch(household)
+    session.flush()
+    return person
+
+
+def remove_person(session: Session, household: Household, person: Person, actor: Principal) -> None:
+    """Remove a member who no longer belongs to the household. Raises Conflict for the head."""
+    require(actor, household.origin)
+    if person.relationship is Relationship.HEAD:
+        raise Conflict("The head of household cannot be removed. Make another member the head first.")
+    link(person, household, None)
+    household.people.remove(person)
+    _touch(household)
+    session.flush()
+
+
+def link(person: Person, household: Household, partner: str | None) -> None:
+    """Make two members of a household partners, or end a partnership; both sides always agree."""
+    members = {member.reference: member for member in household.people}
+    if partner is not None and (partner not in members or partner == person.reference):
+        raise Invalid(
+            "The partner is not another member of the household.",
+            [FieldError("#/body/partner", "Name another member of the same household.")],
+        )
+    for member in household.people:
+        if person.id in (member.partner_id, member.id):
+            member.partner_id = None
+    if partner is None:
+        return
+    other = members[partner]
+    if other.partner_id is not None:
+        raise Conflict(f"The member {partner} has a partner already. End that link first.")
+    person.partner_id, other.partner_id = other.id, person.id
+
+
+def _touch(household: Household) -> None:
+    household.updated_at = utc_now()  # counts the version up also when only a member changed
+
+
+def _check(household: Household, partners: Sequence[int | None] = ()) -> None:
+    """Raise Invalid unless the household makes sense as a whole."""
+    today = utc_now().date()
+    errors = [
+        FieldError(f"#/body/{name}", "Give a date up to today.")
+        for name in ("registered_on", "displaced_on", "consent_on")
+        if (value := getattr(household, name)) is not None and value > today
+    ]
+    heads = [number for number, person in enumerate(household.people) if person.relationship is Relationship.HEAD]
+    if len(heads) != 1:
+        errors.append(FieldError("#/body/people", f"A household has one head; there are {len(heads)} here."))
+    for number, person in enumerate(household.people):
+        message = birth_date_error(person.birth_date, today)
+        if message:
+            errors.append(FieldError(f"#/body/people/{number}/birth_date", message))
+    for number, partner in enumerate(partners):
+        if partner is None:
+            continue
+        if partner >= len(partners) or partner == number or partners[partner] != number:
+            errors.append(
+                FieldError(f"#/body/people/{number}/partner", "Partners name each other by position, from 0.")
+            )
+    if errors:
+        raise Invalid("The household cannot be so.", errors)
+
+
+def birth_date_error(birth_date: date, today: date) -> str | None:
+    """Return what is wrong with a birth date, if anything."""
+    if birth_date > today:
+        return "The birth date lies in the future."
+    if birth_date.year < today.year - OLDEST_YEARS:
+        return f"Nobody is over {OLDEST_YEARS}; check the year."
+    return None

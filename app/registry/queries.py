@@ -1,0 +1,86 @@
+"""Reading the register: every query of personal data starts from what the reader may see."""
+
+from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from app.access.permissions import Permission, Principal
+from app.errors import FieldError, Invalid, NotFound
+from app.housing.models import Origin, Settlement
+from app.housing.queries import within
+from app.registry.models import Application, Household, KinGroup, Person, Preference
+
+
+def visible_to(principal: Principal) -> ColumnElement[bool]:
+    """Return the SQL condition, over Household, of the households that `principal` may see.
+
+    Within a district or settlement: those whose origin was merged into a settlement there, and those who were
+    allocated a house there.
+    """
+    scope = principal.scope(Permission.HOUSEHOLD_READ)
+    if scope.everywhere:
+        return Household.id.is_not(None)
+    return or_(
+        exists().where(Origin.id == Household.origin_id, Origin.settlement_id == Settlement.id, within(scope)),
+        exists().where(
+            Application.household_id == Household.id, Application.settlement_id == Settlement.id, within(scope)
+        ),
+    )
+
+
+def households(principal: Principal) -> Select[Household]:
+    """Select the households that `principal` may see, with their people, origin and kin group."""
+    return (
+        select(Household)
+        .where(visible_to(principal))
+        .options(
+            joinedload(Household.origin).joinedload(Origin.settlement),
+            joinedload(Household.kin_group),
+            selectinload(Household.people),
+        )
+    )
+
+
+def visible_household(session: Session, principal: Principal, reference: str) -> Household:
+    """Return one household with its people. Raises NotFound, also for one out of scope."""
+    found = session.scalar(households(principal).where(Household.reference == reference))
+    if found is None:
+        raise NotFound("There is no such household that you may see.")
+    return found
+
+
+def visible_member(session: Session, principal: Principal, reference: str) -> tuple[Household, Person]:
+    """Return one person, after the household. Raises NotFound, also for one out of scope."""
+    of_person = select(Person.household_id).where(Person.reference == reference).scalar_subquery()
+    household = session.scalar(households(principal).where(Household.id == of_person))
+    if household is None:
+        raise NotFound("There is no such person whom you may see.")
+    return household, next(person for person in household.people if person.reference == reference)
+
+
+def applications(principal: Principal) -> Select[Application]:
+    """Select the applications that `principal` may see, with household and wishes."""
+    return (
+        select(Application)
+        .join(Application.household)
+        .where(visible_to(principal))
+        .options(
+            joinedload(Application.household).joinedload(Household.origin).joinedload(Origin.settlement),
+            selectinload(Application.preferences).joinedload(Preference.settlement),
+        )
+    )
+
+
+def visible_application(session: Session, principal: Principal, reference: str) -> Application:
+    """Return one application. Raises NotFound, also for one out of scope."""
+    found = session.scalar(applications(principal).where(Application.reference == reference))
+    if found is None:
+        raise NotFound("There is no such application that you may see.")
+    return found
+
+
+def named_kin_group(session: Session, reference: str, pointer: str) -> KinGroup:
+    """Return the kin group that a payload names. Raises Invalid, pointing at the field."""
+    found = session.scalar(select(KinGroup).where(KinGroup.reference == reference))
+    if found is None:
+        raise Invalid("A kin group is unknown.", [FieldError(pointer, f"There is no kin group {reference}.")])
+    return found
