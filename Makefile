@@ -29,8 +29,8 @@ ifdef FOLDER
 	.venv/bin/python benchmarks/allocation.py "$(FOLDER)"
 endif
 
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
-lock: ## write the lock files from pyproject.toml (with uv); ARGS=--upgrade for the newest of everything
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: $(FOR_DEVELOPING) ## write the lock files from pyproject.toml; ARGS=--upgrade for the newest of everything
 	$(LOCK) $(ARGS) pyproject.toml -o requirements.txt
 	$(LOCK) $(ARGS) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
