@@ -47,7 +47,7 @@ endif
 define install
 	@for folder in . .venv; do \
 	  [ ! -e $$folder ] || [ -w $$folder ] || { \
-	    echo "Hearth makes .venv in $$(pwd), but you may not write to $$folder there." >&2; exit 1; }; \
+	    echo "Hearth keeps what it installs in $$(pwd)/.venv, and you may not write there." >&2; exit 1; }; \
 	done
 	@$(usable) && exit; \
 	if [ "$$PYTHON" ]; then set -- "$$PYTHON"; \
