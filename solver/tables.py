@@ -55,6 +55,12 @@ class SparseRows:
         value = np.fromiter((v for row in rows for v in row.values()), np.int64, int(start[-1]))
         return cls(start, column, value)
 
+    @classmethod
+    def where(cls, has: BoolArray, column: IntArray) -> Self:
+        """One entry of value 1 in every row that has it."""
+        start = np.concatenate([[0], np.cumsum(has)])
+        return cls(start, column[has], np.ones(int(start[-1]), np.int64))
+
     @property
     def row(self) -> IntArray:
         """The row of every entry."""

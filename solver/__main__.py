@@ -1,0 +1,132 @@
+"""The command line: python -m solver solve|check|explain|generate."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from solver import InvalidProblem, InvalidSolution, Parameters, Problem, Progress, Solution, check, explain, solve
+from solver.generate import generate
+
+
+class Refused(Exception):  # noqa: N818 - what the command answers, not an error of it
+    """One sentence for the person at the terminal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; 0 where it went well, 1 with a sentence on stderr where not, 2 on wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (Refused, InvalidProblem, InvalidSolution) as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m solver", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    solving = commands.add_parser("solve", help="solve a problem and write its solution")
+    solving.add_argument("problem", type=Path)
+    solving.add_argument("-o", "--output", type=Path, required=True)
+    solving.add_argument("--time-limit", type=float, default=Parameters.time_limit_seconds, metavar="SECONDS")
+    solving.add_argument("--threads", type=int, default=Parameters.threads)
+    solving.add_argument("--seed", type=int, default=Parameters.seed)
+    solving.add_argument("--progress", action="store_true", help="one JSON object a line on stdout")
+    solving.set_defaults(run=_solve, parser=solving)
+    for name, run, what in (
+        ("check", _check, "verify a solution and its certificate"),
+        ("explain", _explain, "say why each household is housed where, or is not housed"),
+    ):
+        reading = commands.add_parser(name, help=what)
+        reading.add_argument("problem", type=Path)
+        reading.add_argument("solution", type=Path)
+        reading.set_defaults(run=run, parser=reading)
+    making = commands.add_parser("generate", help="write a random feasible problem")
+    making.add_argument("--households", type=int, required=True)
+    making.add_argument("--settlements", type=int, required=True)
+    making.add_argument("--seed", type=int, required=True)
+    making.add_argument("-o", "--output", type=Path, required=True)
+    making.set_defaults(run=_generate, parser=making)
+    return parser
+
+
+def _solve(options: argparse.Namespace) -> int:
+    try:
+        parameters = Parameters(time_limit_seconds=options.time_limit, seed=options.seed, threads=options.threads)
+    except ValueError as error:
+        options.parser.error(str(error))
+    problem = Problem.from_json(_read(options.problem))
+    solution = solve(problem, parameters, _print_progress if options.progress else None)
+    _write(options.output, solution.to_json())
+    print(_summary(solution), file=sys.stderr)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    problem = Problem.from_json(_read(options.problem))
+    solution = Solution.from_json(_read(options.solution))
+    for violation in check(problem, solution):
+        raise Refused(f"{violation.code}: {violation.sentence}")
+    print(_summary(solution))
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    problem = Problem.from_json(_read(options.problem))
+    solution = Solution.from_json(_read(options.solution))
+    try:
+        explanations = explain(problem, solution)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    for explanation in explanations:
+        print(json.dumps(asdict(explanation), ensure_ascii=False))
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    try:
+        problem = generate(options.households, options.settlements, options.seed)
+    except ValueError as error:
+        options.parser.error(str(error))
+    _write(options.output, problem.to_json())
+    return 0
+
+
+def _print_progress(progress: Progress) -> None:
+    print(json.dumps(asdict(progress)), flush=True)
+
+
+def _summary(solution: Solution) -> str:
+    """The status, and what proves each stage."""
+    if solution.reason is not None:
+        return f"{solution.status.value}: {solution.reason}"
+    stages = ", ".join(
+        f"{stage.name} {stage.achieved} (bound {stage.bound}, by {stage.proof})" for stage in solution.stages
+    )
+    return f"{solution.status.value}: {len(solution.assignments)} households housed; {stages}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """All of the file or nothing: written beside it, then renamed."""
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as beside:
+            beside.write(text + "\n")
+        os.replace(beside.name, path)  # noqa: PTH105 - a rename over an existing file on every system
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,354 @@
+"""Verifies any solution and its certificate from the problem and the solution alone, in exact integers.
+
+It knows no solver: it reads the model's rules again, its own way, and trusts nothing that the solution says.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.problem import NONE, UNLIMITED, Problem
+from solver.proof import price_bound
+from solver.solution import Solution, Stage, Status
+from solver.tables import BoolArray, IntArray, StrArray
+
+
+@dataclass(frozen=True)
+class Violation:
+    """code: the part of the model that is broken; sentence: where, with identifiers and numbers."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """The assigned households [a] as indices: household (ascending), class, settlement, and who needs step-free."""
+
+    household: IntArray
+    house_class: IntArray
+    settlement: IntArray
+    needs: BoolArray
+
+
+def check(problem: Problem, solution: Solution, stages: Sequence[str] | None = None) -> list[Violation]:
+    """Everything that is wrong with a solution; empty where it is right.
+
+    stages: the order that the programme decided, where it is not the order of the model.
+    """
+    found: list[Violation] = []
+    if solution.statistics.problem_sha256 != problem.sha256:
+        found.append(Violation("problem", "the solution states the SHA-256 of another problem"))
+    if solution.status in (Status.INFEASIBLE, Status.CANCELLED):
+        return found + list(_without_answer(problem, solution))
+    if solution.reason is not None:
+        found.append(Violation("status", f"a reason is given for status {solution.status.value}"))
+    unknown = list(_identifiers(problem, solution))
+    if unknown:
+        return found + unknown
+    placed = _placed(problem, solution)
+    for rule in (_classes, _needs, _reserved, _services, _kin_groups, _pins, _accepted, _lottery):
+        found += rule(problem, placed)
+    names = problem.stages if stages is None else tuple(stages)
+    if tuple(stage.name for stage in solution.stages) != names:
+        return [*found, Violation("stages", f"the stages are not {', '.join(names)}, in this order")]
+    if tuple(stage.name for stage in solution.certificate) != names:
+        return [*found, Violation("certificate", "the certificate does not cover the stages, in their order")]
+    found += _achieved(problem, solution.stages, placed)
+    found += _bounds(problem, solution, placed)
+    return found + list(_status(solution))
+
+
+def _without_answer(problem: Problem, solution: Solution) -> Iterator[Violation]:
+    status = solution.status.value
+    if len(solution.assignments) or solution.stages or solution.certificate:
+        yield Violation("status", f"a solution that is {status} has no assignments, stages or certificate")
+    if not solution.reason:
+        yield Violation("status", f"a solution that is {status} states the reason")
+    if solution.status is Status.INFEASIBLE and not (problem.households.pinned != NONE).any():
+        yield Violation("status", "only pins can contradict each other, and nobody is pinned")
+
+
+def _position(identifiers: StrArray, wanted: StrArray) -> IntArray:
+    """Index of each identifier in a sorted column, NONE where it is not there."""
+    if not len(identifiers):
+        return np.full(len(wanted), NONE)
+    at = np.minimum(np.searchsorted(identifiers, wanted), len(identifiers) - 1)
+    return np.where(identifiers[at] == wanted, at, NONE)
+
+
+def _identifiers(problem: Problem, solution: Solution) -> Iterator[Violation]:
+    assignments = solution.assignments
+    if len(assignments.household) != len(assignments.house_class):
+        yield Violation("assignments", "there are not as many classes as households")
+        return
+    for identifiers, wanted, what in (
+        (problem.households.id, assignments.household, "household"),
+        (problem.house_classes.id, assignments.house_class, "class"),
+    ):
+        missing = np.flatnonzero(_position(identifiers, wanted) == NONE)
+        if len(missing):
+            yield Violation("assignments", f"{what} {str(wanted[missing[0]])!r} is not in the problem")
+    after = np.flatnonzero(assignments.household[1:] <= assignments.household[:-1])
+    if len(after):
+        name = str(assignments.household[after[0] + 1])
+        yield Violation("assignments", f"household {name!r} is there twice or not in the order of identifiers")
+
+
+def _placed(problem: Problem, solution: Solution) -> _Placed:
+    household = _position(problem.households.id, solution.assignments.household)
+    house_class = _position(problem.house_classes.id, solution.assignments.house_class)
+    settlement = problem.house_classes.settlement[house_class]
+    return _Placed(household, house_class, settlement, problem.households.needs_step_free[household])
+
+
+def _each(code: str, wrong: BoolArray, sentence: Callable[[int], str]) -> Iterator[Violation]:
+    for index in np.flatnonzero(wrong).tolist():
+        yield Violation(code, sentence(index))
+
+
+def _classes(problem: Problem, placed: _Placed) -> Iterator[Violation]:
+    """Rule 1."""
+    classes = problem.house_classes
+    taken = np.bincount(placed.house_class, minlength=len(classes.id))
+    return _each(
+        "class",
+        taken > classes.count,
+        lambda c: f"class {str(classes.id[c])!r} has {classes.count[c]} houses and is given {taken[c]} times",
+    )
+
+
+def _needs(problem: Problem, placed: _Placed) -> Iterator[Violation]:
+    """Rule 2."""
+    households, classes = problem.households, problem.house_classes
+    bedrooms = classes.bedrooms[placed.house_class]
+    fits = (bedrooms >= households.bedrooms_min[placed.household]) & (
+        bedrooms <= households.bedrooms_max[placed.household]
+    )
+    ids = households.id[placed.household]
+    yield from _each(
+        "bedrooms", ~fits, lambda i: f"household {str(ids[i])!r} is given {bedrooms[i]} bedrooms, out of its range"
+    )
+    steps = placed.needs & ~classes.step_free[placed.house_class]
+    yield from _each(
+        "step_free", steps, lambda i: f"household {str(ids[i])!r} needs step-free and is given a class that is not"
+    )
+
+
+def _reserved(problem: Problem, placed: _Placed) -> Iterator[Violation]:
+    """Rule 3."""
+    classes = problem.house_classes
+    taken = np.bincount(placed.house_class[~placed.needs], minlength=len(classes.id))
+    most = classes.count - classes.reserved
+    return _each(
+        "reserved",
+        taken > most,
+        lambda c: (
+            f"class {str(classes.id[c])!r} has {most[c]} houses for households that do not need step-free, "
+            f"and {taken[c]} such households"
+        ),
+    )
+
+
+def _services(problem: Problem, placed: _Placed) -> Iterator[Violation]:
+    """Rule 4."""
+    settlement_of = np.full(len(problem.households.id), NONE)
+    settlement_of[placed.household] = placed.settlement
+    uses = problem.households.uses
+    at = settlement_of[uses.row]
+    used = np.zeros_like(problem.settlements.capacity)
+    np.add.at(used, (at[at != NONE], uses.column[at != NONE]), uses.value[at != NONE])
+    capacity = problem.settlements.capacity
+    for s, k in np.argwhere((capacity != UNLIMITED) & (used > capacity)).tolist():
+        yield Violation(
+            "service",
+            f"settlement {str(problem.settlements.id[s])!r} has {capacity[s, k]} places of "
+            f"{str(problem.services[k])!r} and {used[s, k]} are used",
+        )
+
+
+def _kin_groups(problem: Problem, placed: _Placed) -> Iterator[Violation]:
+    """Rule 5."""
+    households = problem.households
+    settlement_of = np.full(len(households.id), NONE)
+    settlement_of[placed.household] = placed.settlement
+    members = np.flatnonzero(households.kin_group != NONE)
+    group, at = households.kin_group[members], settlement_of[members]
+    lowest = np.full(len(households.kin_groups), len(problem.settlements.id))
+    highest = np.full(len(households.kin_groups), NONE)
+    np.minimum.at(lowest, group, at)
+    np.maximum.at(highest, group, at)
+    return _each(
+        "kin_group",
+        lowest != highest,
+        lambda g: f"kin group {str(households.kin_groups[g])!r} is not housed whole in one settlement",
+    )
+
+
+def _pins(problem: Problem, placed: _Placed) -> Iterator[Violation]:
+    """Rule 6, pins."""
+    households = problem.households
+    given = np.full(len(households.id), NONE)
+    given[placed.household] = placed.house_class
+    return _each(
+        "pinned",
+        (households.pinned != NONE) & (given != households.pinned),
+        lambda h: f"household {str(households.id[h])!r} is not given the class that it is pinned to",
+    )
+
+
+def _lookup(problem: Problem, placed: _Placed) -> tuple[BoolArray, IntArray]:
+    """Whether each placed household accepts its settlement, and what it gains there."""
+    households, width = problem.households, len(problem.settlements.id)
+    wanted = placed.household * width + placed.settlement
+    accepts = households.has_anywhere[placed.household]
+    profile = households.profile[placed.household]
+    value = np.where(accepts, households.anywhere[placed.household], 0)
+    has_profile = accepts & (profile != NONE)
+    value[has_profile] += problem.profiles.value[profile[has_profile], placed.settlement[has_profile]]
+    listed = households.options.row * width + households.options.column
+    entry = _entry(listed, wanted)
+    value = np.where(entry == NONE, value, np.append(households.options.value, 0)[entry])
+    forbidden = households.forbidden.row * width + households.forbidden.column
+    return (accepts | (entry != NONE)) & (_entry(forbidden, wanted) == NONE), value
+
+
+def _entry(keys: IntArray, wanted: IntArray) -> IntArray:
+    """Position of each wanted key among ascending keys, NONE where it is not there."""
+    if not len(keys):
+        return np.full(len(wanted), NONE)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, NONE)
+
+
+def _accepted(problem: Problem, placed: _Placed) -> Iterator[Violation]:
+    """Rule 6, forbidden settlements; and who may live where."""
+    accepts, _ = _lookup(problem, placed)
+    return _each(
+        "settlement",
+        ~accepts,
+        lambda i: (
+            f"household {str(problem.households.id[placed.household[i]])!r} is placed in settlement "
+            f"{str(problem.settlements.id[placed.settlement[i]])!r}, which it does not accept or which is forbidden"
+        ),
+    )
+
+
+def _values(problem: Problem, placed: _Placed) -> IntArray:
+    _, value = _lookup(problem, placed)
+    spare = problem.house_classes.bedrooms[placed.house_class] - problem.households.bedrooms_min[placed.household]
+    return value - problem.spare_bedroom_penalty * spare
+
+
+def _achieved(problem: Problem, stages: Sequence[Stage], placed: _Placed) -> Iterator[Violation]:
+    for stage in stages:
+        achieved = _worth(problem, stage.name, placed)
+        if stage.achieved != achieved:
+            yield Violation("achieved", f"{stage.name} achieved {achieved}, not {stage.achieved}")
+
+
+def _worth(problem: Problem, name: str, placed: _Placed) -> int:
+    if name == "value":
+        return int(_values(problem, placed).sum())
+    if name == "points":
+        return int(problem.households.points[placed.household].sum())
+    tier = int(name.removeprefix("tier "))
+    return int((problem.households.tier[placed.household] == tier).sum())
+
+
+def _bounds(problem: Problem, solution: Solution, placed: _Placed) -> Iterator[Violation]:
+    housed = np.zeros(len(problem.households.id), np.bool_)
+    housed[placed.household] = True
+    achieved = {stage.name: _worth(problem, stage.name, placed) for stage in solution.stages}
+    for index, (stage, certificate) in enumerate(zip(solution.stages, solution.certificate, strict=True)):
+        earlier = {before.name: achieved[before.name] for before in solution.stages[:index]}
+        if (stage.scope is None) != (stage.name != "value"):
+            yield Violation("scope", f"{stage.name} has scope {stage.scope}; only value states one")
+            continue
+        only = housed if stage.scope == "housed" else None
+        try:
+            proven = price_bound(problem, certificate, earlier, only)
+        except ValueError as error:
+            yield Violation("certificate", f"{stage.name}: {error}")
+            continue
+        if stage.price_bound != proven:
+            yield Violation("price_bound", f"the prices of {stage.name} prove {proven}, not {stage.price_bound}")
+        if not stage.achieved <= stage.bound <= stage.price_bound:
+            yield Violation(
+                "bound",
+                f"{stage.name}: achieved {stage.achieved}, bound {stage.bound} and price bound "
+                f"{stage.price_bound} do not ascend",
+            )
+        if (stage.proof == "prices") != (stage.bound == stage.price_bound):
+            yield Violation("proof", f"the bound of {stage.name} does not rest on {stage.proof}")
+
+
+def _status(solution: Solution) -> Iterator[Violation]:
+    closed = all(stage.bound == stage.achieved for stage in solution.stages)
+    if closed != (solution.status is Status.OPTIMAL):
+        equal = "equal" if closed else "do not all equal"
+        yield Violation("status", f"status is {solution.status.value} where the bounds {equal} what was achieved")
+
+
+def _lottery(problem: Problem, placed: _Placed) -> Iterator[Violation]:
+    """Stage T + 3: better outcomes (housed, higher value, smaller class identifier) to smaller numbers."""
+    households = problem.households
+    house_class = np.full(len(households.id), len(problem.house_classes.id))
+    value = np.zeros(len(households.id), np.int64)
+    house_class[placed.household] = placed.house_class
+    value[placed.household] = _values(problem, placed)
+    kind = _kinds(problem)
+    order = np.lexsort((np.arange(len(kind)), households.lottery, kind))
+    before, after = order[:-1], order[1:]
+    out = house_class == len(problem.house_classes.id)
+    worse = np.where(
+        out[before] | out[after],
+        out[before] & ~out[after],
+        (value[before] < value[after]) | ((value[before] == value[after]) & (house_class[before] > house_class[after])),
+    )
+    return _each(
+        "lottery",
+        (kind[before] == kind[after]) & worse,
+        lambda i: (
+            f"household {str(households.id[after[i]])!r} fares better than {str(households.id[before[i]])!r}, "
+            "which is the same to the problem and comes first in the lottery"
+        ),
+    )
+
+
+def _kinds(problem: Problem) -> IntArray:
+    """Households that differ in id and lottery alone share a number; found column by column."""
+    households = problem.households
+    kind = np.zeros(len(households.id), np.int64)
+    dense: tuple[IntArray | BoolArray, ...] = (
+        households.tier,
+        households.points,
+        households.bedrooms_min,
+        households.bedrooms_max,
+        households.needs_step_free,
+        households.has_anywhere,
+        households.anywhere,
+        households.profile,
+        households.kin_group,
+        households.pinned,
+    )
+    for column in dense:
+        kind = _split(kind, column)
+    for rows in (households.options, households.uses, households.forbidden):
+        length = np.diff(rows.start)
+        kind = _split(kind, length)
+        for position in range(int(length.max(initial=0))):
+            has = length > position
+            entry = rows.start[:-1][has] + position
+            for part in (rows.column, rows.value):
+                at_position = np.full(len(kind), NONE)
+                at_position[has] = part[entry]
+                kind = _split(kind, at_position)
+    return kind
+
+
+def _split(kind: IntArray, column: IntArray | BoolArray) -> IntArray:
+    _, number = np.unique(column, return_inverse=True)
+    split: IntArray = np.unique(kind * (int(number.max(initial=0)) + 1) + number, return_inverse=True)[1]
+    return split

@@ -1,0 +1,247 @@
+"""The constraints as a linear program (OR-Tools MathOpt): relaxed for prices, in integers for proven optima.
+
+Columns: one for every option, then one for every placement of a kin group. Rows: every household at most one house,
+the count and the unreserved part of every class, every limited service, every kin group whole or not at all, and
+what the earlier stages achieved.
+"""
+
+import datetime
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from ortools.math_opt import model_pb2  # type: ignore[import-untyped]  # ships no type marker
+from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
+
+from solver.options import Options
+from solver.problem import NONE, UNLIMITED, Problem
+from solver.tables import BoolArray, IntArray
+
+FloatArray = NDArray[np.float64]
+
+LARGEST_FOR_FLOATS = 10**8
+"""Where a stage can add up to more, its search is left to CP-SAT, which computes in integers."""
+
+
+class Verdict(Enum):
+    """How a search ended."""
+
+    OPTIMAL = "optimal"
+    IMPOSSIBLE = "impossible"
+    TIMED_OUT = "timed out"
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxation:
+    """The linear relaxation of a stage: its value, its columns [n + m], and the duals of the scarce rows."""
+
+    value: float
+    columns: FloatArray
+    house_class: FloatArray
+    unreserved: FloatArray
+    service: FloatArray
+    multipliers: list[float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Rows that share a form: entry → row key, column and weight; every row's bounds by key."""
+
+    key: IntArray
+    column: IntArray
+    weight: IntArray
+    least: FloatArray
+    most: FloatArray
+
+
+class Program:
+    """The rows of a problem, built once and solved for many objectives."""
+
+    def __init__(self, problem: Problem, options: Options, seed: int) -> None:
+        self.problem, self.options, self.seed = problem, options, seed
+        self.columns = options.size + len(options.placement_group)
+        self.units, self.seats, self.classes, self.unreserved, self.services = self._blocks()
+
+    def _blocks(self) -> tuple[_Block, _Block, _Block, _Block, _Block]:
+        problem, options = self.problem, self.options
+        classes, capacity = problem.house_classes, problem.settlements.capacity
+        every = np.arange(options.size)
+        alone = np.flatnonzero(options.placement == NONE)
+        kin = np.flatnonzero(options.placement != NONE)
+        group_columns = options.size + np.arange(len(options.placement_group))
+        unit = np.concatenate([options.household[alone], len(problem.households.id) + options.placement_group])
+        unit_columns = np.concatenate([alone, group_columns])
+        units = _Block(
+            unit,
+            unit_columns,
+            np.ones_like(unit),
+            np.where(options.must, 1.0, 0.0),
+            np.ones(len(options.must)),
+        )
+        places = len(problem.settlements.id)
+        seat, first, entry = np.unique(
+            options.household[kin] * places + options.settlement[kin], return_index=True, return_inverse=True
+        )
+        seats = _Block(
+            np.concatenate([entry, np.arange(len(seat))]),
+            np.concatenate([kin, options.size + options.placement[kin[first]]]),
+            np.concatenate([np.ones(len(kin), np.int64), np.full(len(seat), -1)]),
+            np.zeros(len(seat)),
+            np.zeros(len(seat)),
+        )
+        limited = (classes.reserved > 0)[options.house_class]
+        takes = every[limited & ~problem.households.needs_step_free[options.household]]
+        use = np.concatenate([options.uses[options.household[alone]], options.group_uses])
+        at = np.concatenate([options.settlement[alone], options.placement_settlement])
+        entry, service = np.nonzero((use > 0) & (capacity[at] != UNLIMITED))
+        return (
+            units,
+            seats,
+            _at_most(options.house_class, every, np.ones_like(every), classes.count),
+            _at_most(options.house_class[takes], takes, np.ones_like(takes), classes.count - classes.reserved),
+            _at_most(
+                at[entry] * len(problem.services) + service,
+                unit_columns[entry],
+                use[entry, service],
+                capacity.ravel(),
+            ),
+        )
+
+    def relax(self, weights: IntArray, earlier: Sequence[tuple[IntArray, int]], seconds: float) -> Relaxation | None:
+        """The linear relaxation that maximises weights [n] while earlier stages keep theirs; None: out of time."""
+        blocks = [self.units, self.seats, self.classes, self.unreserved, self.services]
+        blocks += [_stage_row(stage, least) for stage, least in earlier]
+        model, rows = _model(blocks, weights, np.ones(self.columns, np.bool_), integer=False)
+        parameters = mathopt.SolveParameters(time_limit=datetime.timedelta(seconds=max(seconds, 0.0)))
+        parameters.random_seed = self.seed
+        result = mathopt.solve(model, mathopt.SolverType.GLOP, params=parameters)
+        if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
+            return None
+        dual = np.abs(np.array(result.dual_values(list(model.linear_constraints()))))
+        duals = [np.zeros(len(block.most)) for block in blocks]
+        for full, block, positions in zip(duals, blocks, rows, strict=True):
+            full[np.unique(block.key)] = dual[positions]
+        return Relaxation(
+            value=result.objective_value(),
+            columns=np.array(result.variable_values(list(model.variables()))),
+            house_class=duals[2],
+            unreserved=duals[3],
+            service=duals[4].reshape(self.problem.settlements.capacity.shape),
+            multipliers=[float(full.sum()) for full in duals[5:]],
+        )
+
+    def search(
+        self,
+        weights: IntArray,
+        at_least: Sequence[tuple[IntArray, int]],
+        columns: BoolArray,
+        must: BoolArray,
+        seconds: float,
+        *,
+        exact: bool = False,
+    ) -> tuple[Verdict, IntArray | None]:
+        """The best integer solution by weights [n] that uses `columns` [n + m] alone, houses every unit in `must`
+        and keeps the rows `at_least`: the indices of its options, None where none was found. exact: by CP-SAT."""
+        units = _Block(self.units.key, self.units.column, self.units.weight, np.where(must, 1.0, 0.0), self.units.most)
+        rows = [_stage_row(stage, least) for stage, least in at_least]
+        blocks = [units, self.seats, self.classes, self.unreserved, self.services, *rows]
+        scale = math.gcd(*weights.tolist()) or 1
+        model, _ = _model(blocks, weights // scale, columns, integer=True)
+        heavy = [weights // scale, *(stage for stage, _ in at_least)]
+        exact = exact or max(int(np.abs(stage).sum()) for stage in heavy) > LARGEST_FOR_FLOATS
+        parameters = mathopt.SolveParameters(
+            time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
+            relative_gap_tolerance=0.0,
+            absolute_gap_tolerance=0.0 if exact else 0.999,
+        )
+        if exact:
+            parameters.threads, parameters.random_seed = 1, self.seed
+        else:
+            parameters.highs.int_options["random_seed"] = self.seed
+            parameters.highs.string_options["parallel"] = "off"
+        solver = mathopt.SolverType.CP_SAT if exact else mathopt.SolverType.HIGHS
+        result = mathopt.solve(model, solver, params=parameters)
+        return _verdict(result), self._chosen(result, model, columns)
+
+    def keeps(self, chosen: IntArray) -> bool:
+        """Whether options (indices) break no rule of the model, in exact integers."""
+        taken = np.zeros(self.columns, np.int64)
+        taken[chosen] = 1
+        placements = self.options.placement[chosen]
+        taken[self.options.size + placements[placements != NONE]] = 1
+        for block in (self.units, self.seats, self.classes, self.unreserved, self.services):
+            total = np.zeros(len(block.most), np.int64)
+            np.add.at(total, block.key, block.weight * taken[block.column])
+            keys = np.unique(block.key)
+            if (total[keys] > block.most[keys]).any() or (total[keys] < block.least[keys]).any():
+                return False
+        return True
+
+    def _chosen(self, result: mathopt.SolveResult, model: mathopt.Model, columns: BoolArray) -> IntArray | None:
+        if not result.has_primal_feasible_solution():
+            return None
+        taken = np.array(result.variable_values(list(model.variables()))) > 0.5
+        chosen = np.flatnonzero(columns)[taken]
+        return chosen[chosen < self.options.size]
+
+
+def _verdict(result: mathopt.SolveResult) -> Verdict:
+    impossible = (mathopt.TerminationReason.INFEASIBLE, mathopt.TerminationReason.INFEASIBLE_OR_UNBOUNDED)
+    if result.termination.reason in impossible:
+        return Verdict.IMPOSSIBLE
+    optimal = result.termination.reason == mathopt.TerminationReason.OPTIMAL
+    return Verdict.OPTIMAL if optimal else Verdict.TIMED_OUT
+
+
+def _at_most(key: IntArray, column: IntArray, weight: IntArray, most: IntArray) -> _Block:
+    """Rows Σ weight ≤ most; a row that cannot be broken is left out."""
+    demand = np.zeros(len(most), np.int64)
+    np.add.at(demand, key, weight)
+    scarce = (demand > most)[key]
+    least = np.full(len(most), -np.inf)
+    return _Block(key[scarce], column[scarce], weight[scarce], least, most.astype(np.float64))
+
+
+def _stage_row(weights: IntArray, least: int) -> _Block:
+    column = np.flatnonzero(weights)
+    key = np.zeros_like(column)
+    return _Block(key, column, weights[column], np.array([float(least)]), np.array([np.inf]))
+
+
+def _model(
+    blocks: Sequence[_Block], weights: IntArray, columns: BoolArray, *, integer: bool
+) -> tuple[mathopt.Model, list[IntArray]]:
+    """The model over some of the columns, and the positions of each block's rows (ascending keys) in it."""
+    number = np.cumsum(columns) - 1
+    size = int(columns.sum())
+    proto = model_pb2.ModelProto()
+    proto.variables.ids.extend(range(size))
+    proto.variables.lower_bounds.extend([0.0] * size)
+    proto.variables.upper_bounds.extend([1.0] * size)
+    proto.variables.integers.extend([integer] * size)
+    proto.objective.maximize = True
+    gains = np.flatnonzero(columns[: len(weights)] & (weights != 0))
+    proto.objective.linear_coefficients.ids.extend(number[gains].tolist())
+    proto.objective.linear_coefficients.values.extend(weights[gains].astype(np.float64).tolist())
+    row, column, weight, positions = [], [], [], []
+    height = 0
+    for block in blocks:
+        keys, entry = np.unique(block.key, return_inverse=True)
+        kept = columns[block.column]
+        row.append(height + entry[kept])
+        column.append(number[block.column[kept]])
+        weight.append(block.weight[kept])
+        proto.linear_constraints.lower_bounds.extend(block.least[keys].tolist())
+        proto.linear_constraints.upper_bounds.extend(block.most[keys].tolist())
+        positions.append(height + np.arange(len(keys)))
+        height += len(keys)
+    proto.linear_constraints.ids.extend(range(height))
+    rows, cols, values = np.concatenate(row), np.concatenate(column), np.concatenate(weight)
+    order = np.lexsort((cols, rows))
+    proto.linear_constraint_matrix.row_ids.extend(rows[order].tolist())
+    proto.linear_constraint_matrix.column_ids.extend(cols[order].tolist())
+    proto.linear_constraint_matrix.coefficients.extend(values[order].astype(np.float64).tolist())
+    return mathopt.Model.from_model_proto(proto), positions

@@ -1,0 +1,235 @@
+"""The stages in strict lexicographic order, each with the prices that bound it and the proof that closes it.
+
+Every stage is first relaxed; the integer part of what its prices prove becomes its target, and the next stage is
+relaxed under that target at once. What the prices of all these stages leave open is little, and one exact search
+there usually attains all targets together. Where it cannot, the first stage whose target is out of reach is found,
+closed by exact search, and the stages after it are taken up again.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from solver import prices as pricing
+from solver.exact import Program, Relaxation, Verdict
+from solver.options import Options
+from solver.prices import Bound, Prices
+from solver.problem import Problem
+from solver.tables import BoolArray, IntArray
+
+INTEGRAL = 1e-6
+"""A relaxed column this close to an integer is one; what is rounded is then verified in integers."""
+TRIES = 3
+"""How often the last target is lowered before an earlier one is suspected."""
+
+Report = Callable[[str, int, int | None], None]
+
+
+class OutOfTime(Exception):  # noqa: N818 - an event
+    """The time limit was reached."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """What became of one stage: see `solver.solution.Stage`; `prices` are the certificate."""
+
+    name: str
+    achieved: int
+    bound: int
+    prices: Prices
+    price_bound: int
+
+
+def weights_of(problem: Problem, options: Options, name: str) -> IntArray:
+    """What each option [n] gives a stage."""
+    if name == "value":
+        return options.value
+    if name == "points":
+        return problem.households.points[options.household]
+    housed: IntArray = problem.households.tier[options.household] == int(name.removeprefix("tier "))
+    return housed.astype(np.int64)
+
+
+@dataclass
+class Ladder:
+    """One solve: the best allocation so far and what is proven of each stage."""
+
+    problem: Problem
+    options: Options
+    names: Sequence[str]
+    program: Program
+    incumbent: IntArray
+    deadline: float
+    report: Report
+    weights: list[IntArray] = field(init=False)
+    targets: list[int] = field(default_factory=list)
+    bounds: list[Bound] = field(default_factory=list)
+    prices: list[Prices] = field(default_factory=list)
+    proven: int = 0
+    relaxed: dict[tuple[int, ...], tuple[Prices, Bound]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: {"relaxation": 0.0, "search": 0.0})
+
+    def __post_init__(self) -> None:
+        self.weights = [weights_of(self.problem, self.options, name) for name in self.names]
+
+    def climb(self) -> list[Closed]:
+        """Closes every stage, or as many as the time allows."""
+        try:
+            while self.proven < len(self.names):
+                self._relax_ahead()
+                if self.proven < len(self.targets):
+                    self._attain()
+        except OutOfTime:
+            return self._results()
+        return self._results()
+
+    def achieved(self, chosen: IntArray) -> list[int]:
+        """What an allocation gives every stage, in exact integers."""
+        return [int(weights[chosen].sum()) for weights in self.weights]
+
+    def _left(self) -> float:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTime
+        return left
+
+    def _relax_ahead(self) -> None:
+        """Sets a target for every stage ahead."""
+        self._advance()
+        while len(self.targets) < len(self.names):
+            stage = len(self.targets)
+            known = tuple(self.targets)
+            if known not in self.relaxed:
+                self.relaxed[known] = self._relax(stage)
+            prices, bound = self.relaxed[known]
+            self.prices.append(prices)
+            self.bounds.append(bound)
+            self.targets.append(bound.floor)
+            self._advance()
+
+    def _relax(self, stage: int) -> tuple[Prices, Bound]:
+        problem, options, earlier = self.problem, self.options, self.targets
+        weights = self.weights[: stage + 1]
+        prices = Prices.zero(problem, stage)
+        bound = pricing.bound(problem, options, prices, weights, earlier)
+        if bound.floor == self.achieved(self.incumbent)[stage] and self.proven == stage:
+            return prices, bound
+        started = time.monotonic()
+        rows = list(zip(self.weights, earlier, strict=False))
+        relaxation = self.program.relax(self.weights[stage], rows, self._left())
+        self.seconds["relaxation"] += time.monotonic() - started
+        if relaxation is None:
+            raise OutOfTime
+        better = self._rounded(relaxation, weights)
+        better_bound = pricing.bound(problem, options, better, weights, earlier)
+        if better_bound.floor <= bound.floor:
+            prices, bound = better, better_bound
+        self._consider(relaxation)
+        return prices, bound
+
+    def _rounded(self, relaxation: Relaxation, weights: Sequence[IntArray]) -> Prices:
+        return pricing.rounded(
+            self.problem,
+            relaxation.house_class,
+            relaxation.unreserved,
+            relaxation.service,
+            relaxation.multipliers,
+            weights,
+        )
+
+    def _consider(self, relaxation: Relaxation) -> None:
+        """Takes a relaxed solution as the incumbent where it is integral and better."""
+        columns = relaxation.columns
+        if np.abs(columns - np.rint(columns)).max(initial=0.0) < INTEGRAL:
+            chosen = np.flatnonzero(columns[: self.options.size] > 0.5)
+            if self.program.keeps(chosen):
+                self._improve(chosen)
+
+    def _improve(self, chosen: IntArray) -> None:
+        """Strictly better in the order of the stages, or left alone."""
+        if self.achieved(chosen) > self.achieved(self.incumbent):
+            self.incumbent = chosen
+
+    def _advance(self) -> None:
+        """Counts the stages, from the first, whose target the incumbent attains."""
+        achieved = self.achieved(self.incumbent)
+        while self.proven < len(self.targets) and achieved[self.proven] == self.targets[self.proven]:
+            self.report(self.names[self.proven], achieved[self.proven], self.targets[self.proven])
+            self.proven += 1
+
+    def _attain(self) -> None:
+        """Looks for an allocation with all targets; without one, closes the first stage that misses its own."""
+        last = len(self.targets) - 1
+        if last > self.proven and self._lower(last, TRIES):
+            return
+        while last > self.proven:
+            middle = (self.proven + last) // 2
+            if not self._search(middle, self.targets[middle]):
+                self._back_to(middle + 1)
+                last = middle
+        self._lower(last, None)
+
+    def _lower(self, last: int, tries: int | None) -> bool:
+        """Lowers the target of a stage, in doubling steps, until an allocation attains it."""
+        step = 1
+        while not self._search(last, self.targets[last]):
+            self.report(self.names[last], self.achieved(self.incumbent)[last], self.targets[last] - 1)
+            self.targets[last] -= step
+            step *= 2
+            if tries is not None and step >= 2**tries:
+                return False
+        return True
+
+    def _back_to(self, stages: int) -> None:
+        del self.targets[stages:], self.bounds[stages:], self.prices[stages:]
+
+    def _open(self, last: int, least: int) -> tuple[BoolArray, BoolArray]:
+        """The columns that may be used, and the units that must be housed, by the prices of every stage."""
+        columns = np.ones(self.program.columns, np.bool_)
+        must = self.options.must.copy()
+        for stage, bound in enumerate(self.bounds[: last + 1]):
+            option, placement, may_stay_out = bound.open(least if stage == last else self.targets[stage])
+            columns &= np.concatenate([option, placement])
+            must |= ~may_stay_out
+        return columns, must
+
+    def _search(self, last: int, least: int) -> bool:
+        """Whether the stages before `last` keep their targets with at least `least` there; the best such is then
+        the incumbent, and its value the target."""
+        columns, must = self._open(last, least)
+        rows = [*zip(self.weights[:last], self.targets, strict=False), (self.weights[last], least)]
+        started = time.monotonic()
+        verdict, chosen = self.program.search(self.weights[last], rows, columns, must, self._left())
+        if verdict is Verdict.OPTIMAL and not self._keeps(chosen, rows):
+            arguments = (self.weights[last], rows, columns, must, self._left())
+            verdict, chosen = self.program.search(*arguments, exact=True)
+        self.seconds["search"] += time.monotonic() - started
+        if chosen is not None and self._keeps(chosen, rows):
+            self._improve(chosen)
+        if verdict is Verdict.TIMED_OUT:
+            raise OutOfTime
+        if verdict is Verdict.IMPOSSIBLE:
+            return False
+        self.targets[last] = self.achieved(self.incumbent)[last]
+        self._advance()
+        return True
+
+    def _keeps(self, chosen: IntArray | None, rows: Sequence[tuple[IntArray, int]]) -> bool:
+        """In exact integers: every rule of the model, and the rows of the stages."""
+        if chosen is None or not self.program.keeps(chosen):
+            return False
+        return all(int(weights[chosen].sum()) >= least for weights, least in rows)
+
+    def _results(self) -> list[Closed]:
+        achieved = self.achieved(self.incumbent)
+        results = []
+        for stage, name in enumerate(self.names):
+            prices = self.prices[stage] if stage < len(self.prices) else Prices.zero(self.problem, stage)
+            price_bound = pricing.bound(
+                self.problem, self.options, prices, self.weights[: stage + 1], achieved[:stage]
+            ).floor
+            bound = achieved[stage] if stage < self.proven else price_bound
+            results.append(Closed(name, achieved[stage], bound, prices, price_bound))
+        return results
