@@ -1,1 +1,161 @@
 """create_app(): the only place where parts are wired together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel, Field
+
+import app.access.api
+import app.allocation.api
+import app.exchange.api
+import app.housing.api
+import app.registry.api
+import app.tenancy.api
+from app import errors, health, problems
+from app.allocation import policies
+from app.database import Database
+from app.logs import RequestLog, configure
+from app.metrics import Metrics
+from app.problems import Problem, responses
+from app.settings import Settings
+from app.worker import Worker
+
+LARGEST_BODY = 1024 * 1024
+DESCRIPTION = """Hearth decides which displaced family gets which rebuilt house, and can prove that the decision
+was right.
+
+Sign in with `POST /api/v1/tokens` and send the token as `Authorization: Bearer …`. Lists come in pages: follow `next`.
+Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents. What creates something takes an
+`Idempotency-Key`; what changes something needs the `ETag` that you read, as `If-Match`.
+"""
+TAGS = [
+    {"name": "access", "description": "Signing in, and users."},
+    {"name": "stock", "description": "Settlements, origins, houses, milestones, jobs and land release."},
+    {"name": "register", "description": "Households, people, kin groups and applications."},
+    {"name": "exchange", "description": "Files in and out."},
+    {"name": "policy", "description": "What the programme has decided."},
+    {"name": "runs", "description": "Allocation runs: request, progress, proof, decision."},
+    {"name": "occupancy", "description": "Moving in and out, and who lives where."},
+    {"name": "operation", "description": "Health and metrics."},
+]
+
+
+class Health(BaseModel):
+    """How the service is."""
+
+    status: str = Field(description="Always `ok`; anything else is a problem document.", examples=["ok"])
+
+
+def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
+    """Return the service over the database that `settings` name, or over the one handed in."""
+    settings = settings or Settings()
+    configure(settings.log_level)
+    database = database or Database(settings.url, settings.pool_size)
+
+    @asynccontextmanager
+    async def lifespan(_service: FastAPI) -> AsyncIterator[None]:
+        await run_sync(health.require_ready, database)
+        async with database.request_session(writes=True) as session:
+            await run_sync(policies.ensure_default, session)
+        worker = Worker(database, settings) if settings.worker == "in_process" else None
+        if worker:
+            worker.start()
+        yield
+        if worker:
+            await run_sync(worker.stop)
+        database.dispose()
+
+    service = FastAPIOffline(
+        title="Hearth",
+        version=version("hearth"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        max_body_size=LARGEST_BODY,
+        redirect_slashes=False,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        swagger_ui_parameters={"persistAuthorization": True, "defaultModelsExpandDepth": 0},
+    )
+    metrics = Metrics()
+    service.state.settings, service.state.database = settings, database
+    service.add_middleware(RequestLog, metrics=metrics)
+    problems.install(service)
+    _include_features(service, settings)
+    service.include_router(_operation(database, metrics))
+    service.openapi = lambda: _openapi(service)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    return service
+
+
+def _include_features(service: FastAPI, settings: Settings) -> None:
+    answers = responses(errors.Malformed, errors.Invalid)
+    for feature in (app.access, app.housing, app.registry, app.allocation, app.tenancy):
+        service.include_router(feature.api.router, prefix="/api/v1", responses=answers)
+    service.include_router(
+        app.exchange.api.router,
+        prefix="/api/v1",
+        responses=answers,
+        max_body_size=settings.max_upload_mb * 1024 * 1024,
+    )
+
+
+def _operation(database: Database, metrics: Metrics) -> APIRouter:
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/", include_in_schema=False)
+    def home() -> RedirectResponse:
+        """Show the documentation."""
+        return RedirectResponse("docs")
+
+    @router.get("/livez", operation_id="livez", summary="Whether the process lives")
+    def livez() -> Health:
+        """Answers as long as the process can."""
+        return Health(status="ok")
+
+    @router.get(
+        "/readyz", operation_id="readyz", summary="Whether it can serve", responses=responses(errors.Unavailable)
+    )
+    def readyz() -> Health:
+        """The database answers and is migrated to this version."""
+        health.require_ready(database)
+        return Health(status="ok")
+
+    @router.get(
+        "/metrics",
+        operation_id="metrics",
+        summary="Figures for Prometheus",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    def read_metrics() -> Response:
+        """No label holds personal data."""
+        return Response(metrics.exposition(), media_type="text/plain; version=1.0.0; charset=utf-8")
+
+    return router
+
+
+def _openapi(service: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document: FastAPI's, with our problem documents in place of its own error bodies."""
+    if service.openapi_schema is None:
+        document = get_openapi(
+            title=service.title,
+            version=service.version,
+            description=service.description,
+            tags=service.openapi_tags,
+            routes=service.routes,
+            license_info=service.license_info,
+        )
+        schemas = document["components"]["schemas"]
+        for replaced in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(replaced, None)
+        own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(own.pop("$defs"))
+        schemas["Problem"] = own
+        service.openapi_schema = document
+    return service.openapi_schema

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app import errors
 from app.errors import FieldError, HearthError
@@ -88,6 +89,16 @@ def invalid_request(error: RequestValidationError) -> HearthError:
     )
 
 
+def _methods(request: Request) -> set[str]:
+    """Return every method that the request's address takes, whichever route takes it."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        match, _scope = route.matches({**request.scope, "method": ""})
+        if match is not Match.NONE:
+            found |= set(getattr(route, "methods", None) or ())
+    return found
+
+
 def install(app: FastAPI) -> None:
     """Make `app` answer every failure as a problem document."""
 
@@ -100,9 +111,12 @@ def install(app: FastAPI) -> None:
         return answer(invalid_request(error))
 
     @app.exception_handler(HTTPException)
-    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
         kind = BY_STATUS.get(error.status_code, errors.Malformed)
-        return answer(kind(DETAILS.get(error.status_code, f"{error.detail}."), headers=error.headers))
+        headers = dict(error.headers or {})
+        if error.status_code == errors.MethodNotAllowed.status:
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return answer(kind(DETAILS.get(error.status_code, f"{error.detail}."), headers=headers))
 
     @app.exception_handler(StaleDataError)
     def _stale(_request: Request, _error: StaleDataError) -> JSONResponse:

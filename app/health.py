@@ -1,0 +1,18 @@
+"""Whether the process lives, and whether it can serve."""
+
+from alembic.util.exc import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import migration
+from app.database import Database
+from app.errors import Unavailable
+
+
+def require_ready(database: Database) -> None:
+    """Raise Unavailable unless the database answers and stands at the newest migration."""
+    try:
+        current = migration.is_current(database)
+    except (SQLAlchemyError, CommandError) as error:
+        raise Unavailable("The database cannot be reached. Look at its log and at HEARTH_DATABASE_URL.") from error
+    if not current:
+        raise Unavailable("The database is not migrated to this version. Run `hearth db upgrade`.")
