@@ -1,0 +1,102 @@
+"""What the rows of households ask for: settlements, best first, or anywhere."""
+
+from collections import defaultdict
+from typing import Any
+
+from app.exchange.parsing import Parsed, Row
+from app.exchange.survey import Change, Handle, Record, Survey
+from app.registry.models import ApplicationState
+
+SETTLED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED, ApplicationState.WITHDRAWN)
+PREFERRED = ("preferred_1", "preferred_2", "preferred_3")
+
+
+def latest(applications: list[Record]) -> dict[int, Record]:
+    """Return each household's live application, or else the last that was withdrawn."""
+    by_age = sorted(applications, key=lambda each: (each["state"] is not ApplicationState.WITHDRAWN, each["id"]))
+    return {each["household_id"]: each for each in by_age}
+
+
+def ranked(preferences: list[Record]) -> dict[int, tuple[int, ...]]:
+    """Return the settlements that each application prefers, best first."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for each in sorted(preferences, key=lambda each: int(each["rank"])):
+        found[each["application_id"]].append(each["settlement_id"])
+    return {application: tuple(settlements) for application, settlements in found.items()}
+
+
+class Applications:
+    """Surveys the applications in the file of households."""
+
+    def __init__(self, survey: Survey, file: Parsed) -> None:
+        self._survey = survey
+        self._file = file
+        self._there = latest(survey.records("applications"))
+        self._preferences = ranked(survey.records("preferences"))
+
+    def survey(self, row: Row, household: Handle) -> bool:
+        """Note what becomes of a household's application, and return whether anything does."""
+        record = self._there.get(household) if isinstance(household, int) else None
+        status = row.values.get("application") or ApplicationState.SUBMITTED.value
+        if status == "none":
+            self._check_none(row, record)
+            return False
+        preferences = self._preferred(row)
+        wish = {"preferences": preferences, "anywhere": row.values["anywhere"]}
+        handed_in = {"state": ApplicationState.SUBMITTED, "submitted_on": row.values["registered_on"]}
+        changes = self._survey.changes["applications"]
+        if record is None:
+            made = handed_in if status != "draft" else {"state": ApplicationState.DRAFT, "submitted_on": None}
+            changes.created[(household,)] = {"household_id": household, **wish, **made}
+        else:
+            submits = record["state"] is ApplicationState.DRAFT and status != "draft"
+            differing = self._differing(row, record, wish)
+            if differing is None and not submits:
+                return False
+            if record["state"] in SETTLED:
+                message = f"the application is {record['state'].value}, so what it asks for cannot change; undo this"
+                self._survey.refuse(self._file, row, differing or "anywhere", message)
+                return False
+            changes.changed.append(Change(record, wish | (handed_in if submits else {})))
+        if not preferences and not wish["anywhere"] and status != "draft":
+            self._refuse_empty(row)
+        return True
+
+    def _preferred(self, row: Row) -> tuple[Handle, ...]:
+        found: list[Handle] = []
+        given = [column for column in PREFERRED if row.values[column] is not None]
+        for column in given:
+            settlement = self._survey.refer("settlements", self._file, row, column)
+            if settlement in found:
+                message = "this settlement is preferred twice; leave it at the better rank"
+                self._survey.refuse(self._file, row, column, message)
+            elif settlement is not None:
+                found.append(settlement)
+        if given != list(PREFERRED[: len(given)]):
+            column = next(column for column in PREFERRED if row.values[column] is None)
+            message = f"this is empty and {given[-1]} is not; move the preferences up"
+            self._survey.refuse(self._file, row, column, message)
+        return tuple(found)
+
+    def _differing(self, row: Row, record: Record, wish: dict[str, Any]) -> str | None:
+        """Return the first column that asks for something else than the application does."""
+        before = self._preferences.get(record["id"], ())
+        for rank, column in enumerate(PREFERRED):
+            if before[rank : rank + 1] != wish["preferences"][rank : rank + 1]:
+                return column
+        return None if record["anywhere"] == row.values["anywhere"] else "anywhere"
+
+    def _check_none(self, row: Row, record: Record | None) -> None:
+        if row.values["anywhere"] or any(row.values[column] is not None for column in PREFERRED):
+            message = "a household without an application prefers nothing; empty its preferences, or this"
+        elif record is not None and record["state"] is not ApplicationState.WITHDRAWN:
+            message = f"the application is {record['state'].value}; withdraw it where the reason is recorded"
+        else:
+            return
+        self._survey.refuse(self._file, row, "application", message)
+
+    def _refuse_empty(self, row: Row) -> None:
+        if any(row.values[column] is not None for column in PREFERRED):
+            return  # their settlements are unknown, which has been said
+        message = "the household prefers no settlement and does not accept any; give preferred_1, or 1 here"
+        self._survey.refuse(self._file, row, "anywhere", message)

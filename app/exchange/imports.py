@@ -1,0 +1,81 @@
+"""Importing files: checked whole, then written in the caller's transaction, or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.access.permissions import Permission, Principal
+from app.exchange.parsing import parse
+from app.exchange.reading import sheets
+from app.exchange.refusals import Refusals
+from app.exchange.register import survey_register
+from app.exchange.stock import survey_stock
+from app.exchange.survey import Survey
+from app.exchange.writing import write
+from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became, or would become, of the rows of one table."""
+
+    created: int
+    changed: int
+    unchanged: int
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did, or would do when `dry_run`: counts by table, in the order in which they were read."""
+
+    dry_run: bool
+    tables: dict[str, Counts]
+
+    @property
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        created = sum(counts.created for counts in self.tables.values())
+        changed = sum(counts.changed for counts in self.tables.values())
+        unchanged = sum(counts.unchanged for counts in self.tables.values())
+        would = "would be " if self.dry_run else ""
+        if not created and not changed:
+            return (
+                f"Nothing {'would be ' if self.dry_run else ''}changed: all {unchanged:,} rows are there as they are."
+            )
+        return f"{created:,} rows {would}added, {changed:,} {would}changed, {unchanged:,} unchanged."
+
+
+def run(
+    session: Session,
+    source: Path | Mapping[str, bytes],
+    *,
+    actor: Principal,
+    dry_run: bool = False,
+    limit_mb: int | None = None,
+) -> ImportReport:
+    """Import a folder, a zip, a spreadsheet or single files, given by path or as name → bytes.
+
+    Flushes and never commits; with `dry_run`, writes nothing. `limit_mb` bounds what is read, packed and unpacked
+    (HEARTH_MAX_UPLOAD_MB if None). Raises ImportRefused, with every wrong cell, when any is wrong; TooLarge;
+    Forbidden unless `actor` may import everywhere; Conflict when somebody changed the same rows meanwhile.
+    """
+    actor.require(Permission.EXCHANGE_IMPORT)
+    session.flush()
+    refusals = Refusals()
+    opened = sheets(source, refusals, Settings().max_upload_mb if limit_mb is None else limit_mb)
+    parsed = {sheet.table.name: parse(sheet, refusals) for sheet in opened}
+    survey = Survey(session, parsed, refusals)
+    survey_stock(survey)
+    survey_register(survey)
+    refusals.raise_if_any()
+    report = ImportReport(dry_run, {name: _counts(survey, name) for name in parsed})
+    if not dry_run:
+        write(session, survey, actor)
+    return report
+
+
+def _counts(survey: Survey, name: str) -> Counts:
+    changes = survey.changes[name]
+    return Counts(len(changes.created), len(changes.changed), changes.unchanged)

@@ -1,0 +1,142 @@
+"""Checking the people that were sent: one head a household, partners who name each other."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from app.exchange.parsing import Parsed, Row
+from app.exchange.survey import Handle, Record, Survey
+from app.policy.facts import Relationship
+
+COLUMNS = (
+    "given_name",
+    "family_name",
+    "sex",
+    "birth_date",
+    "relationship",
+    "needs_step_free",
+    "occupation",
+    "national_id",
+)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A row, the household it belongs to, and the person there, if there is one."""
+
+    row: Row
+    household: Handle
+    record: Record | None
+
+    @property
+    def handle(self) -> Handle:
+        """The person."""
+        return (self.household, self.row.values["person"]) if self.record is None else int(self.record["id"])
+
+
+def survey_people(survey: Survey, new_households: dict[Handle, Row]) -> None:
+    """Survey the file of people, and that every new household has them."""
+    file = survey.parsed.get("people")
+    sent: list[Sent] = []
+    relationships: dict[Handle, dict[Handle, Relationship]] = defaultdict(dict)
+    unsettled: set[Handle] = set(new_households)
+    if file is not None:
+        there = _there(survey, relationships)
+        for key, row in survey.rows("people"):
+            household = survey.refer("households", file, row, "household")
+            if household is not None:
+                record = there.get((household, key[1])) if isinstance(household, int) else None
+                sent.append(Sent(row, household, record))
+        moved = _survey_partners(survey, file, sent, there) if "partner" in file.columns else set()
+        for each in sent:
+            values = {column: each.row.values[column] for column in COLUMNS} | {"household_id": each.household}
+            person = (each.household, each.row.values["person"])
+            if survey.settle("people", each.row, person, each.record, values, touched=each.handle in moved):
+                survey.touched_households.update([each.household] if isinstance(each.household, int) else [])
+                if each.record is None or each.record["relationship"] != values["relationship"]:
+                    unsettled.add(each.household)
+            relationships[each.household][each.handle] = values["relationship"]
+    _check_heads(survey, unsettled, relationships, sent, new_households)
+
+
+def _there(survey: Survey, relationships: dict[Handle, dict[Handle, Relationship]]) -> dict[tuple[Handle, str], Record]:
+    """Return the people in the database by household and key, and by household and reference."""
+    found = {}
+    for record in survey.records("people"):
+        relationships[record["household_id"]][record["id"]] = record["relationship"]
+        found[record["household_id"], record["reference"]] = record
+    for record in survey.records("people"):
+        if record["key"] is not None:
+            found[record["household_id"], record["key"]] = record
+    return found
+
+
+def _check_heads(
+    survey: Survey,
+    households: set[Handle],
+    relationships: dict[Handle, dict[Handle, Relationship]],
+    sent: list[Sent],
+    new_households: dict[Handle, Row],
+) -> None:
+    """Refuse households among these that have no head, or several; those with unreadable rows are left for later."""
+    file = survey.parsed.get("people")
+    if file is not None and not file.is_whole:
+        return
+    unread = set() if file is None else {key[0] for key in file.bad_keys}
+    rows: dict[Handle, list[Row]] = defaultdict(list)
+    for each in sent:
+        if each.household in households:
+            rows[each.household].append(each.row)
+    for household in sorted(households, key=str):
+        heads = sum(each is Relationship.HEAD for each in relationships[household].values())
+        of_household = rows[household]
+        if heads == 1 or (of_household and of_household[0].values["household"] in unread):
+            continue
+        if file is not None and of_household:
+            chosen = of_household[0]
+            message = "the household has no head; make one of its people the head"
+            if heads > 1:
+                chosen = [row for row in of_household if row.values["relationship"] is Relationship.HEAD][-1:][0]
+                message = f"the household has {heads} heads; leave one, and write what the others are to that one"
+            survey.refuse(file, chosen, "relationship", message)
+        elif household in new_households:
+            row = new_households[household]
+            if row.values["household"] not in unread:
+                message = "the household has no people; add them to people.csv, one of them as head"
+                survey.refuse(survey.parsed["households"], row, "household", message)
+
+
+def _survey_partners(
+    survey: Survey, file: Parsed, sent: list[Sent], there: dict[tuple[Handle, str], Record]
+) -> set[Handle]:
+    """Note who becomes whose partner, and return the people sent whose partner is another than before.
+
+    A partner is named by one of the two or by both; whoever is sent and neither names nor is named has none.
+    """
+    before: dict[Handle, Handle | None] = {record["id"]: record["partner_id"] for record in there.values()}
+    people: dict[tuple[Handle, str], Handle] = {place: record["id"] for place, record in there.items()}
+    people |= {(each.household, each.row.values["person"]): each.handle for each in sent}
+    after: dict[Handle, Handle | None] = {}
+    for each in sent:
+        name = each.row.values["partner"]
+        if name is None:
+            continue
+        partner = people.get((each.household, name))
+        if partner is None or partner == each.handle:
+            message = "this is nobody else in the household; write the person of the partner, as in the column person"
+            if file.is_whole and (each.row.values["household"], name) not in file.bad_keys:
+                survey.refuse(file, each.row, "partner", message)
+        elif after.get(each.handle, partner) != partner or after.get(partner, each.handle) != each.handle:
+            survey.refuse(file, each.row, "partner", "one of the two has another partner; let both name each other")
+        else:
+            after[each.handle], after[partner] = partner, each.handle
+    handles = {each.handle for each in sent}
+    for person in [person for person in after if person not in handles]:
+        held = before.get(person)
+        if held is not None and held != after[person] and held not in handles:
+            row = next(each.row for each in sent if each.handle == after[person])
+            survey.refuse(file, row, "partner", "that person has another partner; send the rows of all three")
+    for each in sent:
+        after.setdefault(each.handle, None)
+    left = {person: None for person, partner in before.items() if person not in after and partner in after}
+    survey.partners = {person: partner for person, partner in (left | after).items() if before.get(person) != partner}
+    return handles & set(survey.partners)
