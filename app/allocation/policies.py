@@ -1,0 +1,92 @@
+"""Versions of the policy: drafted, put in force, superseded. A version never changes once drafted."""
+
+import json
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.access.permissions import Permission, Principal
+from app.allocation.models import PolicyState, PolicyVersion
+from app.database import utc_now
+from app.errors import Conflict, NotFound
+from app.policy.parameters import DEFAULT_POLICY, Policy
+
+
+def get(session: Session, reference: str) -> PolicyVersion:
+    """Return the version of that reference. Raises NotFound."""
+    version = session.scalar(select(PolicyVersion).where(PolicyVersion.reference == reference))
+    if version is None:
+        raise NotFound("There is no such policy version.")
+    return version
+
+
+def in_force(session: Session) -> tuple[PolicyVersion, Policy]:
+    """Return the version in force and the policy that it holds. Raises NotFound where none is in force yet."""
+    version = session.scalar(select(PolicyVersion).where(PolicyVersion.state == PolicyState.IN_FORCE))
+    if version is None:
+        raise NotFound("No policy is in force yet. Draft one and put it in force.")
+    return version, policy_of(version)
+
+
+def policy_of(version: PolicyVersion) -> Policy:
+    """Return the policy that a version holds."""
+    return Policy.model_validate(version.document)
+
+
+def ensure_default(session: Session) -> None:
+    """Put the default policy in force where none is, as at the first start."""
+    in_force_already = select(PolicyVersion.id).where(PolicyVersion.state == PolicyState.IN_FORCE)
+    if session.scalar(in_force_already) is not None:
+        return
+    version = _version(DEFAULT_POLICY, actor=None)
+    version.state, version.in_force_at = PolicyState.IN_FORCE, utc_now()
+    try:
+        with session.begin_nested():
+            session.add(version)
+    except IntegrityError:
+        # Another process put one in force at the same moment; any other constraint is a fault of ours.
+        if session.scalar(in_force_already) is None:
+            raise
+
+
+def draft(session: Session, policy: Policy, actor: Principal) -> PolicyVersion:
+    """Record a policy that is not in force yet."""
+    actor.require(Permission.POLICY_WRITE)
+    version = _version(policy, actor)
+    session.add(version)
+    session.flush()
+    return version
+
+
+def put_in_force(session: Session, version: PolicyVersion, actor: Principal) -> PolicyVersion:
+    """Put a draft in force; the version in force until now is superseded.
+
+    Raises Conflict where `version` is no draft, or where another was put in force at the same moment.
+    """
+    actor.require(Permission.POLICY_WRITE)
+    session.refresh(version, ["state", "version"], with_for_update=True)
+    if version.state is not PolicyState.DRAFT:
+        raise Conflict(f"Policy {version.reference} is {version.state}; only a draft can be put in force.")
+    superseded = session.scalar(
+        select(PolicyVersion).where(PolicyVersion.state == PolicyState.IN_FORCE).with_for_update()
+    )
+    if superseded is not None:
+        superseded.state = PolicyState.SUPERSEDED
+        session.flush()  # before the next, so that the index of versions in force is never broken
+    version.state, version.in_force_at = PolicyState.IN_FORCE, utc_now()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict("Another policy was put in force at the same moment. Read it, and decide anew.") from error
+    return version
+
+
+def _version(policy: Policy, actor: Principal | None) -> PolicyVersion:
+    return PolicyVersion(
+        state=PolicyState.DRAFT,
+        name=policy.name,
+        document=json.loads(policy.canonical_json()),
+        sha256=policy.sha256(),
+        created_by_id=actor.user_id if actor else None,
+    )

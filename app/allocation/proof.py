@@ -1,0 +1,61 @@
+"""Checking a run from its stored documents alone: hashes, lottery, solution, draw."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app.allocation.draw import addresses
+from app.allocation.models import Proposal, Run, RunState
+from app.allocation.snapshot import Snapshot, problem_of, sha256
+from solver import Problem, Solution, check
+
+
+def faults(run: Run) -> list[str]:
+    """Return what is wrong with the documents of a solved run, which must be loaded; empty where nothing is."""
+    if run.solution is None:
+        return [f"Run {run.reference} is {run.state.value} and has no solution."]
+    found = []
+    snapshot = Snapshot.model_validate_json(run.snapshot)
+    if sha256(run.snapshot) != run.snapshot_sha256:
+        found.append("The snapshot is not the one whose hash was published.")
+    if sha256(snapshot.text()) != run.snapshot_sha256:
+        found.append("The snapshot is not in its canonical spelling.")
+    if snapshot.run != run.reference:
+        found.append(f"The snapshot is that of run {snapshot.run}.")
+    problem = Problem.from_json(run.problem)
+    if Problem.from_dict(problem_of(snapshot, run.seed)) != problem:
+        found.append("The problem is not what snapshot and seed give.")
+    violations = check(problem, Solution.from_json(run.solution))
+    return found + [f"Solution: {violation.sentence}." for violation in violations]
+
+
+def verify(session: Session, run: Run) -> list[str]:
+    """Verify a solved run, loaded with its documents, against its proposals; empty where all is right.
+
+    Hashes, lottery numbers, the solution and its certificate, who was proposed what; after the draw every address.
+    """
+    found = faults(run)
+    if run.solution is None:
+        return found
+    assignments = dict(Solution.from_json(run.solution).assignments)
+    proposals = session.scalars(
+        select(Proposal)
+        .where(Proposal.run_id == run.id)
+        .options(joinedload(Proposal.household), joinedload(Proposal.house))
+    ).all()
+    proposed = {each.household.reference: each.house_class for each in proposals if each.house_class is not None}
+    found += [
+        f"Household {household}: solved as {assignments.get(household)}, proposed as {proposed.get(household)}."
+        for household in sorted(assignments.keys() | proposed.keys())
+        if assignments.get(household) != proposed.get(household)
+    ]
+    if run.state is RunState.DRAWN:
+        snapshot = Snapshot.model_validate_json(run.snapshot)
+        houses = {part.id: part.houses for part in snapshot.house_classes}
+        drawn = addresses(run.seed, run.reference, assignments.items(), houses)
+        held = {each.household.reference: each.house.reference if each.house else None for each in proposals}
+        found += [
+            f"Household {household}: the draw gives {drawn.get(household)}, its proposal {house}."
+            for household, house in held.items()
+            if house != drawn.get(household)
+        ]
+    return found

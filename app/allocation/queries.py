@@ -1,0 +1,150 @@
+"""Reading policies, runs and proposals: a run is seen by who may see every settlement of it."""
+
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, Select, case, exists, func, not_, select, true
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+
+from app.access.permissions import PERMISSIONS, Permission, Principal
+from app.allocation.models import Proposal, ProposalState, Run, RunSettlement
+from app.errors import NotFound
+from app.housing.models import Settlement
+from app.housing.queries import within
+from app.registry.models import Household
+from app.registry.queries import visible_to
+
+
+def _in_scope(principal: Principal, permission: Permission) -> ColumnElement[bool]:
+    scope = principal.scope(permission)
+    if scope.everywhere:
+        return true()
+    return not_(
+        exists().where(
+            RunSettlement.run_id == Run.id, RunSettlement.settlement_id == Settlement.id, not_(within(scope))
+        )
+    )
+
+
+def loaded(query: Select[Run]) -> Select[Run]:
+    """Load policy version, settlements and users with the runs of `query`."""
+    return query.options(
+        joinedload(Run.policy_version),
+        joinedload(Run.requested_by),
+        joinedload(Run.decided_by),
+        selectinload(Run.settlements).joinedload(RunSettlement.settlement),
+    )
+
+
+def runs(principal: Principal) -> Select[Run]:
+    """Select the runs that `principal` may see, loaded."""
+    return loaded(select(Run).where(_in_scope(principal, Permission.RUN_READ)))
+
+
+def actable_run(session: Session, principal: Principal, permission: Permission, reference: str) -> Run:
+    """Return one run over whose settlements `principal` has `permission`. Raises NotFound."""
+    query = select(Run).where(Run.reference == reference, _in_scope(principal, permission))
+    return _found(session.scalar(query))
+
+
+def run(session: Session, principal: Principal, reference: str) -> Run:
+    """Return one run with its documents. Raises NotFound, also for one out of scope."""
+    documents = (undefer(Run.snapshot), undefer(Run.problem), undefer(Run.solution))
+    return _found(session.scalar(runs(principal).where(Run.reference == reference).options(*documents)))
+
+
+def run_in_short(session: Session, principal: Principal, reference: str) -> Run:
+    """Return one run without its documents. Raises NotFound, also for one out of scope."""
+    return _found(session.scalar(runs(principal).where(Run.reference == reference)))
+
+
+def _found(run: Run | None) -> Run:
+    if run is None:
+        raise NotFound("There is no such run that you may see.")
+    return run
+
+
+def proposals(session: Session, principal: Principal, run_reference: str) -> Select[Proposal]:
+    """Select a run's proposals for the households that `principal` may see, with what they name.
+
+    Raises NotFound where there is no such run.
+    """
+    _found(session.scalar(select(Run).where(Run.reference == run_reference)))
+    # Only the roles that read proposals say where they are read: another role's wider scope adds nothing.
+    reading = PERMISSIONS[Permission.PROPOSAL_READ]
+    reader = replace(principal, roles=tuple(role for role in principal.roles if role.role in reading))
+    return (
+        select(Proposal)
+        .join(Proposal.run)
+        .join(Proposal.household)
+        .where(Run.reference == run_reference, visible_to(reader))
+        .options(
+            joinedload(Proposal.household).load_only(Household.reference),
+            joinedload(Proposal.application),
+            joinedload(Proposal.settlement),
+            joinedload(Proposal.house),
+        )
+    )
+
+
+def housed_by_tier(session: Session, run: Run) -> list[tuple[int, int, int]]:
+    """Return (tier, households housed, eligible households), by tier, of a solved run."""
+    housed = func.sum(case((Proposal.settlement_id.is_not(None), 1), else_=0))
+    query = (
+        select(Proposal.tier, housed, func.count())
+        .where(Proposal.run_id == run.id, Proposal.state != ProposalState.INELIGIBLE)
+        .group_by(Proposal.tier)
+        .order_by(Proposal.tier)
+    )
+    return [(tier, int(placed), of) for tier, placed, of in session.execute(query) if tier is not None]
+
+
+def housed_by_class(session: Session, run: Run) -> dict[str, int]:
+    """Return house class → households placed in it, of a solved run."""
+    query = (
+        select(Proposal.house_class, func.count())
+        .where(Proposal.run_id == run.id, Proposal.house_class.is_not(None))
+        .group_by(Proposal.house_class)
+    )
+    return {house_class: households for house_class, households in session.execute(query) if house_class is not None}
+
+
+def reasons_not_housed(session: Session, run: Run) -> list[tuple[str, int]]:
+    """Return (reason, households) of those whom a solved run houses nowhere, most frequent first."""
+    count = func.count()
+    query = (
+        select(Proposal.reason, count)
+        .where(Proposal.run_id == run.id, Proposal.house_class.is_(None))
+        .group_by(Proposal.reason)
+        .order_by(count.desc(), Proposal.reason)
+    )
+    return [(reason, households) for reason, households in session.execute(query)]
+
+
+def examples_not_housed(session: Session, run: Run) -> dict[str, tuple[str, str]]:
+    """Return reason → (household, explanation) of one household each that a solved run houses nowhere."""
+    first = (
+        select(func.min(Proposal.id))
+        .where(Proposal.run_id == run.id, Proposal.house_class.is_(None))
+        .group_by(Proposal.reason)
+    )
+    query = (
+        select(Proposal.reason, Household.reference, Proposal.explanation)
+        .join(Proposal.household)
+        .where(Proposal.id.in_(first))
+    )
+    return {reason: (household, explanation) for reason, household, explanation in session.execute(query)}
+
+
+def examples_not_housed(session: Session, run: Run) -> dict[str, tuple[str, str]]:
+    """Return reason → (household reference, explanation) of one household each whom a solved run houses nowhere."""
+    firsts = (
+        select(func.min(Proposal.id))
+        .where(Proposal.run_id == run.id, Proposal.house_class.is_(None))
+        .group_by(Proposal.reason)
+    )
+    query = (
+        select(Proposal.reason, Household.reference, Proposal.explanation)
+        .join(Proposal.household)
+        .where(Proposal.id.in_(firsts))
+    )
+    return {reason: (household, explanation) for reason, household, explanation in session.execute(query)}

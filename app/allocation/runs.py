@@ -1,0 +1,312 @@
+"""Requesting a run, and deciding on what it proposes."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+
+from app.access.permissions import Permission, Principal
+from app.allocation import policies, proof
+from app.allocation.draw import addresses
+from app.allocation.gather import gather
+from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
+from app.allocation.snapshot import Snapshot, build, class_of, problem_of, sha256
+from app.database import utc_now
+from app.errors import Conflict, FieldError, Invalid
+from app.housing import houses as stock
+from app.housing.models import House, HouseState, Settlement
+from app.housing.queries import within
+from app.housing.readiness import available_houses, gates, loaded_for_gates, ready_settlements
+from app.lifecycles import require_transition
+from app.policy.occupancy import Measure
+from app.queue import ring_on_commit
+from app.references import new_reference, normalised
+from app.registry.models import Application, ApplicationState
+from solver import InvalidProblem, Problem
+
+TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset({RunState.SOLVING, RunState.FAILED, RunState.CANCELLED}),
+    RunState.SOLVING: frozenset({RunState.QUEUED, RunState.PROPOSED, RunState.FAILED, RunState.CANCELLED}),
+    RunState.PROPOSED: frozenset({RunState.DRAWN, RunState.REJECTED}),
+}
+UNDECIDED = frozenset(TRANSITIONS)
+OWN_SEED_SOURCE = "drawn by this service; not public"
+NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A public seed of the lottery and the draw, and where anyone can look it up."""
+
+    text: str
+    source: str
+
+
+def request(
+    session: Session,
+    *,
+    settlements: Sequence[str] | None,
+    seed: Seed | None,
+    time_limit_seconds: int,
+    actor: Principal,
+) -> Run:
+    """Freeze what there is to allocate, and queue its solution.
+
+    `settlements` are public references; None takes every ready one where `actor` may. Without a `seed` the service
+    draws one. Raises Invalid for a settlement that is unknown to the actor, Conflict for one that isn't ready or
+    that another undecided run holds, and where there is nothing to allocate.
+    """
+    chosen = _chosen(session, settlements, actor)
+    _refuse_held(session, chosen)
+    policies.ensure_default(session)
+    version, policy = policies.in_force(session)
+    reference, now = new_reference("RUN"), utc_now()
+    snapshot = build(
+        gather(
+            session,
+            run=reference,
+            on=now.date(),
+            policy_reference=version.reference,
+            policy=policy,
+            settlements=chosen,
+        )
+    )
+    _refuse_nothing_to_do(snapshot)
+    text, seed_text = snapshot.text(), seed.text if seed else secrets.token_hex(32)
+    try:
+        problem = Problem.from_dict(problem_of(snapshot, seed_text)).to_json()
+    except InvalidProblem as error:
+        raise Conflict(f"This cannot be solved as it stands: {error}.") from error
+    run = Run(
+        reference=reference,
+        state=RunState.QUEUED,
+        policy_version_id=version.id,
+        requested_at=now,
+        requested_by_id=actor.user_id,
+        time_limit_seconds=time_limit_seconds,
+        seed=seed_text,
+        seed_source=seed.source if seed else OWN_SEED_SOURCE,
+        seed_is_public=seed is not None,
+        snapshot=text,
+        snapshot_sha256=sha256(text),
+        problem=problem,
+        settlements=[RunSettlement(settlement=settlement, held=True) for settlement in chosen],
+    )
+    try:
+        with session.begin_nested():
+            session.add(run)
+    except IntegrityError:
+        _refuse_held(session, chosen)  # another run took one of them at the same moment
+        raise
+    ring_on_commit(session)
+    return run
+
+
+def _chosen(session: Session, references: Sequence[str] | None, actor: Principal) -> list[Settlement]:
+    scope = actor.scope(Permission.RUN_REQUEST)
+    if references is None:
+        chosen = [
+            settlement
+            for settlement in ready_settlements(session)
+            if scope.covers(district=settlement.district, settlement=settlement.reference)
+        ]
+        if not chosen:
+            raise Conflict("No settlement where you may request a run is ready. Look at their gates.")
+        return chosen
+    query = (
+        select(Settlement)
+        .where(Settlement.reference.in_(map(normalised, references)), within(scope))
+        .options(*loaded_for_gates())
+    )
+    chosen = list(session.scalars(query.order_by(Settlement.reference)))
+    known = {settlement.reference for settlement in chosen}
+    unknown = [
+        FieldError(f"#/body/settlements/{number}", f"There is no settlement {reference} where you may request a run.")
+        for number, reference in enumerate(references)
+        if normalised(reference) not in known
+    ]
+    if unknown or not chosen:
+        raise Invalid("Name settlements where you may request a run.", unknown)
+    closed = [sentence for settlement in chosen if (sentence := _closed(settlement))]
+    if closed:
+        raise Conflict(" ".join(closed))
+    return chosen
+
+
+def _closed(settlement: Settlement) -> str:
+    """Why a settlement, loaded for its gates, cannot be allocated; empty where it can."""
+    unmet = [gate.reason for gate in gates(settlement) if not gate.met]
+    return f"{settlement.name} ({settlement.reference}) is not ready: {' '.join(unmet)}" if unmet else ""
+
+
+def _refuse_held(session: Session, settlements: Sequence[Settlement]) -> None:
+    held = session.execute(
+        select(Run.reference, Run.state, Settlement.name, Settlement.reference)
+        .join(RunSettlement, RunSettlement.run_id == Run.id)
+        .join(RunSettlement.settlement)
+        .where(RunSettlement.held, RunSettlement.settlement_id.in_([settlement.id for settlement in settlements]))
+        .order_by(Run.id, Settlement.reference)
+    ).first()
+    if held is not None:
+        run, state, name, settlement = held
+        raise Conflict(f"Run {run} is {state} and holds {name} ({settlement}). Decide on that run or cancel it first.")
+
+
+def _refuse_nothing_to_do(snapshot: Snapshot) -> None:
+    names = ", ".join(part.name for part in snapshot.settlements)
+    if not snapshot.house_classes:
+        raise Conflict(f"No house can be allocated in {names}: none is handed over and free.")
+    if not any(household.eligible for household in snapshot.households):
+        raise Conflict("No eligible household has a submitted application that waits for a house.")
+
+
+def locked(session: Session, run: Run) -> Run:
+    """Return `run` as it stands now, locked until the transaction ends, with settlements and documents loaded."""
+    settlement = selectinload(Run.settlements).joinedload(RunSettlement.settlement)
+    return session.scalars(
+        select(Run)
+        .where(Run.id == run.id)
+        .options(
+            undefer(Run.snapshot),
+            undefer(Run.problem),
+            undefer(Run.solution),
+            settlement.selectinload(Settlement.milestones),
+            settlement.selectinload(Settlement.land_release_areas),
+        )
+        .with_for_update(of=Run)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def move(run: Run, to: RunState) -> None:
+    """Bring `run`, with its settlements loaded, to a state; a decided run holds no settlement.
+
+    Raises Conflict, naming both states, when it may not follow.
+    """
+    require_transition("run", TRANSITIONS, run.state, to)
+    run.state = to
+    if to not in UNDECIDED:
+        for part in run.settlements:
+            part.held = False
+
+
+def _decide(
+    session: Session,
+    run: Run,
+    to: RunState,
+    permission: Literal[Permission.RUN_REQUEST, Permission.RUN_DECIDE],
+    actor: Principal,
+    reason: str | None,
+) -> Run:
+    run = locked(session, run)
+    for part in run.settlements:
+        actor.require(permission, district=part.settlement.district, settlement=part.settlement.reference)
+    move(run, to)
+    run.decided_at, run.decided_by_id, run.decision_reason = utc_now(), actor.user_id, reason
+    return run
+
+
+def cancel(session: Session, run: Run, actor: Principal) -> Run:
+    """End a run that is queued or being solved; its worker stops within seconds and writes nothing.
+
+    Raises Forbidden, and Conflict from any other state.
+    """
+    run = _decide(session, run, RunState.CANCELLED, Permission.RUN_REQUEST, actor, None)
+    run.claim, run.finished_at = None, run.decided_at
+    session.flush()
+    return run
+
+
+def reject(session: Session, run: Run, reason: str, actor: Principal) -> Run:
+    """Refuse what a run proposes: it is discarded, and the settlements are free for another run.
+
+    Raises Forbidden, and Conflict unless the run is proposed.
+    """
+    run = _decide(session, run, RunState.REJECTED, Permission.RUN_DECIDE, actor, reason)
+    session.execute(
+        update(Proposal)
+        .where(Proposal.run_id == run.id, Proposal.state == ProposalState.PROPOSED)
+        .values(state=ProposalState.DISCARDED, decided_at=run.decided_at)
+    )
+    session.flush()
+    return run
+
+
+def approve(session: Session, run: Run, actor: Principal) -> Run:
+    """Accept what a run proposes: draw the addresses and reserve each house for its household.
+
+    Everything is verified again under row locks first. Raises Forbidden, and Conflict unless the run is proposed,
+    or where a settlement, a house or an application is not any more what the run rests on.
+    """
+    run = _decide(session, run, RunState.DRAWN, Permission.RUN_DECIDE, actor, None)
+    if faults := proof.faults(run):
+        raise Conflict(f"The stored solution does not hold: {' '.join(faults[:NAMED_AT_MOST])}")
+    snapshot = Snapshot.model_validate_json(run.snapshot)
+    proposals = session.scalars(
+        select(Proposal)
+        .where(Proposal.run_id == run.id, Proposal.state == ProposalState.PROPOSED)
+        .options(joinedload(Proposal.household))
+    ).all()
+    given = addresses(
+        run.seed,
+        run.reference,
+        ((proposal.household.reference, proposal.house_class or "") for proposal in proposals),
+        {part.id: part.houses for part in snapshot.house_classes},
+    )
+    houses = _free_houses(session, run, snapshot, given)
+    applications = _waiting_applications(session, [proposal.application_id for proposal in proposals])
+    for proposal in proposals:
+        house = houses[given[proposal.household.reference]]
+        application = applications[proposal.application_id]
+        proposal.state, proposal.house_id, proposal.decided_at = ProposalState.RESERVED, house.id, run.decided_at
+        application.state, application.settlement_id = ApplicationState.ALLOCATED, house.settlement_id
+        stock.move(house, HouseState.RESERVED)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict("A house or household of this run was reserved at the same moment. Reject the run.") from error
+    return run
+
+
+def _free_houses(session: Session, run: Run, snapshot: Snapshot, given: Mapping[str, str]) -> dict[str, House]:
+    """Lock the drawn houses, and refuse unless each can still be allocated as what the snapshot says it is."""
+    used = {part.settlement for part in snapshot.house_classes if set(part.houses) & set(given.values())}
+    closed = [
+        sentence
+        for part in run.settlements
+        if part.settlement.reference in used and (sentence := _closed(part.settlement))
+    ]
+    if closed:
+        raise Conflict(f"{' '.join(closed)} Reject this run and request another.")
+    places = {part.settlement_id: part.settlement.reference for part in run.settlements}
+    measure = Measure(snapshot.households[0].need.measure)
+    classes = {house: part.id for part in snapshot.house_classes for house in part.houses}
+    drawn = set(given.values())
+    free = {
+        house.reference: house
+        for house in session.scalars(available_houses(places).with_for_update(of=House))
+        if house.reference in drawn
+        and class_of(house, places[house.settlement_id], measure) == classes[house.reference]
+    }
+    if gone := sorted(drawn - free.keys()):
+        raise Conflict(f"{_named('house', gone)} cannot be allocated any more. Reject this run and request another.")
+    return free
+
+
+def _waiting_applications(session: Session, ids: Sequence[int]) -> dict[int, Application]:
+    query = select(Application).where(Application.id.in_(ids)).order_by(Application.id).with_for_update()
+    applications = {each.id: each for each in session.scalars(query)}
+    gone = sorted(each.reference for each in applications.values() if each.state is not ApplicationState.SUBMITTED)
+    if gone:
+        raise Conflict(f"{_named('application', gone)} waits no more. Reject this run and request another.")
+    return applications
+
+
+def _named(thing: str, references: Sequence[str]) -> str:
+    more = len(references) - NAMED_AT_MOST
+    shown = ", ".join(references[:NAMED_AT_MOST])
+    return f"{thing.capitalize()} {shown}" + (f" and {more} more" if more > 0 else "")

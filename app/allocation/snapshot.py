@@ -1,0 +1,308 @@
+"""The frozen contract of a run: all that decides it, hashed and stored, with nothing that names a person.
+
+There are no names, no birth dates, no ages and no free text in it. With the seed it gives the solver's problem, and
+with the solution every address: nothing else is needed to redo a run.
+"""
+
+import copy
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from app.allocation.draw import lottery_numbers
+from app.allocation.gather import Gathered
+from app.allocation.wishes import Sectors, Wish, Worth
+from app.housing.models import House
+from app.housing.readiness import capacities
+from app.policy.assess import Assessment, Service, assess, service_uses
+from app.policy.eligibility import Ineligibility
+from app.policy.facts import HouseFacts
+from app.policy.occupancy import Measure, measured
+from app.registry.facts import facts_of
+from app.registry.models import Application
+from solver import canonical_json
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PolicyPart(_Part):
+    """The policy in force at the request, whole."""
+
+    reference: str
+    sha256: str
+    document: dict[str, Any]
+
+
+class SettlementPart(_Part):
+    """A settlement of the run: its places on the day, and those that households placed before take."""
+
+    reference: str
+    name: str
+    capacities: dict[Service, int]
+    taken: dict[Service, int]
+
+
+class ClassPart(_Part):
+    """Houses that the policy cannot tell apart, by public reference, sorted. `size` is in the policy's measure."""
+
+    id: str
+    settlement: str
+    size: int
+    step_free: bool
+    houses: tuple[str, ...]
+
+
+class NeedPart(_Part):
+    """The computed need."""
+
+    standard: str
+    version: int
+    measure: Measure
+    amount: int
+
+
+class RulePart(_Part):
+    """What one rule of priority gave."""
+
+    rule: str
+    tier: int | None
+    points: int
+
+
+class HouseholdPart(_Part):
+    """A household that takes part, under the policy. `size_override` is a caseworker's need, beside the computed."""
+
+    reference: str
+    application: str
+    eligible: bool
+    ineligible: tuple[Ineligibility, ...]
+    need: NeedPart
+    size_override: int | None
+    needs_step_free: bool
+    tier: int
+    points: int
+    rules: tuple[RulePart, ...]
+    options: dict[str, int]
+    anywhere: int | None
+
+
+class ProfilePart(_Part):
+    """Households of one kind of work: sector → members."""
+
+    id: str
+    sectors: dict[str, int]
+
+
+class Snapshot(_Part):
+    """All that decides a run. `problem` is a `hearth-problem/1` without lottery numbers."""
+
+    format: Literal["hearth-snapshot/1"] = "hearth-snapshot/1"
+    run: str
+    on: date
+    policy: PolicyPart
+    settlements: tuple[SettlementPart, ...]
+    house_classes: tuple[ClassPart, ...]
+    profiles: tuple[ProfilePart, ...]
+    households: tuple[HouseholdPart, ...]
+    problem: dict[str, Any]
+
+    def text(self) -> str:
+        """Return the one spelling: JSON, sorted keys, no spaces."""
+        return canonical_json.dumps(self.model_dump(mode="json"))
+
+
+def sha256(text: str) -> str:
+    """Return the hex digest of a document's UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def problem_of(snapshot: Snapshot, seed: str) -> dict[str, Any]:
+    """Return the solver's problem, a `hearth-problem/1`: the snapshot's, with the lottery numbers that `seed` draws."""
+    problem = copy.deepcopy(snapshot.problem)
+    numbers = lottery_numbers(seed, snapshot.run, (row["id"] for row in problem["households"]))
+    for row in problem["households"]:
+        row["lottery"] = numbers[row["id"]]
+    return problem
+
+
+def build(rows: Gathered) -> Snapshot:
+    """Return the snapshot of `rows`, whose order does not matter."""
+    places = {settlement.id: settlement.reference for settlement in rows.settlements}
+    worth = Worth(rows.policy.wishes, places, rows.jobs, rows.suitabilities)
+    applications = sorted(rows.applications, key=lambda application: application.household.reference)
+    assessed = [
+        (application, assess(facts_of(application.household, on=rows.on, has_home=False), rows.policy))
+        for application in applications
+    ]
+    wishes = {application.id: worth.wish(application) for application in applications}
+    settlements = _settlements(rows)
+    classes = _classes(rows, places)
+    anywhere = [wish for wish in wishes.values() if wish.anywhere is not None]
+    profiles = {
+        sectors: ProfilePart(id=f"work-{number}", sectors=dict(sectors))
+        for number, sectors in enumerate(sorted({wish.sectors for wish in anywhere if wish.sectors}), 1)
+    }
+    forbidden = _forbidden(rows, places)
+    households = [
+        _problem_row(rows, application, assessment, wishes[application.id], profiles, forbidden)
+        for application, assessment in assessed
+        if assessment.eligibility.eligible
+    ]
+    return Snapshot(
+        run=rows.run,
+        on=rows.on,
+        policy=PolicyPart(
+            reference=rows.policy_reference,
+            sha256=rows.policy.sha256(),
+            document=rows.policy.model_dump(mode="json"),
+        ),
+        settlements=settlements,
+        house_classes=classes,
+        profiles=tuple(profiles.values()),
+        households=tuple(
+            _household(application, assessment, wishes[application.id]) for application, assessment in assessed
+        ),
+        problem={
+            "format": "hearth-problem/1",
+            "spare_bedroom_penalty": rows.policy.spare_penalty,
+            "settlements": [
+                {
+                    "id": part.reference,
+                    "capacities": {
+                        service.value: max(stated - part.taken[service], 0)
+                        for service, stated in part.capacities.items()
+                    },
+                }
+                for part in settlements
+            ],
+            "house_classes": [_class_row(part, households, rows.policy.step_free_reserved_percent) for part in classes],
+            "profiles": [
+                {"id": part.id, "values": {place: worth.work(sectors, place) for place in sorted(places.values())}}
+                for sectors, part in profiles.items()
+            ],
+            "households": households,
+        },
+    )
+
+
+def _settlements(rows: Gathered) -> tuple[SettlementPart, ...]:
+    taken: dict[int | None, Counter[Service]] = defaultdict(Counter)
+    for application in rows.placed:
+        facts = facts_of(application.household, on=rows.on, has_home=True)
+        taken[application.settlement_id].update(service_uses(facts, rows.policy.services))
+    return tuple(
+        SettlementPart(
+            reference=settlement.reference,
+            name=settlement.name,
+            capacities=dict(capacities(settlement)),
+            taken={service: taken[settlement.id][service] for service in Service},
+        )
+        for settlement in sorted(rows.settlements, key=lambda settlement: settlement.reference)
+    )
+
+
+def class_of(house: House, place: str, measure: Measure) -> str:
+    """Return the identifier of the class that `house`, in the settlement of reference `place`, belongs to."""
+    return f"{place}/{_size(house, measure)}/{'step-free' if house.step_free else 'stairs'}"
+
+
+def _size(house: House, measure: Measure) -> int:
+    return measured(HouseFacts(house.bedrooms, house.rooms, house.floor_area_m2, house.step_free), measure)
+
+
+def _classes(rows: Gathered, places: Mapping[int, str]) -> tuple[ClassPart, ...]:
+    measure = rows.policy.occupancy.measure
+    by_class: dict[str, list[House]] = defaultdict(list)
+    for house in rows.houses:
+        by_class[class_of(house, places[house.settlement_id], measure)].append(house)
+    return tuple(
+        ClassPart(
+            id=identifier,
+            settlement=places[houses[0].settlement_id],
+            size=_size(houses[0], measure),
+            step_free=houses[0].step_free,
+            houses=tuple(sorted(house.reference for house in houses)),
+        )
+        for identifier, houses in sorted(by_class.items())
+    )
+
+
+def _forbidden(rows: Gathered, places: Mapping[int, str]) -> dict[int, list[str]]:
+    """Kin group → the settlements where none of it is, if some of it is placed already: kin follow their kin."""
+    homes: dict[int, set[str | None]] = defaultdict(set)
+    for application in rows.placed:
+        if application.household.kin_group_id is not None and application.settlement_id is not None:
+            homes[application.household.kin_group_id].add(places.get(application.settlement_id))
+    return {kin: sorted(set(places.values()) - taken) for kin, taken in homes.items()}
+
+
+def _household(application: Application, assessment: Assessment, wish: Wish) -> HouseholdPart:
+    need, priority = assessment.need, assessment.priority
+    return HouseholdPart(
+        reference=application.household.reference,
+        application=application.reference,
+        eligible=assessment.eligibility.eligible,
+        ineligible=tuple(reason.code for reason in assessment.eligibility.reasons),
+        need=NeedPart(standard=need.standard, version=need.version, measure=need.measure, amount=need.amount),
+        size_override=application.size_override,
+        needs_step_free=assessment.needs_step_free,
+        tier=priority.tier,
+        points=priority.points,
+        rules=tuple(RulePart(rule=each.rule, tier=each.tier, points=each.points) for each in priority.reasons),
+        options=dict(wish.options),
+        anywhere=wish.anywhere,
+    )
+
+
+def _problem_row(
+    rows: Gathered,
+    application: Application,
+    assessment: Assessment,
+    wish: Wish,
+    profiles: Mapping[Sectors, ProfilePart],
+    forbidden: Mapping[int, list[str]],
+) -> dict[str, Any]:
+    household = application.household
+    override = application.size_override
+    size = assessment.size_min if override is None else override
+    profile = profiles.get(wish.sectors) if wish.anywhere is not None else None
+    return {
+        "id": household.reference,
+        "tier": assessment.priority.tier,
+        "points": assessment.priority.points,
+        "bedrooms_min": size,
+        "bedrooms_max": size + rows.policy.spare_allowed,
+        "needs_step_free": assessment.needs_step_free,
+        "options": dict(wish.options),
+        "anywhere": wish.anywhere,
+        "profile": profile.id if profile else None,
+        "kin_group": household.kin_group.reference if household.kin_group else None,
+        "uses": {service.value: places for service, places in assessment.uses.items() if places},
+        "forbidden": forbidden.get(household.kin_group_id, []) if household.kin_group_id is not None else [],
+    }
+
+
+def _class_row(part: ClassPart, households: list[dict[str, Any]], percent: int) -> dict[str, Any]:
+    """Step-free houses are kept for those who need one, as far as anybody who does could live there."""
+    count = len(part.houses)
+    wanting = sum(
+        row["needs_step_free"]
+        and row["bedrooms_min"] <= part.size <= row["bedrooms_max"]
+        and (part.settlement in row["options"] or row["anywhere"] is not None)
+        and part.settlement not in row["forbidden"]
+        for row in households
+    )
+    return {
+        "id": part.id,
+        "settlement": part.settlement,
+        "bedrooms": part.size,
+        "step_free": part.step_free,
+        "count": count,
+        "reserved": min(count * percent // 100, wanting) if part.step_free else 0,
+    }

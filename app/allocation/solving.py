@@ -1,0 +1,116 @@
+"""Solving in a child process: a crash, a leak or a stuck library there takes nothing else down."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import IO, Any
+
+BEAT_SECONDS = 0.5
+PATIENCE_SECONDS = 1.0
+"""How long a child that was asked to end may take before it is killed."""
+LAST_WORDS = 400
+
+Progress = list[dict[str, Any]]
+"""The last event of each stage so far, in order: stage, achieved, bound, seconds."""
+Lines = SimpleQueue[bytes | None]
+Beat = Callable[[Progress], None]
+
+
+class ChildFailed(Exception):  # noqa: N818 - a result of the child, said in a sentence
+    """The child ended without a solution. `killed`: by a signal, so that another try may succeed."""
+
+    def __init__(self, sentence: str, *, killed: bool) -> None:
+        super().__init__(sentence)
+        self.killed = killed
+
+
+def solve(problem: str, *, time_limit_seconds: int, threads: int, seed: int, beat: Beat) -> str:
+    """Return the solution, `hearth-solution/1` as text, of a `hearth-problem/1`.
+
+    `beat` is called at least every BEAT_SECONDS with the progress so far; whatever it raises ends the child within
+    two seconds and is passed on. Raises ChildFailed.
+    """
+    with tempfile.TemporaryDirectory(prefix="hearth-run-") as folder:
+        given, found = Path(folder, "problem.json"), Path(folder, "solution.json")
+        given.write_text(problem, encoding="utf-8")
+        command = [sys.executable, "-m", "app.allocation.child", "solve", str(given), "-o", str(found)]
+        command += ["--time-limit", str(time_limit_seconds), "--threads", str(threads), "--seed", str(seed)]
+        command += ["--progress"]
+        with Path(folder, "errors.txt").open("w+b") as errors:
+            with _running(command, errors) as (child, lines):
+                _follow(lines, beat)
+            if child.returncode != 0 or not found.exists():
+                raise _failure(child.returncode, errors)
+        return found.read_text(encoding="utf-8").strip()
+
+
+@contextmanager
+def _running(command: list[str], errors: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], Lines]]:
+    """Start a child, whose standard input closes when this process ends, and leave none behind.
+
+    What it prints comes line by line, then None.
+    """
+    lines: Lines = SimpleQueue()
+    with subprocess.Popen(  # noqa: S603 - our own interpreter, our own module, no shell
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+    ) as child:
+        reader = threading.Thread(target=_read, args=(child.stdout, lines), daemon=True)
+        reader.start()
+        try:
+            yield child, lines
+            child.wait()
+        finally:
+            _end(child)
+            reader.join()
+
+
+def _read(stdout: IO[bytes], lines: Lines) -> None:
+    for line in stdout:
+        lines.put(line)
+    lines.put(None)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _follow(lines: Lines, beat: Beat) -> None:
+    """Call `beat` until there are no more lines."""
+    latest: dict[str, dict[str, Any]] = {}
+    next_beat = monotonic()
+    while True:
+        try:
+            line = lines.get(timeout=max(next_beat - monotonic(), 0))
+        except Empty:
+            beat(list(latest.values()))
+            next_beat = monotonic() + BEAT_SECONDS
+            continue
+        if line is None:
+            break
+        event = json.loads(line)
+        latest[event["stage"]] = event
+    beat(list(latest.values()))
+
+
+def _failure(returncode: int, errors: IO[bytes]) -> ChildFailed:
+    errors.seek(0)
+    words = errors.read().decode(errors="replace").strip().rpartition("\n")[2][-LAST_WORDS:]
+    if returncode < 0:
+        name = signal.Signals(-returncode).name
+        return ChildFailed(f"The solver was ended by {name}: {words or 'memory may have run out'}", killed=True)
+    return ChildFailed(f"The solver ended with code {returncode}: {words or 'it said nothing'}", killed=False)

@@ -1,0 +1,138 @@
+"""Takes queued runs and solves each in a child process; in a thread of the service, alone, or for one command."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from app.allocation import claims, proposals, solving
+from app.allocation.claims import Claim, ClaimLost
+from app.allocation.solving import ChildFailed, Progress
+from app.database import Database
+from app.queue import BELL, POLL_SECONDS
+from app.settings import Settings
+
+SILENT_FOR = timedelta(seconds=30)
+"""A worker says every half second that it lives; after so long it doesn't."""
+SOLVER_SEED = 0
+
+log = structlog.get_logger()
+
+
+class _Stopped(Exception):  # noqa: N818 - an order
+    """The worker was told to stop while it was solving."""
+
+
+def work_one(
+    database: Database,
+    settings: Settings,
+    *,
+    stopping: threading.Event | None = None,
+    watch: Callable[[Progress], None] | None = None,
+) -> str | None:
+    """Solve the run that has waited longest. Returns its reference, or None where none waited.
+
+    `stopping`: once set, the run is given back to the queue. `watch` is called with the progress twice a second.
+    """
+    with database.session(writes=True) as session:
+        for reference in claims.recover(session, SILENT_FOR):
+            log.warning("run_recovered", run=reference)
+        claim = claims.take(session)
+    if claim is None:
+        return None
+    with structlog.contextvars.bound_contextvars(run=claim.reference):
+        log.info("run_claimed")
+        try:
+            _work(database, settings, claim, stopping or threading.Event(), watch or (lambda _progress: None))
+        except ClaimLost:
+            log.info("run_claim_lost")
+    return claim.reference
+
+
+def _work(
+    database: Database,
+    settings: Settings,
+    claim: Claim,
+    stopping: threading.Event,
+    watch: Callable[[Progress], None],
+) -> None:
+    def beat(progress: Progress) -> None:
+        if stopping.is_set():
+            raise _Stopped
+        with database.session(writes=True) as session:
+            claims.beat(session, claim, progress)
+        watch(progress)
+
+    try:
+        solution = solving.solve(
+            claim.problem,
+            time_limit_seconds=claim.time_limit_seconds,
+            threads=settings.solver_threads,
+            seed=SOLVER_SEED,
+            beat=beat,
+        )
+        outcome = proposals.outcome_of(claim.snapshot, claim.problem, solution)
+        with database.session(writes=True) as session:
+            proposals.record(session, claim, outcome)
+        log.info("run_proposed")
+    except ClaimLost:
+        raise
+    except _Stopped:
+        log.info("run_given_back")
+        with database.session(writes=True) as session:
+            claims.give_back(session, claim)
+    except ChildFailed as failure:
+        log.warning("solver_failed", failure=str(failure), killed=failure.killed)
+        end = claims.try_again if failure.killed else claims.fail
+        with database.session(writes=True) as session:
+            end(session, claim, str(failure))
+    except proposals.NoOutcome as refused:
+        log.error("solution_refused", reason=str(refused))
+        with database.session(writes=True) as session:
+            claims.fail(session, claim, str(refused))
+    except Exception:
+        with database.session(writes=True) as session:
+            claims.fail(session, claim, "A fault of the service, logged under the run's reference.")
+        raise
+
+
+class Worker:
+    """Works the queue until it is stopped."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._settings = database, settings
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Work in the calling thread, until `ask_to_stop`."""
+        while not self._stopping.is_set():
+            heard = BELL.rings
+            try:
+                worked = work_one(self._database, self._settings, stopping=self._stopping)
+            except OperationalError as error:
+                log.error("database_unreachable", error=type(error.orig).__name__)
+                worked = None
+            except Exception as error:
+                log.error("run_broke", error=type(error).__name__, exc_info=error)
+                continue
+            if worked is None and not self._stopping.is_set():
+                BELL.wait(heard, POLL_SECONDS)
+
+    def start(self) -> None:
+        """Work in a thread of this process."""
+        self._thread = threading.Thread(target=self.run, name="worker")
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Give a run in hand back to the queue and end; safe to call from a signal handler."""
+        self._stopping.set()
+        BELL.ring()
+
+    def stop(self) -> None:
+        """Ask to stop, and wait until the thread has."""
+        self.ask_to_stop()
+        if self._thread is not None:
+            self._thread.join()

@@ -1,0 +1,82 @@
+"""A small register: two settlements, five houses, seven families of whom one may not take part."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.access.permissions import OPERATOR
+from app.allocation import queries, runs
+from app.allocation.models import Run, RunState
+from app.database import Database
+from app.policy.facts import Accommodation
+from app.settings import Settings
+from app.worker import work_one
+from tests import factories
+
+
+@dataclass(frozen=True)
+class Register:
+    """Public references of what `register` made."""
+
+    valley: str
+    hillside: str
+    families: dict[str, str]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of this test's own."""
+    return Settings(data_dir=tmp_path, solver_threads=1, solver_time_limit_seconds=20)
+
+
+@pytest.fixture
+def register(database: Database) -> Register:
+    """A committed register, in which everyone's outcome is known.
+
+    Three houses of one bedroom in Valley, one of them step-free; two of two in Hillside.
+    """
+    with database.session(writes=True) as session:
+        valley = factories.settlement(session, "Valley", openings={"health": 2})
+        hillside = factories.settlement(session, "Hillside", district="South")
+        for step_free in (True, False, False):
+            factories.house(session, valley, bedrooms=1, step_free=step_free)
+        for _ in range(2):
+            factories.house(session, hillside, bedrooms=3)
+        unsafe, dormitory = Accommodation.UNSAFE_BUILDING, Accommodation.DORMITORY
+        families = {
+            "wheelchair": factories.applicant(session, valley, needs_step_free=True),
+            "unsafe": factories.applicant(session, valley, current_accommodation=unsafe, occupation="health"),
+            "dormitory": factories.applicant(session, valley, current_accommodation=dormitory),
+            "rented": factories.applicant(session, valley),
+            "large": factories.applicant(session, hillside, valley, children=2),
+            "anywhere": factories.applicant(session, anywhere=True, children=3),
+            "without consent": factories.applicant(session, valley, consent_on=None),
+        }
+        return Register(
+            valley.reference,
+            hillside.reference,
+            {name: application.household.reference for name, application in families.items()},
+        )
+
+
+def request(database: Database, **fields: Any) -> str:
+    """Request a run in a transaction of its own. Returns its reference."""
+    ordinary: dict[str, Any] = {"settlements": None, "seed": None, "time_limit_seconds": 20, "actor": OPERATOR}
+    with database.session(writes=True) as session:
+        return runs.request(session, **ordinary | fields).reference
+
+
+def solved(database: Database, settings: Settings, **fields: Any) -> str:
+    """Request a run and solve it. Returns its reference."""
+    reference = request(database, **fields)
+    assert work_one(database, settings) == reference
+    assert read(database, reference).state is RunState.PROPOSED
+    return reference
+
+
+def read(database: Database, reference: str) -> Run:
+    """Return a run as it stands, with its documents."""
+    with database.session(writes=False) as session:
+        return queries.run(session, OPERATOR, reference)

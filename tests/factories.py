@@ -1,0 +1,161 @@
+"""Rows for tests: what a test does not name has an ordinary value, and everything is flushed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import count
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.access.models import Grant, Role, User
+from app.access.permissions import Principal
+from app.access.tokens import principal_of
+from app.database import utc_now
+from app.housing.models import House, HouseState, Job, Milestone, Origin, Settlement, SettlementStatus
+from app.housing.readiness import REQUIRED_MILESTONES
+from app.policy.facts import Accommodation, Relationship, Sex
+from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Preference
+
+LONG_AGO = date(2020, 1, 1)
+ADULT_BORN_ON, CHILD_BORN_ON = date(1980, 3, 24), date(2016, 5, 4)
+_numbers = count(1)
+
+
+def settlement(
+    session: Session, name: str = "Valley", *, openings: Mapping[str, int] | None = None, **fields: Any
+) -> Settlement:
+    """A settlement whose gates are all met; `openings`: sector → jobs."""
+    ordinary = {
+        "district": "North",
+        "latitude": 0.4,
+        "longitude": 0.3,
+        "school_places": 100,
+        "clinic_patients": 500,
+        "status": SettlementStatus.OPEN,
+        "origins": [],
+        "land_release_areas": [],
+        "milestones": [Milestone(name=milestone, achieved_on=LONG_AGO) for milestone in REQUIRED_MILESTONES],
+    }
+    row = Settlement(name=name, **ordinary | fields)
+    session.add(row)
+    session.flush()
+    for sector, number in (openings or {}).items():
+        session.add(Job(settlement_id=row.id, employer="Cooperative", sector=sector, openings=number))
+    session.flush()
+    return row
+
+
+def house(session: Session, place: Settlement, *, bedrooms: int = 1, **fields: Any) -> House:
+    """A house handed over long ago."""
+    ordinary = {
+        "address": f"Street 1, house {next(_numbers)}",
+        "rooms": bedrooms + 1,
+        "floor_area_m2": 30.0 + 20 * bedrooms,
+        "step_free": False,
+        "storeys": 1,
+        "solar_kw": 3.0,
+        "handed_over_on": LONG_AGO,
+        "state": HouseState.HANDED_OVER,
+    }
+    row = House(settlement=place, bedrooms=bedrooms, **ordinary | fields)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def origin(session: Session, place: Settlement | None = None) -> Origin:
+    """A former settlement, merged into `place`."""
+    row = Origin(name="Upper Valley", latitude=0.5, longitude=0.3, settlement_id=place.id if place else None)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def kin_group(session: Session) -> KinGroup:
+    """A kin group without households yet."""
+    row = KinGroup()
+    session.add(row)
+    session.flush()
+    return row
+
+
+def household(
+    session: Session,
+    *,
+    children: int = 0,
+    occupation: str | None = None,
+    needs_step_free: bool = False,
+    place: Settlement | None = None,
+    **fields: Any,
+) -> Household:
+    """An eligible household of a head and `children`, from an origin merged into `place`."""
+    number = next(_numbers)
+    ordinary = {
+        "registered_on": utc_now().date(),
+        "origin": origin(session, place),
+        "displaced_on": LONG_AGO,
+        "current_accommodation": Accommodation.RENTED,
+        "consent_on": LONG_AGO,
+        "kin_group": None,
+    }
+    row = Household(
+        **ordinary | fields,
+        people=[
+            Person(
+                given_name=f"Amina{number}",
+                family_name=f"Kovalenko{number}",
+                sex=Sex.FEMALE,
+                birth_date=ADULT_BORN_ON,
+                relationship=Relationship.HEAD,
+                needs_step_free=needs_step_free,
+                occupation=occupation,
+            ),
+            *(
+                Person(
+                    given_name=f"Omar{number}",
+                    family_name=f"Kovalenko{number}",
+                    sex=Sex.MALE,
+                    birth_date=CHILD_BORN_ON,
+                    relationship=Relationship.CHILD,
+                    needs_step_free=False,
+                )
+                for _ in range(children)
+            ),
+        ],
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def application(
+    session: Session, family: Household, preferred: Sequence[Settlement] = (), *, anywhere: bool = False, **fields: Any
+) -> Application:
+    """A submitted application for the settlements `preferred`, best first."""
+    row = Application(
+        household=family,
+        anywhere=anywhere,
+        preferences=[Preference(rank=rank, settlement=place) for rank, place in enumerate(preferred, 1)],
+        **{"state": ApplicationState.SUBMITTED, "submitted_at": utc_now()} | fields,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def applicant(session: Session, *preferred: Settlement, anywhere: bool = False, **fields: Any) -> Application:
+    """A submitted application of a household of its own, with `fields`."""
+    return application(session, household(session, **fields), preferred, anywhere=anywhere)
+
+
+def user(session: Session, role: Role, *, district: str | None = None, settlement: str | None = None) -> Principal:
+    """A user with one role, everywhere or in one place, as one who acts."""
+    row = User(
+        username=f"{role.value}-{next(_numbers)}",
+        display_name="A user",
+        password_hash="nobody signs in with this",
+        grants=[Grant(role=role, district=district, settlement=settlement)],
+    )
+    session.add(row)
+    session.flush()
+    return principal_of(row)
