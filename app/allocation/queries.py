@@ -133,18 +133,3 @@ def examples_not_housed(session: Session, run: Run) -> dict[str, tuple[str, str]
         .where(Proposal.id.in_(first))
     )
     return {reason: (household, explanation) for reason, household, explanation in session.execute(query)}
-
-
-def examples_not_housed(session: Session, run: Run) -> dict[str, tuple[str, str]]:
-    """Return reason → (household reference, explanation) of one household each whom a solved run houses nowhere."""
-    firsts = (
-        select(func.min(Proposal.id))
-        .where(Proposal.run_id == run.id, Proposal.house_class.is_(None))
-        .group_by(Proposal.reason)
-    )
-    query = (
-        select(Proposal.reason, Household.reference, Proposal.explanation)
-        .join(Proposal.household)
-        .where(Proposal.id.in_(firsts))
-    )
-    return {reason: (household, explanation) for reason, household, explanation in session.execute(query)}
