@@ -78,15 +78,14 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
-        max_body_size=LARGEST_BODY,
         redirect_slashes=False,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         swagger_ui_parameters={"persistAuthorization": True, "defaultModelsExpandDepth": 0},
     )
     metrics = Metrics()
     service.state.settings, service.state.database = settings, database
-    service.add_middleware(RequestLog, metrics=metrics)
     problems.install(service)
+    service.add_middleware(RequestLog, metrics=metrics)
     _include_features(service, settings)
     service.include_router(_operation(database, metrics))
     service.openapi = lambda: _openapi(service)  # type: ignore[method-assign]  # FastAPI's own way to extend it
@@ -94,9 +93,9 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
 
 def _include_features(service: FastAPI, settings: Settings) -> None:
-    answers = responses(errors.Malformed, errors.Invalid)
+    answers = responses(errors.Malformed, errors.TooLarge, errors.UnsupportedMediaType, errors.Invalid)
     for feature in (app.access, app.housing, app.registry, app.allocation, app.tenancy):
-        service.include_router(feature.api.router, prefix="/api/v1", responses=answers)
+        service.include_router(feature.api.router, prefix="/api/v1", responses=answers, max_body_size=LARGEST_BODY)
     service.include_router(
         app.exchange.api.router,
         prefix="/api/v1",

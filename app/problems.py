@@ -9,8 +9,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
 from app.errors import FieldError, HearthError
@@ -30,6 +32,7 @@ BY_STATUS: dict[int, type[HearthError]] = {
 }
 DETAILS = {
     404: "There is nothing at this address that you may see.",
+    413: "The body is larger than this address takes. Send it in parts, or import a file.",
     405: "This address does not take that method; the Allow header lists those that it does.",
 }
 
@@ -78,6 +81,8 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 def invalid_request(error: RequestValidationError) -> HearthError:
     """Return what is wrong with a request whose fields did not validate."""
+    if isinstance(error.body, bytes):
+        return errors.UnsupportedMediaType("The body was not taken as JSON. Send it as Content-Type: application/json.")
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         where = next(each for each in found if each["type"] == "json_invalid")
@@ -90,17 +95,38 @@ def invalid_request(error: RequestValidationError) -> HearthError:
 
 
 def _methods(request: Request) -> set[str]:
-    """Return every method that the request's address takes, whichever route takes it."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        match, _scope = route.matches({**request.scope, "method": ""})
-        if match is not Match.NONE:
-            found |= set(getattr(route, "methods", None) or ())
-    return found
+    """Return every documented method of the request's address, whichever route takes it."""
+    paths = request.app.openapi()["paths"].items()
+    path = request.url.path
+    return {method.upper() for template, item in paths if compile_path(template)[0].match(path) for method in item}
+
+
+class TooLargeAsProblem:
+    """Says as a problem document what the framework's own limit of bodies says as plain text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        replaced = False
+
+        async def send_problem(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and message["status"] == errors.TooLarge.status:
+                media_type = Headers(raw=message["headers"]).get("content-type", "")
+                replaced = not media_type.startswith(MEDIA_TYPE)
+            if not replaced:
+                await send(message)
+
+        await self.app(scope, receive, send_problem)
+        if replaced:
+            await answer(errors.TooLarge(DETAILS[errors.TooLarge.status]))(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:
     """Make `app` answer every failure as a problem document."""
+    app.add_middleware(TooLargeAsProblem)
 
     @app.exception_handler(HearthError)
     def _hearth(_request: Request, error: HearthError) -> JSONResponse:
@@ -113,9 +139,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
         kind = BY_STATUS.get(error.status_code, errors.Malformed)
-        headers = dict(error.headers or {})
-        if error.status_code == errors.MethodNotAllowed.status:
-            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        headers = MutableHeaders(error.headers or {})
+        if error.status_code == errors.MethodNotAllowed.status and (methods := _methods(request)):
+            headers["Allow"] = ", ".join(sorted(methods))
         return answer(kind(DETAILS.get(error.status_code, f"{error.detail}."), headers=headers))
 
     @app.exception_handler(StaleDataError)

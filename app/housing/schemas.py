@@ -245,8 +245,8 @@ class LandReleaseAreaRead(Wire):
 
 
 Position = Annotated[list[Annotated[float, Field(ge=-180, le=180, strict=True)]], Field(min_length=2, max_length=2)]
-Ring = Annotated[list[Position], Field(min_length=4, max_length=10_000)]
-Rings = Annotated[list[Ring], Field(min_length=1, max_length=1_000)]
+Ring = Annotated[list[Position], Field(min_length=4, max_length=2_000)]
+Rings = Annotated[list[Ring], Field(min_length=1, max_length=50)]
 
 
 class Polygon(Wire):
@@ -263,4 +263,4 @@ class MultiPolygon(Wire):
     """Several GeoJSON polygons."""
 
     type: Literal["MultiPolygon"] = Field(description="The kind of geometry.")
-    coordinates: list[Rings] = Field(description="The rings of each polygon.", min_length=1, max_length=1_000)
+    coordinates: list[Rings] = Field(description="The rings of each polygon.", min_length=1, max_length=50)
