@@ -32,6 +32,7 @@ class Verdict(Enum):
     OPTIMAL = "optimal"
     IMPOSSIBLE = "impossible"
     TIMED_OUT = "timed out"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,8 +193,10 @@ def _verdict(result: mathopt.SolveResult) -> Verdict:
     impossible = (mathopt.TerminationReason.INFEASIBLE, mathopt.TerminationReason.INFEASIBLE_OR_UNBOUNDED)
     if result.termination.reason in impossible:
         return Verdict.IMPOSSIBLE
-    optimal = result.termination.reason == mathopt.TerminationReason.OPTIMAL
-    return Verdict.OPTIMAL if optimal else Verdict.TIMED_OUT
+    if result.termination.reason == mathopt.TerminationReason.OPTIMAL:
+        return Verdict.OPTIMAL
+    stopped = (mathopt.TerminationReason.FEASIBLE, mathopt.TerminationReason.NO_SOLUTION_FOUND)
+    return Verdict.TIMED_OUT if result.termination.reason in stopped else Verdict.FAILED
 
 
 def _at_most(key: IntArray, column: IntArray, weight: IntArray, most: IntArray) -> _Block:

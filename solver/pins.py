@@ -55,19 +55,21 @@ def _refuse_impossible_pins(problem: Problem) -> None:
 def _refuse_impossible_kin(problem: Problem, options: Options) -> None:
     households, classes = problem.households, problem.house_classes
     pinned = np.flatnonzero((households.pinned != NONE) & (households.kin_group != NONE))
-    placeable = set(options.placement_group.tolist())
     at: dict[int, int] = {}
     for household in pinned.tolist():
         group = int(households.kin_group[household])
         settlement = int(classes.settlement[households.pinned[household]])
-        name = str(households.kin_groups[group])
         if at.setdefault(group, settlement) != settlement:
+            name = str(households.kin_groups[group])
             raise Contradiction(f"members of kin group {name!r} are pinned to different settlements")
+    placeable = set(options.placement_group.tolist())
+    for household in pinned.tolist():
+        group = int(households.kin_group[household])
         if group not in placeable:
-            place_name = str(problem.settlements.id[settlement])
+            place_name = str(problem.settlements.id[at[group]])
             raise Contradiction(
-                f"household {str(households.id[household])!r} is pinned to settlement {place_name!r}, "
-                f"where not every member of its kin group {name!r} has a class that fits and that it accepts"
+                f"household {str(households.id[household])!r} is pinned to settlement {place_name!r}, where not every "
+                f"member of its kin group {str(households.kin_groups[group])!r} has a class that fits and is accepted"
             )
 
 
@@ -103,25 +105,32 @@ def _refuse_overfull(problem: Problem, options: Options, forced: IntArray) -> No
 
 
 def _seat(problem: Problem, options: Options, forced: IntArray) -> IntArray:
-    """Gives every forced household one of its classes: a maximum flow household → part of class → class."""
+    """The pinned take their classes, their kin share out the rest: a maximum flow household → part → class."""
     households, classes = problem.households, problem.house_classes
-    household, entry = np.unique(options.household[forced], return_inverse=True)
-    people, width = len(household), len(classes.id)
+    is_pinned = households.pinned[options.household[forced]] != NONE
+    pins, kin = forced[is_pinned], forced[~is_pinned]
+    width = len(classes.id)
+    free = ~households.needs_step_free[options.household[pins]]
+    count = classes.count - np.bincount(options.house_class[pins], minlength=width)
+    unreserved = classes.count - classes.reserved - np.bincount(options.house_class[pins[free]], minlength=width)
+    household, entry = np.unique(options.household[kin], return_inverse=True)
+    people = len(household)
     source, sink = people + 2 * width, people + 2 * width + 1
-    unreserved = np.where(households.needs_step_free[options.household[forced]], people + width, people)
+    part = np.where(households.needs_step_free[options.household[kin]], people + width, people)
     every = np.arange(width)
     flow = max_flow.SimpleMaxFlow()
-    arcs = flow.add_arcs_with_capacity(entry, unreserved + options.house_class[forced], np.ones_like(entry))
+    arcs = flow.add_arcs_with_capacity(entry, part + options.house_class[kin], np.ones_like(entry))
     flow.add_arcs_with_capacity(np.full(people, source), np.arange(people), np.ones(people, np.int64))
-    flow.add_arcs_with_capacity(people + every, people + width + every, classes.count - classes.reserved)
-    flow.add_arcs_with_capacity(people + width + every, np.full(width, sink), classes.count)
+    flow.add_arcs_with_capacity(people + every, people + width + every, unreserved)
+    flow.add_arcs_with_capacity(people + width + every, np.full(width, sink), count)
     flow.solve(source, sink)
-    chosen: IntArray = forced[flow.flows(arcs) > 0]
-    if len(chosen) < people:
-        left = np.setdiff1d(household, options.household[chosen])
-        settlement = options.settlement[forced[np.searchsorted(household[entry], left)]]
+    seated = kin[flow.flows(arcs) > 0]
+    left = np.setdiff1d(household, options.household[seated])
+    if len(left):
+        settlement = options.settlement[kin[options.household[kin] == left[0]][0]]
         raise Contradiction(
-            f"in settlement {str(problem.settlements.id[settlement[0]])!r} the classes are too small for those "
-            f"pinned to it and their kin: nothing is left for {_name(problem, left)}"
+            f"in settlement {str(problem.settlements.id[settlement])!r} there are too few houses for the kin of those "
+            f"who are pinned there: nothing is left for {_name(problem, left)}"
         )
-    return chosen
+    placed: IntArray = np.concatenate([pins, seated])
+    return placed

@@ -122,6 +122,8 @@ def _best(problem: Problem, options: Options, score: IntArray) -> tuple[int, Int
     np.maximum.at(best, options.household[alone], score[alone])
     kin = np.flatnonzero(~alone)
     seat = options.household[kin] * len(problem.settlements.id) + options.settlement[kin]
+    order = np.argsort(seat, kind="stable")
+    kin, seat = kin[order], seat[order]
     first = np.flatnonzero(np.diff(seat, prepend=-1))
     seat_best = np.maximum.reduceat(score[kin], first) if len(first) else score[:0]
     whole = np.zeros(len(options.placement_group), np.int64)

@@ -109,6 +109,7 @@ class Solution:
             raise InvalidSolution(f"format must be {FORMAT!r}")
         status = top.one_of("status", tuple(Status))
         pairs = [_Object(row, "assignment") for row in top.value("assignments", list)]
+        certificate = _Object(top.value("certificate", dict), "certificate")
         solution = cls(
             status=Status(status),
             assignments=Assignments(
@@ -116,16 +117,12 @@ class Solution:
                 np.array([row.value("house_class", str) for row in pairs], np.str_),
             ),
             stages=tuple(_stage(row) for row in top.value("stages", list)),
-            certificate=tuple(
-                _stage_certificate(row)
-                for row in _Object(top.value("certificate", dict), "certificate").value("stages", list)
-            ),
+            certificate=tuple(_stage_certificate(row) for row in certificate.value("stages", list)),
             statistics=_statistics(top.value("statistics", dict)),
             reason=top.optional("reason", str),
         )
-        for row in pairs:
+        for row in (top, certificate, *pairs):
             row.done()
-        top.done()
         return solution
 
     @classmethod

@@ -107,6 +107,7 @@ class Ladder:
             self.prices.append(prices)
             self.bounds.append(bound)
             self.targets.append(bound.floor)
+            self.report(self.names[stage], self.achieved(self.incumbent)[stage], bound.floor)
             self._advance()
 
     def _relax(self, stage: int) -> tuple[Prices, Bound]:
@@ -202,13 +203,14 @@ class Ladder:
         rows = [*zip(self.weights[:last], self.targets, strict=False), (self.weights[last], least)]
         started = time.monotonic()
         verdict, chosen = self.program.search(self.weights[last], rows, columns, must, self._left())
-        if verdict is Verdict.OPTIMAL and not self._keeps(chosen, rows):
+        unsound = verdict is Verdict.OPTIMAL and not self._keeps(chosen, rows)
+        if unsound or verdict is Verdict.FAILED:
             arguments = (self.weights[last], rows, columns, must, self._left())
             verdict, chosen = self.program.search(*arguments, exact=True)
         self.seconds["search"] += time.monotonic() - started
         if chosen is not None and self._keeps(chosen, rows):
             self._improve(chosen)
-        if verdict is Verdict.TIMED_OUT:
+        if verdict in (Verdict.TIMED_OUT, Verdict.FAILED):
             raise OutOfTime
         if verdict is Verdict.IMPOSSIBLE:
             return False

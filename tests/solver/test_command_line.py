@@ -1,0 +1,112 @@
+"""python -m solver: files in, files out, one clear sentence where something is wrong."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from solver import Problem, Solution, Status
+from tests.solver.small import document, household
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "solver", *(str(argument) for argument in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a generated problem and its solution."""
+    folder = tmp_path_factory.mktemp("files")
+    problem, solution = folder / "problem.json", folder / "solution.json"
+    made = run("generate", "--households", 80, "--settlements", 2, "--seed", 4, "-o", problem)
+    assert (made.returncode, made.stderr) == (0, "")
+    solved = run("solve", problem, "-o", solution, "--progress", "--seed", 3, "--threads", 2, "--time-limit", 30)
+    assert solved.returncode == 0
+    stages = [json.loads(line)["stage"] for line in solved.stdout.splitlines()]
+    assert tuple(dict.fromkeys(stages)) == Problem.from_json(problem.read_bytes()).stages
+    return folder
+
+
+def test_solve_writes_a_solution_that_checks(folder: Path) -> None:
+    solution = Solution.from_json((folder / "solution.json").read_bytes())
+    assert solution.status is Status.OPTIMAL
+    assert (solution.statistics.seed, solution.statistics.threads) == (3, 2)
+    checked = run("check", folder / "problem.json", folder / "solution.json")
+    assert checked.returncode == 0
+    assert "optimal" in checked.stdout
+    assert "value" in checked.stdout
+    assert sorted(path.name for path in folder.iterdir()) == ["problem.json", "solution.json"]
+
+
+def test_check_names_what_is_wrong(folder: Path, tmp_path: Path) -> None:
+    wrong = json.loads((folder / "solution.json").read_text())
+    wrong["stages"][0]["achieved"] += 1
+    (tmp_path / "wrong.json").write_text(json.dumps(wrong))
+    checked = run("check", folder / "problem.json", tmp_path / "wrong.json")
+    assert checked.returncode == 1
+    assert checked.stderr.startswith("achieved: tier 1 achieved ")
+
+
+def test_explain_says_why_for_every_household(folder: Path) -> None:
+    explained = run("explain", folder / "problem.json", folder / "solution.json")
+    assert explained.returncode == 0
+    rows = [json.loads(line) for line in explained.stdout.splitlines()]
+    assert [row["household"] for row in rows] == Problem.from_json(
+        (folder / "problem.json").read_bytes()
+    ).households.id.tolist()
+
+
+def test_an_infeasible_problem_is_a_result(tmp_path: Path) -> None:
+    problem, solution = tmp_path / "problem.json", tmp_path / "solution.json"
+    problem.write_text(json.dumps(document([household(name, pinned="C") for name in "ab"])))
+    assert run("solve", problem, "-o", solution).returncode == 0
+    assert Solution.from_json(solution.read_bytes()).status is Status.INFEASIBLE
+    checked = run("check", problem, solution)
+    assert (checked.returncode, checked.stdout.startswith("infeasible: class 'C'")) == (0, True)
+
+
+def test_files_that_cannot_be_used_are_one_sentence(folder: Path, tmp_path: Path) -> None:
+    problem, solution = folder / "problem.json", folder / "solution.json"
+    (tmp_path / "text").write_text("hello")
+    for arguments, words in (
+        (("solve", tmp_path / "none", "-o", tmp_path / "out"), "cannot be read"),
+        (("solve", tmp_path / "text", "-o", tmp_path / "out"), "not JSON"),
+        (("solve", problem, "-o", tmp_path / "none" / "out"), "cannot be written"),
+        (("check", problem, tmp_path / "text"), "not JSON"),
+        (("explain", problem, problem), "format must be"),
+    ):
+        refused = run(*arguments)
+        assert refused.returncode == 1
+        assert words in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    assert run("explain", tmp_path / "text", solution).returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+def test_wrong_usage_is_exit_code_2(folder: Path) -> None:
+    problem = folder / "problem.json"
+    for arguments in (
+        (),
+        ("guess",),
+        ("solve", problem),
+        ("solve", problem, "-o", "x", "--threads", 0),
+        ("solve", problem, "-o", "x", "--time-limit", "soon"),
+        ("generate", "--households", -1, "--settlements", 1, "--seed", 1, "-o", "x"),
+    ):
+        assert run(*arguments).returncode == 2
+
+
+def test_sigterm_ends_a_solve_and_leaves_no_file(tmp_path: Path) -> None:
+    problem = tmp_path / "problem.json"
+    assert run("generate", "--households", 800, "--settlements", 15, "--seed", 1, "-o", problem).returncode == 0
+    command = [sys.executable, "-m", "solver", "solve", str(problem), "-o", str(tmp_path / "out.json"), "--progress"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as solving:
+        assert solving.stdout is not None
+        assert json.loads(solving.stdout.readline())["stage"] == "tier 1"
+        solving.send_signal(signal.SIGTERM)
+        assert solving.wait(timeout=10) == -signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["problem.json"]

@@ -1,0 +1,136 @@
+"""Every household has one explanation, the first that applies, with facts that can be verified."""
+
+import pytest
+
+from solver import Problem, Solution, check, explain, solve
+from solver.explain import Explanation, Reason
+from solver.generate import generate
+from tests.solver.small import Row, house_class, household, problem, with_assignments
+
+
+def explained(given: Problem) -> dict[str, Explanation]:
+    return {explanation.household: explanation for explanation in explain(given, solve(given))}
+
+
+def test_housed_with_its_rank_among_its_own_options() -> None:
+    classes = [house_class("C"), house_class("D", settlement="T"), house_class("E", settlement="T", bedrooms=3)]
+    people = [
+        household("a", points=1, options={"S": 9, "T": 2}, bedrooms_max=3),
+        household("b", options={"S": 50}),
+    ]
+    found = explained(problem(people, classes, [{"id": "S"}, {"id": "T"}]))["a"]
+    assert found.reason is Reason.HOUSED
+    assert found.facts == {"house_class": "D", "settlement": "T", "rank": 2, "options": 3, "better": ["C"]}
+    assert "number 2 of its 3 options" in found.sentence
+
+
+PLACES: list[Row] = [{"id": "S", "capacities": {"school": 1}}, {"id": "T"}]
+CASES: list[tuple[str, Problem, Reason, dict[str, object]]] = [
+    (
+        "nothing of its size",
+        problem([household("x", bedrooms_min=5, bedrooms_max=6)]),
+        Reason.NO_CLASS_FITS,
+        {"bedrooms_min": 5, "bedrooms_max": 6, "needs_step_free": 0},
+    ),
+    (
+        "no house of its size was built",
+        problem([household("x")], [house_class(count=0)]),
+        Reason.NO_CLASS_FITS,
+        {"bedrooms_min": 2, "bedrooms_max": 2, "needs_step_free": 0},
+    ),
+    (
+        "it asked for other places",
+        problem([household("x", options={"T": 1})], settlements=PLACES),
+        Reason.NOT_ASKED_FOR,
+        {"settlements": ["S"]},
+    ),
+    (
+        "it forbade the only place",
+        problem([household("x", forbidden=["S"])]),
+        Reason.NOT_ASKED_FOR,
+        {"settlements": ["S"]},
+    ),
+    (
+        "a better tier",
+        problem([household("x", tier=2, points=9), household("y", points=4)]),
+        Reason.TAKEN_BY_PRIORITY,
+        {"lowest_tier": 1, "lowest_points": 4, "tier": 2, "points": 9},
+    ),
+    (
+        "more points, the lowest of those who got one",
+        problem([household("x"), *(household(n, points=p) for n, p in (("y", 4), ("z", 7)))], [house_class(count=2)]),
+        Reason.TAKEN_BY_PRIORITY,
+        {"lowest_tier": 1, "lowest_points": 4, "tier": 1, "points": 0},
+    ),
+    (
+        "houses left and the school full",
+        problem([household("x", uses={"school": 2})], settlements=PLACES),
+        Reason.SERVICES_FULL,
+        {"services": ["school in S"]},
+    ),
+    (
+        "kin without a house for all",
+        problem([household(n, kin_group="k") for n in "xy"]),
+        Reason.KIN_NOT_WHOLE,
+        {"kin_group": "k", "settlement": "S", "without_house": []},
+    ),
+    (
+        "kin of whom one fits nowhere there",
+        problem([household("x", kin_group="k"), household("y", kin_group="k", bedrooms_min=4, bedrooms_max=4)]),
+        Reason.KIN_NOT_WHOLE,
+        {"kin_group": "k", "settlement": "S", "without_house": ["y"]},
+    ),
+    (
+        "the lottery among equals",
+        problem(
+            [household("x", lottery=8), household("y", lottery=3), household("z", lottery=5)], [house_class(count=2)]
+        ),
+        Reason.LOST_LOTTERY,
+        {"lottery": 8, "last_lottery": 5},
+    ),
+    (
+        "an equal whom the house suits better",
+        problem([household("x"), household("y", options={"S": 90})]),
+        Reason.EQUALS_FIT_BETTER,
+        {"equals": ["y"]},
+    ),
+    (
+        "one of fewer points who is pinned",
+        problem([household("x", points=9), household("y", pinned="C")]),
+        Reason.HELD_TOGETHER,
+        {"households": ["y"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "reason", "facts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_first_reason_that_applies(given: Problem, reason: Reason, facts: dict[str, object]) -> None:
+    found = explained(given)["x"]
+    assert (found.reason, found.facts) == (reason, facts)
+    for fact in facts.values():
+        named = fact if isinstance(fact, list) else [fact]
+        assert reason is Reason.NO_CLASS_FITS or all(str(name) in found.sentence for name in named)
+
+
+def test_every_household_of_a_town_is_explained_as_it_was_decided() -> None:
+    town = generate(300, 3, 2, kin_share=0.2, pinned_share=0.05)
+    solution = solve(town)
+    assert check(town, solution) == []
+    explanations = explain(town, solution)
+    assert [e.household for e in explanations] == town.households.id.tolist()
+    housed = {e.household: e.facts["house_class"] for e in explanations if e.reason is Reason.HOUSED}
+    assert housed == dict(solution.assignments)
+    assert len({e.reason for e in explanations}) > 2
+
+
+def test_every_household_is_explained_where_nobody_is_housed() -> None:
+    given = problem([household("a", pinned="C"), household("b", pinned="C"), household("c")])
+    assert [e.household for e in explain(given, solve(given))] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("pair", [("nobody", "C"), ("a", "nothing")])
+def test_a_solution_of_another_problem_is_refused(pair: tuple[str, str]) -> None:
+    given = problem([household("a")])
+    wrong: Solution = with_assignments(solve(given), pair)
+    with pytest.raises(ValueError, match=pair[0]):
+        explain(given, wrong)

@@ -1,0 +1,143 @@
+"""The order of the stages, what bounds them, and what becomes of them when time runs out."""
+
+import pytest
+
+from solver import Cancelled, Parameters, Problem, Progress, Status, check, solve
+from solver.generate import generate
+from tests.solver.small import house_class, household, problem, solved
+
+RIVALS = [
+    household("early", tier=1, points=1, options={"S": 1}),
+    household("needy", tier=2, points=9, options={"S": 5}),
+    household("keen", tier=2, points=1, options={"S": 99}),
+]
+
+
+@pytest.mark.parametrize(
+    ("stages", "winner"),
+    [
+        (None, "early"),
+        (("points", "tier 1"), "needy"),
+        (("value",), "keen"),
+        (("tier 2", "value"), "keen"),
+        (("tier 2", "points", "value"), "needy"),
+    ],
+)
+def test_the_first_stage_that_tells_them_apart_decides(stages: tuple[str, ...] | None, winner: str) -> None:
+    given = problem(RIVALS)
+    solution = solve(given, Parameters(stages=stages))
+    assert dict(solution.assignments) == {winner: "C"}
+    assert solution.status is Status.OPTIMAL
+    assert check(given, solution, stages) == []
+
+
+def test_wishes_decide_where_after_points_decide_who() -> None:
+    people = [household("a", points=2, options={"S": 1, "T": 9}), household("b", points=1, options={"S": 1, "T": 20})]
+    classes = [house_class("C"), house_class("D", settlement="T")]
+    assert solved(problem(people, classes, [{"id": "S"}, {"id": "T"}])) == {"a": "C", "b": "D"}
+
+
+def test_spare_bedrooms_cost() -> None:
+    classes = [house_class("large", bedrooms=4), house_class("right", bedrooms=2)]
+    assert solved(problem([household("a", bedrooms_max=4)], classes)) == {"a": "right"}
+
+
+def test_a_household_is_housed_even_where_its_value_is_negative() -> None:
+    assert solved(problem([household("a", options={"S": -50})])) == {"a": "C"}
+
+
+def test_anywhere_gives_its_own_value_and_the_profile_s() -> None:
+    people = [household("a", options={"S": 3}, anywhere=1, profile="p")]
+    classes = [house_class("C"), house_class("D", settlement="T"), house_class("E", settlement="U")]
+    places = [{"id": "S"}, {"id": "T"}, {"id": "U"}]
+    profiles = [{"id": "p", "values": {"S": 50, "T": 1, "U": 4}}]
+    assert solved(problem(people, classes, places, profiles=profiles)) == {"a": "E"}
+
+
+def test_points_and_values_beyond_the_precision_of_floats_are_exact() -> None:
+    """Four families, three houses, points of a thousand million: one point more or less decides."""
+    people = [household(name, points=10**9 - i, options={"S": 10**9 - 7 * i}) for i, name in enumerate("abcd")]
+    kin = [household(name, kin_group="k", points=10**9 - 2, options={"S": -(10**9)}) for name in "xy"]
+    given = problem([*people, *kin], [house_class(count=3, reserved=0)])
+    solution = solve(given)
+    assert dict(solution.assignments) == dict.fromkeys("abc", "C")
+    assert (solution.status, check(given, solution)) == (Status.OPTIMAL, [])
+
+
+def test_a_gap_that_prices_cannot_close_is_closed_by_search() -> None:
+    """Two families of two pupils and three places: prices prove 1.5, one is housed."""
+    people = [household(name, uses={"school": 2}) for name in "ab"]
+    places = [{"id": "S", "capacities": {"school": 3}}]
+    kin = [household(name, kin_group=name, uses={"school": 1}, tier=2) for name in "cd"]
+    given = problem([*people, *kin], [house_class(count=4)], places)
+    solution = solve(given)
+    assert solution.status is Status.OPTIMAL
+    assert [stage.achieved for stage in solution.stages][:2] == [1, 1]
+    assert check(given, solution) == []
+
+
+def test_an_empty_problem_is_optimal() -> None:
+    given = problem([])
+    solution = solve(given)
+    assert (solution.status, len(solution.assignments), check(given, solution)) == (Status.OPTIMAL, 0, [])
+
+
+@pytest.fixture(scope="module")
+def town() -> Problem:
+    return generate(900, 12, 1, kin_share=0.3, places_per_need=0.7)
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 0.2])
+def test_out_of_time_is_feasible_with_bounds_that_hold(town: Problem, seconds: float) -> None:
+    solution = solve(town, Parameters(time_limit_seconds=seconds))
+    assert solution.status is Status.FEASIBLE
+    assert check(town, solution) == []
+    assert len(solution.assignments) > 0
+    assert solution.stages[-1].bound > solution.stages[-1].achieved
+
+
+def test_out_of_time_keeps_pins_and_kin() -> None:
+    town = generate(200, 3, 4, kin_share=0.4, pinned_share=0.3, places_per_need=0.6)
+    assert (town.households.pinned >= 0).any()
+    assert check(town, solve(town, Parameters(time_limit_seconds=1e-6))) == []
+
+
+def test_progress_is_reported_stage_by_stage() -> None:
+    town = generate(100, 2, 1)
+    heard: list[Progress] = []
+    solution = solve(town, progress=heard.append)
+    last = {progress.stage: progress for progress in heard}
+    assert tuple(last) == town.stages
+    assert [(p.achieved, p.bound) for p in last.values()] == [(s.achieved, s.bound) for s in solution.stages]
+    assert [p.seconds for p in heard] == sorted(p.seconds for p in heard)
+
+
+def test_a_callback_may_cancel() -> None:
+    def stop(progress: Progress) -> None:
+        raise Cancelled
+
+    town = generate(100, 2, 1)
+    solution = solve(town, progress=stop)
+    assert solution.status is Status.CANCELLED
+    assert check(town, solution) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"time_limit_seconds": 0}, "time_limit_seconds"),
+        ({"time_limit_seconds": float("nan")}, "time_limit_seconds"),
+        ({"seed": -1}, "seed"),
+        ({"threads": 0}, "threads"),
+        ({"stages": ()}, "at least one"),
+        ({"stages": ("points", "points")}, "twice"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(fields: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Parameters(**fields)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_stage_that_the_problem_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="'tier 9' is not a stage"):
+        solve(problem([household("a")]), Parameters(stages=("tier 9",)))
