@@ -4,7 +4,7 @@ from typing import Any
 
 from app.exchange.parsing import Parsed, Row, Values
 from app.exchange.survey import Handle, Record, Survey, keyed
-from app.housing.houses import BUILT, IN_USE, SIZE
+from app.housing.houses import BEING_BUILT, IN_USE, SIZE
 from app.housing.models import HouseState, LandState
 from app.housing.readiness import RELEASED
 
@@ -89,7 +89,7 @@ def _state(record: Record | None, handed_over_on: Any) -> HouseState:
     """Return the state that a date of handover makes; one that it doesn't change, and every later one, stays."""
     if record is not None and (record["handed_over_on"] == handed_over_on):
         return HouseState(record["state"])
-    if record is None or record["state"] in (*BUILT, HouseState.HANDED_OVER):
+    if record is None or record["state"] in (*BEING_BUILT, HouseState.HANDED_OVER):
         return HouseState.UNDER_CONSTRUCTION if handed_over_on is None else HouseState.HANDED_OVER
     return HouseState(record["state"])
 
@@ -98,7 +98,7 @@ def _check_kept(survey: Survey, file: Parsed, row: Row, record: Record, values: 
     """Refuse changes that the house's present state forbids."""
     state = HouseState(record["state"])
     changed = {column for column, value in values.items() if record[column] != value}
-    if state not in (*BUILT, HouseState.HANDED_OVER):
+    if state not in (*BEING_BUILT, HouseState.HANDED_OVER):
         if values["handed_over_on"] is None and "handed_over_on" in changed:
             message = f"the house is {state.value}, so it was handed over; keep {record['handed_over_on']}"
             survey.refuse(file, row, "handed_over_on", message)

@@ -11,7 +11,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import House, HouseState, Settlement
 from app.lifecycles import require_transition
 
-BUILT = frozenset({HouseState.PLANNED, HouseState.UNDER_CONSTRUCTION})
+BEING_BUILT = frozenset({HouseState.PLANNED, HouseState.UNDER_CONSTRUCTION})
 IN_USE = frozenset({HouseState.RESERVED, HouseState.OCCUPIED})
 SIZE = frozenset({"rooms", "bedrooms", "floor_area_m2", "step_free"})
 
@@ -22,7 +22,7 @@ TRANSITIONS: Mapping[HouseState, frozenset[HouseState]] = {
     HouseState.RESERVED: frozenset({HouseState.HANDED_OVER, HouseState.OCCUPIED, HouseState.UNFIT}),
     HouseState.OCCUPIED: frozenset({HouseState.VACATED, HouseState.UNFIT}),
     HouseState.VACATED: frozenset({HouseState.RESERVED, HouseState.UNFIT}),
-    HouseState.UNFIT: frozenset({HouseState.HANDED_OVER, HouseState.OCCUPIED, HouseState.VACATED}),
+    HouseState.UNFIT: BEING_BUILT | {HouseState.HANDED_OVER, HouseState.OCCUPIED, HouseState.VACATED},
 }
 
 
@@ -30,21 +30,37 @@ def _require(actor: Principal, settlement: Settlement) -> None:
     actor.require(Permission.HOUSE_WRITE, district=settlement.district, settlement=settlement.reference)
 
 
-def add(session: Session, settlement: Settlement, fields: Mapping[str, Any], actor: Principal) -> House:
-    """Add a house: handed over when it says on which day, else under construction."""
+def add(
+    session: Session,
+    settlement: Settlement,
+    fields: Mapping[str, Any],
+    actor: Principal,
+    *,
+    construction_started: bool = True,
+) -> House:
+    """Add a house: handed over when it says on which day, else under construction, or planned before that."""
     _require(actor, settlement)
     house = House(settlement=settlement, **fields)
-    house.state = HouseState.UNDER_CONSTRUCTION if house.handed_over_on is None else HouseState.HANDED_OVER
+    unfinished = HouseState.UNDER_CONSTRUCTION if construction_started else HouseState.PLANNED
+    house.state = unfinished if house.handed_over_on is None else HouseState.HANDED_OVER
     _check(house)
     session.add(house)
     session.flush()
     return house
 
 
-def change(session: Session, house: House, fields: Mapping[str, Any], actor: Principal) -> House:
+def change(
+    session: Session,
+    house: House,
+    fields: Mapping[str, Any],
+    actor: Principal,
+    *,
+    construction_started: bool | None = None,
+) -> House:
     """Change fields of a house, whose settlement must be loaded.
 
-    A date of handover hands it over, and taking that away undoes it. Raises Conflict for a change that a family
+    A date of handover hands it over, and taking that away undoes it. `construction_started` moves an unfinished
+    house between planned and under construction; None leaves it. Raises Conflict for a change that a family
     reserved or living there rests on.
     """
     _require(actor, house.settlement)
@@ -56,8 +72,14 @@ def change(session: Session, house: House, fields: Mapping[str, Any], actor: Pri
     if "handed_over_on" in changed:
         if house.handed_over_on is None:
             move(house, HouseState.UNDER_CONSTRUCTION)
-        elif house.state in BUILT:
+        elif house.state in BEING_BUILT:
             move(house, HouseState.HANDED_OVER)
+    if construction_started is not None:
+        unfinished = HouseState.UNDER_CONSTRUCTION if construction_started else HouseState.PLANNED
+        if house.state in BEING_BUILT and house.state is not unfinished:
+            move(house, unfinished)
+        elif house.state not in BEING_BUILT and not construction_started:
+            raise Conflict(f"The house is {house.state.value}: its construction has started.")
     _check(house)
     session.flush()
     return house

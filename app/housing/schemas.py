@@ -150,6 +150,7 @@ class HouseNew(Wire):
     storeys: Storeys = Field(1, description="Storeys.")
     solar_kw: Kilowatts = Field(0.0, description="Solar power in kilowatts.")
     handed_over_on: IsoDate | None = Field(None, description="When it was handed over.", examples=["2026-07-01"])
+    construction_started: Flag = Field(True, description="False for one that is only planned.")
 
 
 class HouseChange(Wire):
@@ -165,6 +166,7 @@ class HouseChange(Wire):
     handed_over_on: IsoDate | None = Field(
         default_factory=left_out, description="When it was handed over.", examples=["2026-07-01"]
     )
+    construction_started: Flag = Field(default_factory=left_out, description="False for one that is only planned.")
 
 
 class HouseRead(Wire):

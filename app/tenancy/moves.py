@@ -131,6 +131,6 @@ def declare_fit(session: Session, house: House, actor: Principal) -> House:
     elif session.scalar(select(Tenancy.id).where(Tenancy.house_id == house.id).limit(1)) is not None:
         houses.move(house, HouseState.VACATED)
     else:
-        houses.move(house, HouseState.HANDED_OVER)
+        houses.move(house, HouseState.UNDER_CONSTRUCTION if house.handed_over_on is None else HouseState.HANDED_OVER)
     session.flush()
     return house
