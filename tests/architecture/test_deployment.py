@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped] # its stubs are not among our dependencies
+import yaml
 
 from app.settings import Settings
 from tests.architecture.repository import ROOT, text
