@@ -1,6 +1,6 @@
 """Why a household gets the house it gets, or none: a code and a sentence that a caseworker can read out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import solver
@@ -22,6 +22,7 @@ INELIGIBLE: Mapping[Ineligibility, str] = {
     Ineligibility.OWNS_HOME: "it lives in a home of its own",
 }
 NAMED_AT_MOST = 3
+Facts = Mapping[str, int | str | list[str]]
 
 
 @dataclass(frozen=True)
@@ -57,47 +58,57 @@ def size_in_words(size: int, measure: Measure) -> str:
 
 
 class _Words:
-    """The names of a snapshot's things."""
+    """Sentences about the households of one snapshot. None names another household but kin."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.places = {part.reference: part.name for part in snapshot.settlements}
         self.classes = {part.id: part for part in snapshot.house_classes}
         self.problem_rows = {row["id"]: row for row in snapshot.problem["households"]}
+        self.sentences: Mapping[Reason, Callable[[HouseholdPart, Facts], str]] = {
+            Reason.HOUSED: self._housed,
+            Reason.NO_CLASS_FITS: self._no_class_fits,
+            Reason.NOT_ASKED_FOR: self._not_asked_for,
+            Reason.TAKEN_BY_PRIORITY: _taken_by_priority,
+            Reason.SERVICES_FULL: self._services_full,
+            Reason.KIN_NOT_WHOLE: self._kin_not_whole,
+            Reason.LOST_LOTTERY: _lost_lottery,
+            Reason.EQUALS_FIT_BETTER: _equals_fit_better,
+            Reason.HELD_TOGETHER: _held_together,
+        }
 
     def solved(self, part: HouseholdPart, solved: SolverExplanation) -> Explanation:
         """Return what the solver found of a household, in words."""
-        facts = solved.facts
-        match solved.reason:
-            case Reason.HOUSED:
-                sentence = self._housed(part, str(facts["house_class"]), facts["rank"], _names(facts["better"]))
-            case Reason.NO_CLASS_FITS:
-                sentence = f"No house of this run fits its need: {self._need(part)}."
-            case Reason.NOT_ASKED_FOR:
-                places = _listed([self.places[place] for place in _names(facts["settlements"])])
-                sentence = f"It needs {self._need(part)}; such houses are only where it did not ask to live: {places}."
-            case Reason.TAKEN_BY_PRIORITY:
-                sentence = (
-                    f"It is in tier {part.tier} with {part.points} points. Every house that fits it, where it would "
-                    f"live, went to households of a better tier or more points, the last of them in tier "
-                    f"{facts['lowest_tier']} with {facts['lowest_points']} points."
-                )
-            case Reason.SERVICES_FULL:
-                full = _listed([self._service(text) for text in _names(facts["services"])])
-                sentence = f"Houses that fit it are left, but not enough places for its members: {full}."
-            case Reason.KIN_NOT_WHOLE:
-                without = _names(facts["without_house"])
-                lacking = f"nothing is left for {_listed(without)}" if without else "not for all of it at once"
-                sentence = (
-                    f"Its kin group must be housed whole, and cannot be: in {self.places[str(facts['settlement'])]}, "
-                    f"where least is missing, {lacking}."
-                )
-            case Reason.LOST_LOTTERY:
-                last = f"; the last that won was {facts['last_lottery']}" if "last_lottery" in facts else ""
-                sentence = (
-                    f"Households of tier {part.tier} and {part.points} points like this one got the houses that fit "
-                    f"it. Its lottery number is {facts['lottery']}{last}."
-                )
-        return Explanation(solved.reason.value, sentence)
+        return Explanation(solved.reason.value, self.sentences[solved.reason](part, solved.facts))
+
+    def _housed(self, part: HouseholdPart, facts: Facts) -> str:
+        given = self._house(self.classes[str(facts["house_class"])], part.need.measure)
+        better = _names(facts["better"])
+        if not better:
+            return f"{given[0].upper()}{given[1:]}: nothing would suit it better."
+        others = _listed([self._house(self.classes[name], part.need.measure) for name in better])
+        return (
+            f"{given[0].upper()}{given[1:]}: number {facts['rank']} of what would suit it. Better would have been "
+            f"{others}, which went to others or would have cost others more."
+        )
+
+    def _no_class_fits(self, part: HouseholdPart, _facts: Facts) -> str:
+        return f"No house of this run fits its need: {self._need(part)}."
+
+    def _not_asked_for(self, part: HouseholdPart, facts: Facts) -> str:
+        places = _listed([self.places[place] for place in _names(facts["settlements"])])
+        return f"It needs {self._need(part)}; such houses are only where it did not ask to live: {places}."
+
+    def _services_full(self, _part: HouseholdPart, facts: Facts) -> str:
+        full = _listed([self._service(text) for text in _names(facts["services"])])
+        return f"It would need more places than are left: {full}."
+
+    def _kin_not_whole(self, _part: HouseholdPart, facts: Facts) -> str:
+        without = _names(facts["without_house"])
+        lacking = f"nothing is left for {_listed(without)}" if without else "not for all of it at once"
+        return (
+            f"Its kin group must be housed whole, and cannot be: in {self.places[str(facts['settlement'])]}, where "
+            f"least is missing, {lacking}."
+        )
 
     def _need(self, part: HouseholdPart) -> str:
         row = self.problem_rows[part.reference]
@@ -109,19 +120,38 @@ class _Words:
         access = ", step-free" if part.step_free else ""
         return f"a house of {size_in_words(part.size, measure)}{access} in {self.places[part.settlement]}"
 
-    def _housed(self, part: HouseholdPart, house_class: str, rank: object, better: list[str]) -> str:
-        given = self._house(self.classes[house_class], part.need.measure)
-        if not better:
-            return f"{given[0].upper()}{given[1:]}: nothing would suit it better."
-        others = _listed([self._house(self.classes[name], part.need.measure) for name in better])
-        return (
-            f"{given[0].upper()}{given[1:]}: number {rank} of what would suit it. Better would have been {others}, "
-            "which went to others or would have cost others more."
-        )
-
     def _service(self, text: str) -> str:
         service, _, place = text.partition(" in ")
         return f"{service} in {self.places[place]}"
+
+
+def _taken_by_priority(part: HouseholdPart, facts: Facts) -> str:
+    return (
+        f"It is in tier {part.tier} with {part.points} points. Every house that fits it, where it would live, went to "
+        f"households of a better tier or more points, the last of them in tier {facts['lowest_tier']} with "
+        f"{facts['lowest_points']} points."
+    )
+
+
+def _lost_lottery(_part: HouseholdPart, facts: Facts) -> str:
+    return (
+        "Households that nothing but the lottery tells from it got the houses that fit it. "
+        f"Its lottery number is {facts['lottery']}; the last that won was {facts['last_lottery']}."
+    )
+
+
+def _equals_fit_better(part: HouseholdPart, _facts: Facts) -> str:
+    return (
+        f"Households of tier {part.tier} and {part.points} points like this one got the houses that fit it, which "
+        "suit them better."
+    )
+
+
+def _held_together(_part: HouseholdPart, _facts: Facts) -> str:
+    return (
+        "Houses that fit it went to households of a lower tier or fewer points, which stay with their kin or need "
+        "fewer places of a full service."
+    )
 
 
 def _names(fact: int | str | list[str]) -> list[str]:

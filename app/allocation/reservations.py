@@ -12,6 +12,9 @@ from app.housing.models import House, HouseState
 from app.registry import applications
 from app.registry.models import Application, ApplicationState
 
+LOCKED = ("state", "settlement_id", "version")
+"""What is read anew of an application when it is locked; what is loaded beside stays."""
+
 
 def release(session: Session, proposal: Proposal, reason: str, actor: Principal) -> Proposal:
     """Take back the house reserved for a household: it is free again, and the application waits as before.
@@ -29,37 +32,37 @@ def withdraw(session: Session, application: Application, reason: str, actor: Pri
 
     Raises Forbidden, and Conflict for a household that has moved in or an application withdrawn already.
     """
-    session.refresh(application, ["state", "version"], with_for_update=True)
+    proposal = session.scalar(
+        select(Proposal).where(Proposal.application_id == application.id, Proposal.state == ProposalState.RESERVED)
+    )
+    if proposal is not None:
+        _release(session, proposal, _reserved_house(session, proposal), "The family withdrew.")
+    session.refresh(application, LOCKED, with_for_update=True)
+    if application.state is ApplicationState.ALLOCATED:
+        raise Conflict("The application was allocated at this moment. Withdraw it again.")
     if application.state is ApplicationState.HOUSED:
         raise Conflict("The application is housed: the family has moved in. Mark it as moved out instead.")
-    if application.state is ApplicationState.ALLOCATED:
-        proposal = session.scalars(
-            select(Proposal).where(Proposal.application_id == application.id, Proposal.state == ProposalState.RESERVED)
-        ).one()
-        _release(session, proposal, _reserved_house(session, proposal), "The family withdrew.")
     return applications.withdraw(session, application, reason, actor)
 
 
 def _reserved_house(session: Session, proposal: Proposal) -> House:
-    session.refresh(proposal, ["state", "house_id"], with_for_update=True)
-    if proposal.state is not ProposalState.RESERVED:
-        raise Conflict(f"Proposal {proposal.reference} is {proposal.state.value}: no house is reserved by it.")
-    return session.scalars(
+    """Lock the house first, then the proposal: the order in which everything here is locked."""
+    house = session.scalar(
         select(House)
         .where(House.id == proposal.house_id)
         .options(joinedload(House.settlement))
         .with_for_update(of=House)
         .execution_options(populate_existing=True)
-    ).one()
+    )
+    session.refresh(proposal, ["state", "house_id"], with_for_update=True)
+    if house is None or proposal.state is not ProposalState.RESERVED:
+        raise Conflict(f"Proposal {proposal.reference} is {proposal.state.value}: no house is reserved by it.")
+    return house
 
 
 def _release(session: Session, proposal: Proposal, house: House, reason: str) -> None:
-    application = session.scalars(
-        select(Application)
-        .where(Application.id == proposal.application_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    application = session.get_one(Application, proposal.application_id)
+    session.refresh(application, LOCKED, with_for_update=True)
     proposal.state, proposal.decided_at = ProposalState.RELEASED, utc_now()
     proposal.explanation += f" Released: {reason}"
     application.state, application.settlement_id = ApplicationState.SUBMITTED, None

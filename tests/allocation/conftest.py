@@ -1,5 +1,6 @@
 """A small register: two settlements, five houses, seven families of whom one may not take part."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 import pytest
 
 from app.access.permissions import OPERATOR
-from app.allocation import queries, runs
-from app.allocation.models import Run, RunState
+from app.allocation import claims, proposals, queries, runs
+from app.allocation.models import Proposal, Run
 from app.database import Database
 from app.policy.facts import Accommodation
 from app.settings import Settings
-from app.worker import work_one
+from solver import Problem, solve
 from tests import factories
 
 
@@ -68,15 +69,40 @@ def request(database: Database, **fields: Any) -> str:
         return runs.request(session, **ordinary | fields).reference
 
 
-def solved(database: Database, settings: Settings, **fields: Any) -> str:
-    """Request a run and solve it. Returns its reference."""
+def proposed(database: Database, **fields: Any) -> str:
+    """Request a run and solve it in this process. Returns its reference."""
     reference = request(database, **fields)
-    assert work_one(database, settings) == reference
-    assert read(database, reference).state is RunState.PROPOSED
+    with database.session(writes=True) as session:
+        claim = claims.take(session)
+    assert claim is not None
+    outcome = proposals.outcome_of(claim.snapshot, claim.problem, solve(Problem.from_json(claim.problem)).to_json())
+    with database.session(writes=True) as session:
+        proposals.record(session, claim, outcome)
     return reference
+
+
+def drawn(database: Database, **fields: Any) -> str:
+    """Request a run, solve it and approve it. Returns its reference."""
+    reference = proposed(database, **fields)
+    decide(database, reference, runs.approve)
+    return reference
+
+
+def decide(database: Database, reference: str, operation: Callable[..., object], *arguments: str) -> None:
+    """Approve, reject or cancel a run, as the operator, in a transaction of its own."""
+    with database.session(writes=True) as session:
+        operation(session, queries.run_in_short(session, OPERATOR, reference), *arguments, OPERATOR)
 
 
 def read(database: Database, reference: str) -> Run:
     """Return a run as it stands, with its documents."""
     with database.session(writes=False) as session:
         return queries.run(session, OPERATOR, reference)
+
+
+def said(database: Database, reference: str) -> dict[str, Proposal]:
+    """Return household reference → proposal of a run, with house and application."""
+    with database.session(writes=False) as session:
+        return {
+            row.household.reference: row for row in session.scalars(queries.proposals(session, OPERATOR, reference))
+        }
