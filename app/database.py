@@ -133,6 +133,7 @@ class Database:
         self.engine = create_engine(
             self.url,
             connect_args=arguments,
+            hide_parameters=True,  # errors are logged, and parameters are people's names
             pool_size=pool_size,
             max_overflow=2,
             pool_pre_ping=not self.is_sqlite,
