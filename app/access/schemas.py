@@ -8,7 +8,7 @@ from pydantic import Field
 from app.access.models import Role
 from app.access.passwords import LONGEST, SHORTEST
 from app.access.users import USERNAME
-from app.fields import Name, Reference, Wire
+from app.fields import TEXT_PATTERN, Name, Reference, Wire
 
 Username = Annotated[str, Field(min_length=1, max_length=64, pattern=USERNAME, examples=["amina"])]
 
@@ -44,7 +44,9 @@ class UserRead(Wire):
 class SignIn(Wire):
     """A name and a password."""
 
-    username: str = Field(description="The user's name.", min_length=1, max_length=64, examples=["planner"])
+    username: str = Field(
+        description="The user's name.", min_length=1, max_length=64, pattern=TEXT_PATTERN, examples=["planner"]
+    )
     password: str = Field(description="The user's password.", min_length=1, max_length=LONGEST)
 
 

@@ -11,6 +11,7 @@ from app.access.models import ApiToken, Grant, User
 from app.access.permissions import HeldRole, Permission, Principal
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.references import normalised
 
 USERNAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 
@@ -36,6 +37,8 @@ def add(
     for number, role in enumerate(roles):
         if role.district is not None and role.settlement is not None:
             errors.append(FieldError(f"#/body/roles/{number}", "Name a district or a settlement, not both."))
+        if role.settlement is not None and not normalised(role.settlement):
+            errors.append(FieldError(f"#/body/roles/{number}/settlement", "Give the settlement's reference."))
     if errors:
         raise Invalid("The user was not added.", errors)
     if session.scalar(select(User.id).where(User.username == username)):
@@ -44,7 +47,14 @@ def add(
         username=username,
         display_name=display_name,
         password_hash=password_hash,
-        grants=[Grant(role=role.role, district=role.district, settlement=role.settlement) for role in roles],
+        grants=[
+            Grant(
+                role=role.role,
+                district=role.district,
+                settlement=role.settlement and normalised(role.settlement),
+            )
+            for role in roles
+        ],
     )
     session.add(user)
     session.flush()
