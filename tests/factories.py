@@ -148,13 +148,13 @@ def applicant(session: Session, *preferred: Settlement, anywhere: bool = False, 
     return application(session, household(session, **fields), preferred, anywhere=anywhere)
 
 
-def user(session: Session, role: Role, *, district: str | None = None, settlement: str | None = None) -> Principal:
-    """A user with one role, everywhere or in one place, as one who acts."""
+def user(session: Session, *roles: Role, district: str | None = None, settlement: str | None = None) -> Principal:
+    """A user with roles, everywhere or in one place, as one who acts."""
     row = User(
-        username=f"{role.value}-{next(_numbers)}",
+        username=f"user-{next(_numbers)}",
         display_name="A user",
         password_hash="nobody signs in with this",
-        grants=[Grant(role=role, district=district, settlement=settlement)],
+        grants=[Grant(role=role, district=district, settlement=settlement) for role in roles],
     )
     session.add(row)
     session.flush()
