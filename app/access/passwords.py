@@ -1,11 +1,17 @@
 """Passwords, kept as argon2id hashes."""
 
+from functools import cache
+
 from pwdlib import PasswordHash
 
 SHORTEST, LONGEST = 12, 200
 _hasher = PasswordHash.recommended()
-# Verified when the user does not exist, so that the answer takes as long as when it does.
-_NOBODY = _hasher.hash("nobody has this password")
+
+
+@cache
+def _nobody() -> str:
+    """A hash that is verified when the user does not exist, so that the answer takes as long as when it does."""
+    return _hasher.hash("nobody has this password")
 
 
 def hashed(password: str) -> str:
@@ -17,5 +23,5 @@ def hashed(password: str) -> str:
 
 def verified(password: str, password_hash: str | None) -> bool:
     """Whether `password` belongs to the hash; takes the same time when there is no hash."""
-    matches = _hasher.verify(password, password_hash or _NOBODY)
+    matches = _hasher.verify(password, password_hash or _nobody())
     return matches and password_hash is not None
