@@ -95,7 +95,8 @@ def ready() -> ColumnElement[bool]:
 
 def settlement_is_ready() -> ColumnElement[bool]:
     """Return the SQL condition, over House, that its settlement's gates are met."""
-    return exists().where(Settlement.id == House.settlement_id, ready())
+    # Correlated by hand: the query around it may read settlements too, and this one must look at its own.
+    return exists().where(Settlement.id == House.settlement_id, ready()).correlate(House)
 
 
 def shown_state() -> ColumnElement[str]:
