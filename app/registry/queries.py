@@ -19,12 +19,12 @@ def visible_to(principal: Principal) -> ColumnElement[bool]:
     scope = principal.scope(Permission.HOUSEHOLD_READ)
     if scope.everywhere:
         return Household.id.is_not(None)
-    return or_(
-        exists().where(Origin.id == Household.origin_id, Origin.settlement_id == Settlement.id, within(scope)),
-        exists().where(
-            Application.household_id == Household.id, Application.settlement_id == Settlement.id, within(scope)
-        ),
+    merged_here = exists().where(Origin.id == Household.origin_id, Origin.settlement_id == Settlement.id, within(scope))
+    allocated_here = exists().where(
+        Application.household_id == Household.id, Application.settlement_id == Settlement.id, within(scope)
     )
+    # Correlated by hand: the query around it may read settlements and applications too, which are not these.
+    return or_(merged_here.correlate(Household), allocated_here.correlate(Household))
 
 
 def households(principal: Principal) -> Select[Household]:
