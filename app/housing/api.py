@@ -248,9 +248,10 @@ def list_houses(
     if q is not None:
         query = query.where(or_(*(column.icontains(q, autoescape=True) for column in (House.address, House.key))))
     rows, following = page(session, query.with_only_columns(House), House, paging)
-    states = dict(
-        session.execute(select(House.id, shown_state()).where(House.id.in_([row.id for row in rows]))).tuples().all()
+    shown = session.execute(
+        select(House.id, shown_state().label("state")).where(House.id.in_([row.id for row in rows]))
     )
+    states = {row.id: row.state for row in shown}
     return Page(items=[HouseRead.of(row, states[row.id]) for row in rows], next=following)
 
 
@@ -265,7 +266,8 @@ def add_house(
     if made is not None:
         return _shown(session, queries.house(session, principal, made), response)
     settlement = queries.named_settlement(session, normalised(body.settlement), "#/body/settlement")
-    house = houses.add(session, settlement, body.model_dump(exclude={"settlement"}), principal)
+    fields = body.model_dump(exclude={"settlement", "construction_started"})
+    house = houses.add(session, settlement, fields, principal, construction_started=body.construction_started)
     request_once.remember(session, principal.reference, house.reference)
     return _shown(session, house, response)
 
@@ -288,7 +290,9 @@ def change_house(
     """Giving the day of handover hands it over. What a family reserved or living there rests on cannot change."""
     house = queries.house(session, principal, normalised(reference), lock=True)
     require_version(house, if_match)
-    houses.change(session, house, body.model_dump(exclude_unset=True), principal)
+    fields = body.model_dump(exclude_unset=True)
+    started = fields.pop("construction_started", None)
+    houses.change(session, house, fields, principal, construction_started=started)
     return _shown(session, house, response)
 
 
