@@ -9,6 +9,7 @@ from app.database import utc_now
 from app.errors import Conflict
 from app.housing import houses
 from app.housing.models import House, HouseState
+from app.lifecycles import require_transition
 from app.registry import applications
 from app.registry.models import Application, ApplicationState
 
@@ -63,6 +64,7 @@ def _reserved_house(session: Session, proposal: Proposal) -> House:
 def _release(session: Session, proposal: Proposal, house: House, reason: str) -> None:
     application = session.get_one(Application, proposal.application_id)
     session.refresh(application, LOCKED, with_for_update=True)
+    require_transition("application", applications.TRANSITIONS, application.state, ApplicationState.SUBMITTED)
     proposal.state, proposal.decided_at = ProposalState.RELEASED, utc_now()
     proposal.explanation += f" Released: {reason}"
     application.state, application.settlement_id = ApplicationState.SUBMITTED, None

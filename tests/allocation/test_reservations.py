@@ -68,6 +68,7 @@ def test_a_family_that_moved_in_moves_out_instead(database: Database, register: 
     proposal = said(database, drawn(database))[register.families["large"]]
     with database.session(writes=True) as session:
         session.get_one(Application, proposal.application_id).state = ApplicationState.HOUSED
+        session.get_one(Proposal, proposal.id).state = ProposalState.MOVED_IN
     with pytest.raises(Conflict, match="Mark it as moved out instead"):
         withdraw(database, proposal)
 
