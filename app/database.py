@@ -121,7 +121,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             if self.url.database:
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+                Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             arguments: dict[str, Any] = {
                 "isolation_level": None,
                 "timeout": LOCK_WAIT_SECONDS,

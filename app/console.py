@@ -1,0 +1,173 @@
+"""What the command line prints: tables for people, one line for the rest."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from time import sleep
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from app.access.permissions import OPERATOR
+from app.allocation import queries
+from app.allocation.models import Run, RunState
+from app.allocation.report import RunReport, run_report
+from app.allocation.solving import Progress
+from app.database import Database
+from app.errors import Conflict
+from app.exchange.imports import ImportReport
+from app.exchange.refusals import ImportRefused
+from app.policy.occupancy import Need
+from app.settings import Settings
+from app.worker import work_one
+
+SHOWN_REFUSALS = 20
+LOOK_SECONDS = 0.3
+
+out = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(sentence: str) -> None:
+    """Print one line as it is."""
+    out.print(sentence, markup=False)
+
+
+def fail(sentence: str, *more: str) -> None:
+    """Print what was refused or failed on standard error."""
+    errors.print(f"hearth: {sentence}", markup=False)
+    for line in more:
+        errors.print(f"  {line}", markup=False)
+
+
+def show_refused(refused: ImportRefused) -> None:
+    """Print the first wrong rows of an import and the count of the rest."""
+    shown = refused.rows[:SHOWN_REFUSALS]
+    rest = len(refused.rows) - len(shown) + refused.more
+    fail("Nothing was imported.", *(row.sentence for row in shown), *([f"… and {rest:,} more."] if rest else []))
+
+
+def show_import(report: ImportReport) -> None:
+    """Print what an import did, by table."""
+    table = Table("table", box=None, header_style="bold")
+    for column in ("added", "changed", "unchanged"):
+        table.add_column(column, justify="right")
+    for name, counts in report.tables.items():
+        table.add_row(name, f"{counts.created:,}", f"{counts.changed:,}", f"{counts.unchanged:,}")
+    out.print(table)
+    say(report.sentence)
+
+
+def show_need(found: Need) -> None:
+    """Print a need and the reason for each member."""
+    say(f"{found.amount} {found.measure.value.replace('_', ' ')}  ({found.standard}, version {found.version})")
+    for reason in found.reasons:
+        say(f"  {reason.member}: {reason.sentence}")
+
+
+def _progress_line(progress: Progress) -> str:
+    if not progress:
+        return "Solving …"
+    last = progress[-1]
+    bound = "?" if last["bound"] is None else f"{last['bound']:,}"
+    return f"Solving: {last['stage']}, {last['achieved']:,} of at most {bound}, {last['seconds']:.1f} s"
+
+
+def follow(database: Database, settings: Settings, reference: str) -> None:
+    """Work the queue until the run is solved, or watch whoever does, with a live line. Raises Conflict if it fails."""
+    with out.status("Waiting …") as line:
+        while True:
+            with database.session(writes=False) as session:
+                run = queries.run_in_short(session, OPERATOR, reference)
+                state, progress, failure = run.state, run.progress, run.failure
+            if state is RunState.QUEUED:
+                work_one(database, settings, watch=lambda found: line.update(_progress_line(found)))
+            elif state is RunState.SOLVING:
+                line.update(_progress_line(progress))
+                sleep(LOOK_SECONDS)
+            else:
+                break
+    if state in (RunState.FAILED, RunState.CANCELLED):
+        raise Conflict(f"{reference} is {state.value}. {failure or ''}".strip())
+
+
+def show_run(session: Session, run: Run) -> None:
+    """Print who got what, and end with the line that names the proof."""
+    if run.solution is None:
+        say(f"{run.reference} is {run.state.value}. {run.failure or ''}".strip())
+        return
+    report = run_report(session, run)
+    say(f"\n{report.reference} is {report.state.value}")
+    _show_houses(report)
+    _show_tiers(report)
+    _show_not_housed(session, run, report)
+    say(f"\n{report.proof}")
+
+
+def _show_houses(report: RunReport) -> None:
+    sizes = sorted({houses.size for houses in report.houses})
+    table = Table("settlement", box=None, header_style="bold", title="Houses allocated, of those available")
+    unit = report.measure.removesuffix("s").replace("_", " ")
+    for size in sizes:
+        table.add_column(f"{size} {unit}{'' if size == 1 else 's'}", justify="right")
+    table.add_column("all", justify="right")
+    counted: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+    for houses in report.houses:
+        used, available = counted[houses.settlement].get(houses.size, (0, 0))
+        counted[houses.settlement][houses.size] = (used + houses.used, available + houses.available)
+    for settlement, row in counted.items():
+        whole = tuple(sum(pair[part] for pair in row.values()) for part in (0, 1))
+        cells = [f"{row[size][0]} of {row[size][1]}" if size in row else "" for size in sizes]
+        table.add_row(settlement, *cells, f"{whole[0]} of {whole[1]}")
+    out.print(table)
+
+
+def _show_tiers(report: RunReport) -> None:
+    table = Table("tier", box=None, header_style="bold", title="\nHouseholds housed, of those eligible")
+    for column in ("housed", "eligible", ""):
+        table.add_column(column, justify="right")
+    for tier in report.tiers:
+        share = f"{tier.housed / tier.households:.0%}" if tier.households else ""
+        table.add_row(str(tier.tier), f"{tier.housed:,}", f"{tier.households:,}", share)
+    out.print(table)
+    stages = Table("stage", box=None, header_style="bold", title="\nProof, stage by stage")
+    for column in ("achieved", "bound", "proof"):
+        stages.add_column(column, justify="right")
+    for stage in report.stages:
+        stages.add_row(stage.name, f"{stage.achieved:,}", f"{stage.bound:,}", str(stage.proof))
+    out.print(stages)
+
+
+def _show_not_housed(session: Session, run: Run, report: RunReport) -> None:
+    if not report.not_housed:
+        return
+    examples = queries.examples_not_housed(session, run)
+    say("\nNot housed")
+    for reason, households in report.not_housed:
+        household, sentence = examples[reason]
+        say(f"  {households:,} × {reason.replace('_', ' ')}; {household}: {sentence}")
+
+
+def show_runs(runs: Sequence[Run]) -> None:
+    """Print runs, one to a line."""
+    table = Table("run", "state", "requested", "settlements", box=None, header_style="bold")
+    for run in runs:
+        names = ", ".join(part.settlement.name for part in run.settlements)
+        table.add_row(run.reference, run.state.value, f"{run.requested_at:%Y-%m-%d %H:%M} UTC", names)
+    out.print(table)
+
+
+def show_sign_ins(settings: Settings, sign_ins: Iterable[tuple[str, str, str]]) -> None:
+    """Print how to look around."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{settings.port}"
+    say(f"\nHearth is at {address}, its API at {address}/docs (and {address}/redoc). Sign in as:\n")
+    first = ""
+    for username, password, token in sign_ins:
+        say(f"  {username:<11} password {password or '(changed since)'}")
+        say(f"  {'':<11} token    {token}")
+        first = first or token
+    say(f"\nTry: curl -H 'Authorization: Bearer {first}' {address}/api/v1/households?limit=3")
+    say("Stop with Ctrl+C.")
+    sys.stdout.flush()

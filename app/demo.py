@@ -1,0 +1,107 @@
+"""The demonstration: a fictional district, three people who sign in, and one allocation."""
+
+import json
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import console
+from app.access import tokens, users
+from app.access.models import Role, User
+from app.access.permissions import OPERATOR, HeldRole
+from app.allocation import queries, runs
+from app.allocation.models import Run, RunState
+from app.database import Database
+from app.errors import Conflict
+from app.exchange import demo, imports
+from app.housing.models import Settlement
+from app.housing.readiness import ready_settlements
+from app.settings import Settings
+
+SEED = 20260901
+SIGN_INS = "sign-ins.json"
+
+
+def prepare(database: Database, settings: Settings) -> None:
+    """Bring the demonstration to where a visitor can look around, whatever part of it is there already."""
+    path = settings.data_dir / SIGN_INS
+    with database.session(writes=True) as session:
+        empty = session.scalar(select(Settlement.id).limit(1)) is None
+        if not empty and not path.exists():
+            raise Conflict(
+                "This database holds a register that is no demonstration, and the demonstration would add users to it. "
+                "Start the service with `hearth serve`, or set HEARTH_DATA_DIR to another folder."
+            )
+        if empty:
+            _write(path, {})
+            console.say("Making a fictional district …")
+            console.show_import(imports.run(session, demo.district(SEED), actor=OPERATOR))
+    reference = _latest_run(database)
+    if reference is None:
+        with database.session(writes=True) as session:
+            run = runs.request(
+                session,
+                settlements=None,
+                seed=None,
+                time_limit_seconds=settings.solver_time_limit_seconds,
+                actor=OPERATOR,
+            )
+        reference = run.reference
+    console.follow(database, settings, reference)
+    with database.session(writes=True) as session:
+        run = queries.run(session, OPERATOR, reference)
+        if run.state is RunState.PROPOSED:
+            runs.approve(session, run, OPERATOR)
+    with database.session(writes=False) as session:
+        console.show_run(session, queries.run(session, OPERATOR, reference))
+    with database.session(writes=True) as session:
+        console.show_sign_ins(settings, _sign_ins(session, path))
+
+
+def _latest_run(database: Database) -> str | None:
+    with database.session(writes=False) as session:
+        gone = (RunState.FAILED, RunState.CANCELLED, RunState.REJECTED)
+        return session.scalar(select(Run.reference).where(Run.state.not_in(gone)).order_by(Run.id.desc()).limit(1))
+
+
+def _sign_ins(session: Session, path: Path) -> list[tuple[str, str, str]]:
+    """Return (username, password, token) of the three users, added at the first start.
+
+    The passwords are made here and kept in a file that only its owner reads; a password that was changed since, or
+    a file that was lost, leaves the password empty.
+    """
+    kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    village = next(iter(ready_settlements(session)), None)
+    shown = []
+    for username, role in (
+        ("caseworker", Role.CASEWORKER),
+        ("planner", Role.PLANNER),
+        ("village", Role.VILLAGE_ADMINISTRATOR),
+    ):
+        if session.scalar(select(User.id).where(User.username == username)) is None:
+            kept[username] = secrets.token_urlsafe(12)
+            place = village.reference if role is Role.VILLAGE_ADMINISTRATOR and village else None
+            users.add(
+                session,
+                username=username,
+                display_name=username.capitalize(),
+                password=kept[username],
+                roles=[HeldRole(role, settlement=place)],
+                actor=OPERATOR,
+            )
+        user = tokens.user_named(session, username)
+        if user is not None and user.disabled_at is None:
+            token = tokens.issue(session, user, timedelta(days=1))[1]
+            shown.append((username, kept.get(username, ""), token))
+    _write(path, kept)
+    return shown
+
+
+def _write(path: Path, passwords: dict[str, str]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(passwords, file)

@@ -1,0 +1,256 @@
+"""What an operator types, and what comes back: 0 done, 1 refused in a sentence, 2 usage."""
+
+import io
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app import cli
+from app.exchange import demo, exports
+
+SEED, SCALE = 7, 0.05
+PASSWORD = "correct horse battery staple"
+Hearth = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "var"
+    monkeypatch.setenv("HEARTH_DATA_DIR", str(folder))
+    monkeypatch.delenv("HEARTH_DATABASE_URL", raising=False)
+    return folder
+
+
+@pytest.fixture
+def hearth(data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hearth:
+    """Runs the command line in this process: exit code, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hearth", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return demo.district(SEED, SCALE)
+
+
+@pytest.fixture
+def district(tmp_path: Path, files: dict[str, bytes]) -> Path:
+    folder = tmp_path / "district"
+    exports.save(files, folder)
+    return folder
+
+
+def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
+    code, out, _ = hearth("import", str(district), "--dry-run")
+    assert code == 0
+    assert "would be added" in out
+    assert hearth("import", str(district))[0] == 0
+    assert "Nothing changed" in hearth("import", str(district))[1]
+
+    code, out, _ = hearth("run", "--wait")
+    assert code == 0
+    assert "not public" not in out
+    last = out.rstrip().splitlines()[-1]
+    assert last.startswith("Proven optimal in every stage: tier 1")
+    reference = re.search(r"RUN-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # asserted by what follows
+    assert "is proposed" in out
+
+    code, _, err = hearth("run")
+    assert code == 1
+    assert reference in err
+
+    code, out, _ = hearth("run", "approve", reference)
+    assert code == 0
+    assert "is drawn" in out
+    assert hearth("run", "verify", reference)[1].startswith(f"{reference} holds: Proven optimal")
+    assert hearth("run", "approve", reference)[0] == 1
+    assert reference in hearth("run", "list")[1]
+
+    assert hearth("export", str(tmp_path / "out.zip"))[0] == 0
+    assert "Nothing changed" in hearth("import", str(tmp_path / "out.zip"))[1]
+
+
+def test_a_run_can_be_rejected_and_its_settlements_allocated_again(hearth: Hearth, district: Path) -> None:
+    hearth("import", str(district))
+    out = hearth("run", "--wait", "--seed", "4 8 15", "--seed-source", "Lottery of 1 May")[1]
+    reference = re.search(r"RUN-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # a run was made
+    assert hearth("run", "reject", reference, "--reason", "Wrong list")[0] == 0
+    code, out, _ = hearth("run")
+    assert code == 0
+    second = re.search(r"RUN-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # a run was made
+    assert hearth("run", "cancel", second)[0] == 0
+    assert hearth("run", "cancel", second)[0] == 1
+
+
+def test_nothing_to_allocate_is_said(hearth: Hearth) -> None:
+    code, _, err = hearth("run", "--wait")
+    assert code == 1
+    assert "ready" in err
+
+
+def test_a_wrong_import_names_each_row_and_writes_nothing(hearth: Hearth, district: Path) -> None:
+    houses = district / "houses.csv"
+    lines = houses.read_text(encoding="utf-8").splitlines()
+    lines[3] = lines[3].replace(",1,", ",many,", 1)
+    houses.write_text("\n".join(lines), encoding="utf-8")
+    code, _, err = hearth("import", str(district))
+    assert code == 1
+    assert "houses.csv, row 4" in err
+    assert "Nothing was imported" in err
+    assert hearth("run")[0] == 1
+
+
+@pytest.mark.parametrize("source", ["missing", "empty", "letter.docx"])
+def test_an_import_of_nothing_useful_is_refused(hearth: Hearth, tmp_path: Path, source: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "letter.docx").write_bytes(b"PK")
+    code, _, err = hearth("import", str(tmp_path / source))
+    assert code == 1
+    assert source in err
+    assert "Traceback" not in err
+
+
+def test_need_and_its_reasons(hearth: Hearth) -> None:
+    code, out, _ = hearth("need", "lha_size_criteria", "40M*", "38F*", "16F", "11M", "3M", "3F")
+    assert code == 0
+    assert out.startswith("4 bedrooms")
+    assert "own room: 16 or over" in out
+    assert hearth("need", "lha_size_criteria", "40X")[0] == 2
+    assert hearth("need", "palace", "40M")[0] == 2
+    assert hearth("need")[0] == 2
+
+
+def test_users(hearth: Hearth, district: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hearth("import", str(district))
+    secret = tmp_path / "secret"
+    secret.write_text(PASSWORD + "\n", encoding="utf-8")
+    add = ("users", "add", "amina", "--role", "planner", "--password-file", str(secret))
+    assert hearth(*add)[0] == 0
+    assert "taken" in hearth(*add)[2]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
+    code, _, err = hearth("users", "add", "oleh", "--role", "caseworker", "--password-file", "-")
+    assert code == 1
+    assert "12 to 200" in err
+    assert hearth("users", "add", "oleh", "--role", "king")[0] == 2
+    code, out, _ = hearth("users", "token", "amina")
+    assert code == 0
+    assert out.startswith("hearth_")
+    assert hearth("users", "disable", "amina")[0] == 0
+    assert hearth("users", "token", "amina")[0] == 1
+    assert hearth("users", "disable", "nobody")[0] == 1
+
+
+def test_a_wrong_setting_is_named(hearth: Hearth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTH_PORT", "eighty")
+    code, _, err = hearth("run", "list")
+    assert code == 1
+    assert "HEARTH_PORT" in err
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("HEARTH_DATA_DIR", str(tmp_path / "file" / "var"))
+    code, _, err = hearth("run", "list")
+    assert code == 1
+    assert str(tmp_path / "file") in err
+    assert "Traceback" not in err
+
+
+def test_a_server_that_is_not_there_is_said(hearth: Hearth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTH_DATABASE_URL", "postgresql://hearth:very-secret@127.0.0.1:1/hearth")
+    code, _, err = hearth("db", "check")
+    assert code == 1
+    assert "very-secret" not in err
+
+
+def test_a_database_that_is_not_migrated_is_said(hearth: Hearth) -> None:
+    code, _, err = hearth("db", "check")
+    assert code == 1
+    assert "hearth db upgrade" in err
+    assert hearth("db", "upgrade")[0] == 0
+    assert hearth("db", "check")[0] == 0
+
+
+def test_a_taken_port_is_said_before_any_work(hearth: Hearth, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("HEARTH_PORT", str(taken.getsockname()[1]))
+        code, _, err = hearth("demo")
+    assert code == 1
+    assert "HEARTH_PORT" in err
+    assert not data_dir.exists()
+
+
+def test_the_demonstration_keeps_away_from_a_real_register(
+    hearth: Hearth, district: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearth("import", str(district))
+    monkeypatch.setenv("HEARTH_PORT", str(_free_port()))
+    code, _, err = hearth("demo")
+    assert code == 1
+    assert "hearth serve" in err
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_demonstration_serves_and_goes_on_from_where_it_was(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = _free_port()
+    monkeypatch.setenv("HEARTH_PORT", str(port))
+    runs = []
+    for _ in range(2):
+        log = tmp_path / "log"
+        with log.open("wb") as out:
+            service = subprocess.Popen([sys.executable, "-m", "app.cli", "demo"], stdout=out, stderr=out)
+        try:
+            sign_ins = json.loads(_when_up(f"http://127.0.0.1:{port}/readyz", service, log, data_dir))
+            assert set(sign_ins) == {"caseworker", "planner", "village"}
+            assert (data_dir / "sign-ins.json").stat().st_mode & 0o077 == 0
+            body = {"username": "planner", "password": sign_ins["planner"]}
+            answer = httpx2.post(f"http://127.0.0.1:{port}/api/v1/tokens", json=body)
+            assert answer.json()["token"].startswith("hearth_")
+        finally:
+            service.terminate()
+            assert service.wait(20) in (0, -15)
+        text = log.read_text(encoding="utf-8")
+        assert "Proven optimal in every stage" in text
+        runs.append(re.findall(r"(RUN-[0-9A-Z]{8}) is drawn", text))
+    assert runs[0] == runs[1]
+    shutil.rmtree(data_dir)
+
+
+def _when_up(address: str, service: subprocess.Popen[bytes], log: Path, data_dir: Path) -> str:
+    """Return the sign-ins of the demonstration once it answers."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until and service.poll() is None:
+        try:
+            assert httpx2.get(address).json() == {"status": "ok"}
+            return (data_dir / "sign-ins.json").read_text(encoding="utf-8")
+        except httpx2.ConnectError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text(encoding="utf-8"))
