@@ -23,11 +23,13 @@ from app.errors import Conflict, Invalid
 from app.exchange import cells
 from app.exchange.applications import PREFERRED, latest, ranked
 from app.exchange.survey import MODELS, Record
-from app.exchange.tables import FILES, TABLES, Table
+from app.exchange.tables import FILES, TABLES, Column, Table
 from app.registry.models import ApplicationState
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 LONGEST_CELL = 32_767
+SPREADSHEET_DIGITS = 16
+"""A number of more digits is written as text, or it would come back as another."""
 NO_APPLICATION: Record = {"id": None, "state": None, "anywhere": False}
 Line = dict[str, Any]
 
@@ -60,10 +62,12 @@ class _Register:
         return self._read[name]
 
     def _key(self, name: str, number: int | None) -> str | None:
-        """Return what the thing goes by: its key, unless merged_from could not list it."""
+        """Return what the thing goes by: its key, unless that is an origin's that merged_from could not list."""
         if name not in self._keys:
             self._keys[name] = {
-                each["id"]: each["reference"] if each["key"] is None or ";" in each["key"] else each["key"]
+                each["id"]: each["reference"]
+                if each["key"] is None or (name == "origins" and ";" in each["key"])
+                else each["key"]
                 for each in self._records(name)
             }
         return self._keys[name].get(number)
@@ -188,48 +192,55 @@ def as_xlsx(files: Mapping[str, bytes]) -> bytes:
 
     Raises Invalid for a cell that a spreadsheet would cut off: a very detailed area.
     """
+    sheets = {FILES[name]: _lines(FILES[name], content) for name, content in files.items()}
+    for table, lines in sheets.items():
+        for line in lines:
+            if max(map(len, line)) > LONGEST_CELL:
+                raise Invalid(
+                    f"{line[0]} in {table.file} does not fit in a spreadsheet's cell. Export as a zip instead."
+                )
     workbook = Workbook(write_only=True)
-    for name, content in files.items():
-        table = FILES[name]
+    for table, (header, *lines) in sheets.items():
         sheet = workbook.create_sheet(table.name)
         sheet.freeze_panes = "A2"
-        numbers = {column.name for column in table.columns if column.is_number}
-        dates = {column.name for column in table.columns if column.is_date}
-        rows = _geojson_table(table, content) if table.is_geojson else csv.reader(io.StringIO(content.decode()))
-        header = next(rows)
         sheet.append(header)
-        for row in rows:
-            if any(len(cell) > LONGEST_CELL for cell in row):
-                raise Invalid(f"{row[0]} in {name} does not fit in a spreadsheet's cell. Export as a zip instead.")
-            sheet.append(
-                [
-                    _typed(sheet, cell, is_number=column in numbers, is_date=column in dates)
-                    for column, cell in zip(header, row, strict=True)
-                ]
-            )
+        known = {column.name: column for column in table.columns}
+        columns = [known[name] for name in header]
+        for line in lines:
+            sheet.append([_typed(sheet, column, cell) for column, cell in zip(columns, line, strict=True)])
     out = io.BytesIO()
     workbook.save(out)
     return out.getvalue()
 
 
-def _typed(sheet: Any, cell: str, *, is_number: bool, is_date: bool) -> Any:
+def _lines(table: Table, content: bytes) -> list[list[str]]:
+    """Return the cells of a file, the header first."""
+    if not table.is_geojson:
+        return list(csv.reader(io.StringIO(content.decode(), newline="")))
+    names = [column.name for column in table.columns]
+    features = ({**each["properties"], "geometry": each["geometry"]} for each in json.loads(content)["features"])
+    return [names, *([_flat(feature[name]) for name in names] for feature in features)]
+
+
+def _flat(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case dict():
+            return json.dumps(value)
+    return _cell(value)
+
+
+def _typed(sheet: Any, column: Column, cell: str) -> Any:
     if not cell:
         return None
-    if is_date:
+    if column.is_date:
         return date.fromisoformat(cell)
-    if is_number:
+    if column.is_number and float(f"{float(cell):.{SPREADSHEET_DIGITS}g}") == float(cell):
         return float(cell) if any(mark in cell for mark in ".e") else int(cell)
     text = WriteOnlyCell(sheet, cell)
-    text.data_type = "s"
+    text.data_type = "s"  # whatever it looks like
     return text
-
-
-def _geojson_table(table: Table, content: bytes) -> Any:
-    names = [column.name for column in table.columns]
-    yield names
-    for feature in json.loads(content)["features"]:
-        line = {**feature["properties"], "geometry": json.dumps(feature["geometry"])}
-        yield [line[name] if isinstance(line[name], str) else _cell(line[name]) for name in names]
 
 
 def save(files: Mapping[str, bytes], target: Path) -> None:

@@ -110,7 +110,9 @@ def _open_table(path: str, content: bytes, refusals: Refusals) -> Iterator[Sheet
         refusals.add(path, 1, None, None, f"no table has this name; the files are {', '.join(FILES)}")
         return
     text = _decoded(path, content, refusals)
-    if text is not None:
+    if text is None:
+        yield Sheet(path, table, iter([(1, None)]))
+    else:
         rows = _geojson_rows if table.is_geojson else _csv_rows
         yield Sheet(path, table, rows(path, table, text, refusals))
 
@@ -286,7 +288,8 @@ def _sheet_rows(file: str, rows: Iterator[tuple[Any, ...]], refusals: Refusals) 
         for number, row in enumerate(rows, 1):
             if number > LONGEST:
                 raise OverflowError
-            yield number, _sheet_cells(file, number, row, refusals)
+            is_empty = row.count(None) == len(row)  # a formatted sheet may end in a million of these
+            yield number, [] if is_empty else _sheet_cells(file, number, row, refusals)
     except WORKBOOK_ERRORS as error:
         message = f"the sheet cannot be read from here on ({type(error).__name__}); save it again as .xlsx"
         refusals.add(file, number + 1, None, None, message)
