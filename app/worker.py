@@ -77,8 +77,8 @@ def _work(
         with database.session(writes=True) as session:
             proposals.record(session, claim, outcome)
         log.info("run_proposed")
-    except ClaimLost:
-        raise
+    except (ClaimLost, OperationalError):
+        raise  # nobody's claim to end; or the database is gone, and the run will be recovered when it is back
     except _Stopped:
         log.info("run_given_back")
         with database.session(writes=True) as session:
@@ -92,10 +92,11 @@ def _work(
         log.error("solution_refused", reason=str(refused))
         with database.session(writes=True) as session:
             claims.fail(session, claim, str(refused))
-    except Exception:
+    except Exception as error:
+        # Whatever it was, the run must not stay claimed, and the next one must be worked.
+        log.error("run_broke", error=type(error).__name__, exc_info=error)
         with database.session(writes=True) as session:
             claims.fail(session, claim, "A fault of the service, logged under the run's reference.")
-        raise
 
 
 class Worker:

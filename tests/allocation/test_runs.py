@@ -187,6 +187,12 @@ def test_nothing_to_do_is_refused(database: Database, register: Register) -> Non
         request(database, settlements=[register.valley])
 
 
+def test_what_the_solver_cannot_take_is_refused_at_the_request(database: Database, register: Register) -> None:
+    change(database, update(Application).values(size_override=2_000_000_000, size_override_reason="A slip of the pen."))
+    with pytest.raises(Conflict, match=r"This cannot be solved as it stands: .* bedrooms_min"):
+        request(database)
+
+
 def test_a_planner_acts_where_the_role_is_held(database: Database, register: Register) -> None:
     with database.session(writes=True) as session:
         north, south = (factories.user(session, Role.PLANNER, district=district) for district in ("North", "South"))

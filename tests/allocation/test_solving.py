@@ -227,6 +227,18 @@ def test_a_run_that_cannot_be_satisfied_fails_with_the_reason(
     assert run.failure.startswith("The solver says infeasible: ")
 
 
+def test_a_fault_of_ours_fails_the_run_and_not_the_worker(
+    database: Database, register: Register, settings: Settings
+) -> None:
+    reference = request(database)
+    with database.session(writes=True) as session:
+        session.execute(update(Run).values(snapshot="{}"))
+    assert work_one(database, settings) == reference
+    with database.session(writes=False) as session:
+        state, failure = session.execute(select(Run.state, Run.failure)).one()
+    assert (state, failure) == (RunState.FAILED, "A fault of the service, logged under the run's reference.")
+
+
 def test_a_silent_workers_run_is_another_workers(database: Database, register: Register, settings: Settings) -> None:
     reference = request(database)
     first = taken(database)

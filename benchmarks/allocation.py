@@ -1,0 +1,143 @@
+"""How long a folder of files takes from import to drawn addresses, and what is proven of the allocation.
+
+    python benchmarks/allocation.py FOLDER [--json FILE]
+
+A fresh SQLite file, the default policy, every ready settlement. Memory: the largest of this process and its child.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from app import migration
+from app.access.permissions import OPERATOR
+from app.allocation import proof, queries, runs
+from app.allocation.report import RunReport, run_report
+from app.database import Database
+from app.exchange import imports
+from app.settings import Settings
+from app.worker import work_one
+
+TIME_LIMIT_SECONDS = 600
+UNITS_PER_MB = 1024 * (1024 if sys.platform == "darwin" else 1)  # ru_maxrss is in bytes there, else in KiB
+Result = TypeVar("Result")
+
+
+def timed(act: Callable[[], Result]) -> tuple[float, Result]:
+    """Return the seconds that `act` took, and what it returned."""
+    started = time.perf_counter()
+    result = act()
+    return time.perf_counter() - started, result
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory that this process or a child of it has had."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return peak / UNITS_PER_MB
+
+
+def measure(folder: Path, database: Database, settings: Settings) -> dict[str, Any]:
+    """Import, request, solve and approve. Returns the figures; ends the program where the run does not verify."""
+
+    def imported() -> None:
+        with database.session(writes=True) as session:
+            imports.run(session, folder, actor=OPERATOR)
+
+    def requested() -> str:
+        with database.session(writes=True) as session:
+            return runs.request(
+                session, settlements=None, seed=None, time_limit_seconds=TIME_LIMIT_SECONDS, actor=OPERATOR
+            ).reference
+
+    def approved() -> None:
+        with database.session(writes=True) as session:
+            runs.approve(session, queries.run_in_short(session, OPERATOR, reference), OPERATOR)
+
+    def reported() -> tuple[RunReport, list[dict[str, Any]], list[str]]:
+        with database.session(writes=False) as session:
+            run = queries.run(session, OPERATOR, reference)
+            return run_report(session, run), run.progress, proof.verify(session, run)
+
+    import_seconds, _ = timed(imported)
+    snapshot_seconds, reference = timed(requested)
+    solving_seconds, _ = timed(lambda: work_one(database, settings))
+    approve_seconds, _ = timed(approved)
+    verify_seconds, (report, progress, faults) = timed(reported)
+    if faults:
+        raise SystemExit(f"The run does not verify: {' '.join(faults)}")
+    ended = {each["stage"]: each["seconds"] for each in progress}
+    return {
+        "folder": folder.name,
+        "seconds": {
+            "import": import_seconds,
+            "snapshot": snapshot_seconds,
+            "solving": solving_seconds,
+            "approve": approve_seconds,
+            "verify": verify_seconds,
+        },
+        "stages": [
+            {
+                "name": stage.name,
+                "achieved": stage.achieved,
+                "bound": stage.bound,
+                "proof": stage.proof,
+                "settled_at_seconds": ended.get(stage.name),
+            }
+            for stage in report.stages
+        ],
+        "housed": sum(tier.housed for tier in report.tiers),
+        "eligible": sum(tier.households for tier in report.tiers),
+        "houses": sum(houses.available for houses in report.houses),
+        "proof": report.proof,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print the figures as tables."""
+    out = Console(highlight=False, soft_wrap=True)
+    phases = Table("phase", title=figures["folder"])
+    phases.add_column("seconds", justify="right")
+    for phase, seconds in figures["seconds"].items():
+        phases.add_row(phase, f"{seconds:.2f}")
+    stages = Table("stage", title="stages")
+    for column in ("achieved", "bound", "proof", "last report at, s"):
+        stages.add_column(column, justify="right")
+    for stage in figures["stages"]:
+        at = stage["settled_at_seconds"]
+        row = (f"{stage['achieved']:,}", f"{stage['bound']:,}", stage["proof"], "" if at is None else f"{at:.2f}")
+        stages.add_row(stage["name"], *row)
+    out.print(phases, stages)
+    out.print(f"{figures['housed']:,} of {figures['eligible']:,} eligible households in {figures['houses']:,} houses")
+    out.print(f"peak memory {figures['peak_memory_mb']:.0f} MB")
+    out.print(figures["proof"], markup=False)
+
+
+def main() -> None:
+    """Measure one folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder), database_url="")
+        database = Database(settings.url)
+        migration.upgrade(database)
+        figures = measure(options.folder, database, settings)
+        database.dispose()
+    show(figures)
+    if options.json is not None:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
