@@ -143,6 +143,7 @@ class Program:
         seconds: float,
         *,
         exact: bool = False,
+        relative_gap: float = 0.0,
     ) -> tuple[Verdict, IntArray | None]:
         """The best integer solution by weights [n] that uses `columns` [n + m] alone, houses every unit in `must`
         and keeps the rows `at_least`: the indices of its options, None where none was found. exact: by CP-SAT."""
@@ -155,7 +156,7 @@ class Program:
         exact = exact or max(int(np.abs(stage).sum()) for stage in heavy) > LARGEST_FOR_FLOATS
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
-            relative_gap_tolerance=0.0,
+            relative_gap_tolerance=relative_gap,
             absolute_gap_tolerance=0.0 if exact else 0.999,
         )
         if exact:

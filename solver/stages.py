@@ -16,13 +16,17 @@ from solver import prices as pricing
 from solver.exact import Program, Relaxation, Verdict
 from solver.options import Options
 from solver.prices import Bound, Prices
-from solver.problem import Problem
+from solver.problem import NONE, Problem
 from solver.tables import BoolArray, IntArray
 
 INTEGRAL = 1e-6
 """A relaxed column this close to an integer is one; what is rounded is then verified in integers."""
 TRIES = 3
 """How often the last target is lowered before an earlier one is suspected."""
+WIDER = 16
+"""How steps grow, once they are this long."""
+GOOD_ENOUGH = 5e-3
+"""The relative gap at which a search for no more than an incumbent ends."""
 
 Report = Callable[[str, int, int | None], None]
 
@@ -69,6 +73,7 @@ class Ladder:
     prices: list[Prices] = field(default_factory=list)
     proven: int = 0
     relaxed: dict[tuple[int, ...], tuple[Prices, Bound]] = field(default_factory=dict)
+    ceilings: dict[tuple[int, ...], int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: {"relaxation": 0.0, "search": 0.0})
 
     def __post_init__(self) -> None:
@@ -106,8 +111,8 @@ class Ladder:
             prices, bound = self.relaxed[known]
             self.prices.append(prices)
             self.bounds.append(bound)
-            self.targets.append(bound.floor)
-            self.report(self.names[stage], self.achieved(self.incumbent)[stage], bound.floor)
+            self.targets.append(min(bound.floor, self.ceilings.get(known, bound.floor)))
+            self.report(self.names[stage], self.achieved(self.incumbent)[stage], self.targets[-1])
             self._advance()
 
     def _relax(self, stage: int) -> tuple[Prices, Bound]:
@@ -173,15 +178,37 @@ class Ladder:
         self._lower(last, None)
 
     def _lower(self, last: int, tries: int | None) -> bool:
-        """Lowers the target of a stage, in doubling steps, until an allocation attains it."""
+        """Lowers the target of a stage, in growing steps, until an allocation attains it."""
         step = 1
-        while not self._search(last, self.targets[last]):
+        while not self._search(last, self.targets[last], confined=step <= WIDER):
+            self.ceilings[tuple(self.targets[:last])] = self.targets[last] - 1
             self.report(self.names[last], self.achieved(self.incumbent)[last], self.targets[last] - 1)
-            self.targets[last] -= step
-            step *= 2
             if tries is not None and step >= 2**tries:
                 return False
+            self.targets[last] -= step
+            if self.proven == last:
+                if step == WIDER and self.names[last] == "value":
+                    self._rehouse(last)
+                self.targets[last] = max(self.targets[last], self.achieved(self.incumbent)[last])
+            step *= 2 if step < WIDER else WIDER
         return True
+
+    def _rehouse(self, last: int) -> None:
+        """A better incumbent for a stage with a wide gap: the same households, in the houses that suit them best."""
+        options, count = self.options, len(self.problem.households.id)
+        housed = np.zeros(len(options.must), np.bool_)
+        housed[options.household[self.incumbent]] = True
+        placements = options.placement[self.incumbent]
+        housed[count + options.placement_group[placements[placements != NONE]]] = True
+        columns = np.concatenate([housed[options.household], housed[count + options.placement_group]])
+        kin = self.problem.households.kin_group != NONE
+        housed[:count][kin] = False
+        started = time.monotonic()
+        arguments = (self.weights[last], (), columns, housed, self._left())
+        _, chosen = self.program.search(*arguments, relative_gap=GOOD_ENOUGH)
+        self.seconds["search"] += time.monotonic() - started
+        if chosen is not None and self._keeps(chosen, ()):
+            self._improve(chosen)
 
     def _back_to(self, stages: int) -> None:
         del self.targets[stages:], self.bounds[stages:], self.prices[stages:]
@@ -196,11 +223,13 @@ class Ladder:
             must |= ~may_stay_out
         return columns, must
 
-    def _search(self, last: int, least: int) -> bool:
+    def _search(self, last: int, least: int, *, confined: bool = True) -> bool:
         """Whether the stages before `last` keep their targets with at least `least` there; the best such is then
-        the incumbent, and its value the target."""
+        the incumbent, and its value the target. Not confined, less than `least` is welcome too, as an incumbent:
+        slower to refute, but something is found."""
         columns, must = self._open(last, least)
-        rows = [*zip(self.weights[:last], self.targets, strict=False), (self.weights[last], least)]
+        rows = list(zip(self.weights[:last], self.targets, strict=False))
+        rows += [(self.weights[last], least)] if confined else []
         started = time.monotonic()
         verdict, chosen = self.program.search(self.weights[last], rows, columns, must, self._left())
         unsound = verdict is Verdict.OPTIMAL and not self._keeps(chosen, rows)
@@ -212,7 +241,7 @@ class Ladder:
             self._improve(chosen)
         if verdict in (Verdict.TIMED_OUT, Verdict.FAILED):
             raise OutOfTime
-        if verdict is Verdict.IMPOSSIBLE:
+        if verdict is Verdict.IMPOSSIBLE or chosen is None or int(self.weights[last][chosen].sum()) < least:
             return False
         self.targets[last] = self.achieved(self.incumbent)[last]
         self._advance()
@@ -232,6 +261,7 @@ class Ladder:
             price_bound = pricing.bound(
                 self.problem, self.options, prices, self.weights[: stage + 1], achieved[:stage]
             ).floor
-            bound = achieved[stage] if stage < self.proven else price_bound
+            ceiling = achieved[stage] if stage < self.proven else self.ceilings.get(tuple(achieved[:stage]))
+            bound = price_bound if ceiling is None else min(ceiling, price_bound)
             results.append(Closed(name, achieved[stage], bound, prices, price_bound))
         return results
