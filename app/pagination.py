@@ -32,6 +32,7 @@ def page_request(
     limit: Annotated[int, Query(description=f"Things on a page, brought into 1…{LARGEST}.")] = 50,
 ) -> PageRequest:
     """Read the page asked for out of the query string."""
+    # What can be no reference becomes an empty one, which names nothing: it must not begin the list again.
     return PageRequest(normalised(cursor) if cursor else None, min(max(limit, 1), LARGEST))
 
 
@@ -54,7 +55,7 @@ def page(session: Session, query: Select[Any], model: type[Row], asked: PageRequ
     nothing gives an empty last page.
     """
     reference: InstrumentedAttribute[str] = inspect(model).attrs["reference"].class_attribute
-    if asked.cursor:
+    if asked.cursor is not None:
         after = select(model.id).where(reference == asked.cursor).scalar_subquery()
         query = query.where(model.id > after)
     rows: list[Row] = list(session.scalars(query.order_by(model.id).limit(asked.limit + 1)).unique())
