@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Header, Request
-from sqlalchemy import String, UniqueConstraint, delete, select
+from sqlalchemy import String, UniqueConstraint, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.database import REFERENCE_LENGTH, Base, utc_now
+from app.database import REFERENCE_LENGTH, Base, engine_of, utc_now
 from app.errors import Conflict
 
 KEPT_FOR = timedelta(hours=24)
@@ -41,6 +41,10 @@ class Once:
         """
         if self.key is None:
             return None
+        if engine_of(session).dialect.name == "postgresql":  # SQLite lets one writer in at a time anyway
+            # The same key at the same moment waits here until the first request is done, then finds what it made.
+            lock = func.hashtextextended(f"{user_reference} {self.key}", 0)
+            session.execute(select(func.pg_advisory_xact_lock(lock)))
         row = session.scalar(
             select(IdempotencyKey).where(
                 IdempotencyKey.user_reference == user_reference,
