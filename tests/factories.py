@@ -10,11 +10,24 @@ from sqlalchemy.orm import Session
 from app.access.models import Grant, Role, User
 from app.access.permissions import Principal
 from app.access.tokens import principal_of
+from app.allocation import policies
+from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
 from app.database import utc_now
-from app.housing.models import House, HouseState, Job, Milestone, Origin, Settlement, SettlementStatus
+from app.housing.models import (
+    House,
+    HouseState,
+    Job,
+    LandReleaseArea,
+    LandState,
+    Milestone,
+    Origin,
+    Settlement,
+    SettlementStatus,
+)
 from app.housing.readiness import REQUIRED_MILESTONES
 from app.policy.facts import Accommodation, Relationship, Sex
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Preference
+from app.tenancy.models import Tenancy
 
 LONG_AGO = date(2020, 1, 1)
 ADULT_BORN_ON, CHILD_BORN_ON = date(1980, 3, 24), date(2016, 5, 4)
@@ -159,3 +172,65 @@ def user(session: Session, *roles: Role, district: str | None = None, settlement
     session.add(row)
     session.flush()
     return principal_of(row)
+
+
+def land_release_area(session: Session, place: Settlement, **fields: Any) -> LandReleaseArea:
+    """An area of `place` that was cleared long ago."""
+    ordinary = {
+        "state": LandState.CLEARED,
+        "method": "manual",
+        "hectares": 12.5,
+        "released_on": LONG_AGO,
+        "certificate": "LR-2020-0001",
+        "geometry": {"type": "Polygon", "coordinates": [[[0.0, 0.0], [0.0, 0.1], [0.1, 0.1], [0.0, 0.0]]]},
+    }
+    row = LandReleaseArea(settlement=place, **ordinary | fields)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def reservation(session: Session, reserved: House, **fields: Any) -> Proposal:
+    """A household, with `fields`, for which a run that was drawn reserves the house `reserved`."""
+    place = reserved.settlement
+    policies.ensure_default(session)
+    family = household(session, place=place, **fields)
+    row = Proposal(
+        run=Run(
+            state=RunState.DRAWN,
+            policy_version=policies.in_force(session)[0],
+            time_limit_seconds=60,
+            seed="a seed",
+            seed_source="made for a test",
+            seed_is_public=False,
+            snapshot="{}",
+            snapshot_sha256="0" * 64,
+            problem="{}",
+            settlements=[RunSettlement(settlement=place, held=False)],
+        ),
+        household=family,
+        application=application(session, family, [place], state=ApplicationState.ALLOCATED, settlement_id=place.id),
+        state=ProposalState.RESERVED,
+        tier=1,
+        points=0,
+        settlement=place,
+        house_class="1-bedroom",
+        house=reserved,
+        reason="housed",
+        explanation="A house is reserved.",
+    )
+    session.add(row)
+    reserved.state = HouseState.RESERVED
+    session.flush()
+    return row
+
+
+def tenancy(session: Session, lived_in: House, *, moved_in_on: date = LONG_AGO, **fields: Any) -> Tenancy:
+    """A household, with `fields`, that was given the house `lived_in` and lives there."""
+    given = reservation(session, lived_in, **fields)
+    given.state, given.application.state = ProposalState.MOVED_IN, ApplicationState.HOUSED
+    lived_in.state = HouseState.OCCUPIED
+    row = Tenancy(house=lived_in, household=given.household, moved_in_on=moved_in_on)
+    session.add(row)
+    session.flush()
+    return row
