@@ -293,7 +293,7 @@ def _free_houses(session: Session, run: Run, snapshot: Snapshot, given: Mapping[
         and class_of(house, places[house.settlement_id], measure) == classes[house.reference]
     }
     if gone := sorted(drawn - free.keys()):
-        raise Conflict(f"{_named('house', gone)} cannot be allocated any more. Reject this run and request another.")
+        raise Conflict(f"Houses that cannot be allocated any more: {_listed(gone)}. Reject this run, request another.")
     return free
 
 
@@ -302,11 +302,10 @@ def _waiting_applications(session: Session, ids: Sequence[int]) -> dict[int, App
     applications = {each.id: each for each in session.scalars(query)}
     gone = sorted(each.reference for each in applications.values() if each.state is not ApplicationState.SUBMITTED)
     if gone:
-        raise Conflict(f"{_named('application', gone)} waits no more. Reject this run and request another.")
+        raise Conflict(f"Applications that wait no more: {_listed(gone)}. Reject this run and request another.")
     return applications
 
 
-def _named(thing: str, references: Sequence[str]) -> str:
+def _listed(references: Sequence[str]) -> str:
     more = len(references) - NAMED_AT_MOST
-    shown = ", ".join(references[:NAMED_AT_MOST])
-    return f"{thing.capitalize()} {shown}" + (f" and {more} more" if more > 0 else "")
+    return ", ".join(references[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
