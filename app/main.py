@@ -1,12 +1,13 @@
 """create_app(): the only place where parts are wired together."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
@@ -27,6 +28,7 @@ from app.problems import Problem, responses
 from app.settings import Settings
 from app.worker import Worker
 
+PREFIX = "/api/v1"
 LARGEST_BODY = 1024 * 1024
 DESCRIPTION = """Hearth decides which displaced family gets which rebuilt house, and can prove that the decision
 was right.
@@ -94,14 +96,33 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
 def _include_features(service: FastAPI, settings: Settings) -> None:
     answers = responses(errors.Malformed, errors.TooLarge, errors.UnsupportedMediaType, errors.Invalid)
+    query = [Depends(_check_query)]
     for feature in (app.access, app.housing, app.registry, app.allocation, app.tenancy):
-        service.include_router(feature.api.router, prefix="/api/v1", responses=answers, max_body_size=LARGEST_BODY)
+        service.include_router(
+            feature.api.router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY
+        )
     service.include_router(
         app.exchange.api.router,
-        prefix="/api/v1",
+        prefix=PREFIX,
         responses=answers,
+        dependencies=query,
         max_body_size=settings.max_upload_mb * 1024 * 1024,
     )
+
+
+def _check_query(request: Request) -> None:
+    """Refuse parameters that are unknown or repeated: a filter with a typing error would show everything."""
+    operation = request.app.openapi()["paths"][PREFIX + request.scope["route"].path][request.method.lower()]
+    known = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+    given = Counter(name for name, _value in request.query_params.multi_items())
+    takes = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
+    wrong = {name: f"This address does not know it. {takes}" for name in given if name not in known}
+    wrong |= {name: "Give it once." for name in given if name in known and given[name] > 1}
+    if wrong:
+        raise errors.Invalid(
+            "A parameter of the query is wrong.",
+            [errors.FieldError(f"#/query/{name}", message) for name, message in sorted(wrong.items())],
+        )
 
 
 def _operation(database: Database, metrics: Metrics) -> APIRouter:

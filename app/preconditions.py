@@ -6,7 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Header, Response
 
 from app.database import Versioned
-from app.errors import Malformed, PreconditionFailed, PreconditionRequired
+from app.errors import Malformed, PreconditionFailed
+
+ETAG = r'^"([0-9]{1,9})"$'
 
 
 def tag(response: Response, thing: Versioned) -> None:
@@ -16,13 +18,11 @@ def tag(response: Response, thing: Versioned) -> None:
 
 def if_match(
     if_match: Annotated[
-        str | None, Header(description="The ETag that you read.", examples=['"1"'], max_length=40)
-    ] = None,
+        str, Header(description="The ETag that you read.", examples=['"1"'], json_schema_extra={"pattern": ETAG})
+    ],
 ) -> int:
-    """Read the version that the caller is changing. Raises PreconditionRequired or Malformed."""
-    if if_match is None:
-        raise PreconditionRequired("Send If-Match with the ETag that you read.")
-    found = re.fullmatch(r'"([0-9]{1,9})"', if_match)
+    """Read the version that the caller is changing. Raises Malformed; without the header, PreconditionRequired."""
+    found = re.fullmatch(ETAG, if_match)
     if found is None:
         raise Malformed('If-Match takes one ETag as it was given, such as "3".')
     return int(found[1])

@@ -88,6 +88,8 @@ def invalid_request(error: RequestValidationError) -> HearthError:
         where = next(each for each in found if each["type"] == "json_invalid")
         reason = where.get("ctx", {}).get("error", "it ends too early")
         return errors.Malformed(f"The body is not JSON: {reason}, at character {where['loc'][-1]}.")
+    if any(each["type"] == "missing" and each["loc"] == ("header", "if-match") for each in found):
+        return errors.PreconditionRequired("Send If-Match with the ETag that you read.")
     return errors.Invalid(
         f"{len(found)} field{'s are' if len(found) > 1 else ' is'} wrong; nothing was written.",
         [FieldError(_pointer(each["loc"]), each["msg"]) for each in found],

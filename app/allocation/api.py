@@ -237,7 +237,18 @@ def read_run(reference: str, session: DbSession, principal: MayRead) -> RunRead:
         **READ,
         200: {
             "description": "Server-sent events: `progress` whenever something changed, `end` when the solver is done.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {
+                "text/event-stream": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "event": {"type": "string", "enum": ["progress", "end"]},
+                            "data": {"type": "string", "description": "JSON: state, failure and progress of the run."},
+                        },
+                        "required": ["event", "data"],
+                    }
+                }
+            },
         },
     },
 )

@@ -1,0 +1,122 @@
+"""The service answers what its OpenAPI document says, whatever is sent to it, over a register with everything in it."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+from sqlalchemy import select
+
+from app.access import tokens, users
+from app.access.models import Role, User
+from app.access.permissions import OPERATOR, HeldRole
+from app.allocation import queries, runs
+from app.allocation.models import PolicyVersion, Run
+from app.database import Database
+from app.exchange import demo, imports
+from app.housing.models import House, LandReleaseArea, Settlement
+from app.main import create_app
+from app.registry.models import Application, Household, Person
+from app.settings import Settings
+from app.worker import work_one
+
+EXAMPLES = 15
+SETTINGS = Settings(worker="separate", log_level="error")
+REFERENCES = {
+    "settlements": Settlement.reference,
+    "houses": House.reference,
+    "households": Household.reference,
+    "people": Person.reference,
+    "applications": Application.reference,
+    "land-release-areas": LandReleaseArea.reference,
+    "policies": PolicyVersion.reference,
+    "runs": Run.reference,
+}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Database]:
+    """A small district, of which a first run is drawn."""
+    path = tmp_path_factory.mktemp("openapi") / "hearth.db"
+    shutil.copyfile(sqlite_template, path)
+    opened = Database(f"sqlite:///{path}")
+    with opened.session(writes=True) as session:
+        imports.run(session, demo.district(seed=1, scale=0.03), actor=OPERATOR)
+        run = runs.request(session, settlements=None, seed=None, time_limit_seconds=60, actor=OPERATOR)
+    work_one(opened, SETTINGS)
+    with opened.session(writes=True) as session:
+        runs.approve(session, queries.run(session, OPERATOR, run.reference), OPERATOR)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="module")
+def address(database: Database) -> Iterator[str]:
+    """Where the service listens, as it does in earnest."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(create_app(SETTINGS, database), log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def everyone(database: Database) -> User:
+    """Someone who may do everything, everywhere."""
+    with database.session(writes=True) as session:
+        return users.add(
+            session,
+            username="everyone",
+            display_name="Everyone",
+            password="a long enough password",
+            roles=[HeldRole(role) for role in Role],
+            actor=OPERATOR,
+        )
+
+
+@pytest.fixture
+def headers(database: Database, everyone: User) -> Mapping[str, str]:
+    """A token of its own for each operation, since one of them revokes it."""
+    with database.session(writes=True) as session:
+        return {"Authorization": f"Bearer {tokens.issue(session, everyone, timedelta(hours=1))[1]}"}
+
+
+@pytest.fixture(scope="module")
+def references(database: Database) -> Mapping[str, list[str]]:
+    """Public references of what is there, by the first part of its address; of users, others than who asks."""
+    with database.session(writes=False) as session:
+        others = select(User.reference).where(User.username != "everyone")
+        return {part: list(session.scalars(select(column))) for part, column in REFERENCES.items()} | {
+            "users": list(session.scalars(others))
+        }
+
+
+schema = schemathesis.openapi.from_dict(create_app(SETTINGS).openapi())
+# What fits the schema may still name nothing that is there, contradict itself or be meant for another version.
+REFUSED_IN_SUBSTANCE = ["401", "403", "404", "409", "412", "415", "422"]
+schema.config.checks.positive_data_acceptance.expected_statuses = ["2xx", *REFUSED_IN_SUBSTANCE]
+schema.config.checks.missing_required_header.expected_statuses = ["401", "422", "428"]
+
+
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_answers_as_documented(
+    case: Case[Any], address: str, headers: Mapping[str, str], references: Mapping[str, list[str]]
+) -> None:
+    if case.meta is not None and case.meta.generation.mode.is_positive and "reference" in case.path_parameters:
+        known = references[case.path.split("/")[3]]
+        if known:  # nearly every reference that is made up names nothing
+            case.path_parameters["reference"] = Random(repr(case.path_parameters)).choice(known)
+    case.call_and_validate(base_url=address, headers=dict(headers))
