@@ -110,7 +110,8 @@ def change(
 def submit(session: Session, application: Application, actor: Principal) -> Application:
     """Hand a draft in. Raises Invalid when it asks for nothing, Conflict when it is no draft."""
     require(actor, application.household.origin, Permission.APPLICATION_SUBMIT)
-    require_transition("application", TRANSITIONS, application.state, ApplicationState.SUBMITTED)
+    if application.state is not ApplicationState.DRAFT:  # an allocated one goes back only with its reservation
+        raise Conflict(f"The application is {application.state.value}; only a draft can be submitted.")
     _check_complete(application)
     application.state = ApplicationState.SUBMITTED
     application.submitted_at = utc_now()
