@@ -16,6 +16,14 @@ from app.policy.facts import Relationship
 from app.registry.models import Household, KinGroup, Person
 
 OLDEST_YEARS = 125
+# What the former head is to the member who becomes the head; any other relative is no closer than that.
+FORMER_HEAD = {
+    Relationship.SPOUSE: Relationship.SPOUSE,
+    Relationship.CHILD: Relationship.PARENT,
+    Relationship.PARENT: Relationship.CHILD,
+    Relationship.SIBLING: Relationship.SIBLING,
+    Relationship.NON_RELATIVE: Relationship.NON_RELATIVE,
+}
 
 
 def require(actor: Principal, origin: Origin | None, permission: Permission = Permission.HOUSEHOLD_WRITE) -> None:
@@ -83,9 +91,9 @@ def add_person(session: Session, household: Household, fields: Mapping[str, Any]
     partner = values.pop("partner", None)
     person = Person(**values, household_id=household.id)
     household.people.append(person)
-    _check(household)
+    _check(household, sent=person)
     session.flush()
-    link(person, household, partner)
+    link(session, person, household, partner)
     _touch(household)
     session.flush()
     return person
@@ -94,14 +102,22 @@ def add_person(session: Session, household: Household, fields: Mapping[str, Any]
 def change_person(
     session: Session, household: Household, person: Person, fields: Mapping[str, Any], actor: Principal
 ) -> Person:
-    """Change fields of a member. `partner`, when given, is the reference of another member or null."""
+    """Change fields of a member. `partner`, when given, is the reference of another member or null.
+
+    Who becomes the head changes places with the head until now; what the others are to the new head stays to be
+    corrected.
+    """
     require(actor, household.origin)
     values = dict(fields)
     if "partner" in values:
-        link(person, household, values.pop("partner"))
+        link(session, person, household, values.pop("partner"))
+    if values.get("relationship") is Relationship.HEAD and person.relationship is not Relationship.HEAD:
+        former = next(member for member in household.people if member.relationship is Relationship.HEAD)
+        former.relationship = FORMER_HEAD.get(person.relationship, Relationship.OTHER_RELATIVE)
+        session.flush()  # one head at a time
     for name, value in values.items():
         setattr(person, name, value)
-    _check(household)
+    _check(household, sent=person)
     _touch(household)
     session.flush()
     return person
@@ -112,13 +128,13 @@ def remove_person(session: Session, household: Household, person: Person, actor:
     require(actor, household.origin)
     if person.relationship is Relationship.HEAD:
         raise Conflict("The head of household cannot be removed. Make another member the head first.")
-    link(person, household, None)
+    link(session, person, household, None)
     household.people.remove(person)
     _touch(household)
     session.flush()
 
 
-def link(person: Person, household: Household, partner: str | None) -> None:
+def link(session: Session, person: Person, household: Household, partner: str | None) -> None:
     """Make two members of a household partners, or end a partnership; both sides always agree."""
     members = {member.reference: member for member in household.people}
     if partner is not None and (partner not in members or partner == person.reference):
@@ -129,6 +145,7 @@ def link(person: Person, household: Household, partner: str | None) -> None:
     for member in household.people:
         if person.id in (member.partner_id, member.id):
             member.partner_id = None
+    session.flush()  # the old link goes before the new one comes
     if partner is None:
         return
     other = members[partner]
@@ -141,8 +158,8 @@ def _touch(household: Household) -> None:
     household.updated_at = utc_now()  # counts the version up also when only a member changed
 
 
-def _check(household: Household, partners: Sequence[int | None] = ()) -> None:
-    """Raise Invalid unless the household makes sense as a whole."""
+def _check(household: Household, partners: Sequence[int | None] = (), sent: Person | None = None) -> None:
+    """Raise Invalid unless the household makes sense as a whole; `sent` is the member whom the request is about."""
     today = utc_now().date()
     errors = [
         FieldError(f"#/body/{name}", "Give a date up to today.")
@@ -151,11 +168,13 @@ def _check(household: Household, partners: Sequence[int | None] = ()) -> None:
     ]
     heads = [number for number, person in enumerate(household.people) if person.relationship is Relationship.HEAD]
     if len(heads) != 1:
-        errors.append(FieldError("#/body/people", f"A household has one head; there are {len(heads)} here."))
+        pointer = "#/body/people" if sent is None else "#/body/relationship"
+        errors.append(FieldError(pointer, f"A household has one head; there are {len(heads)} here."))
     for number, person in enumerate(household.people):
         message = birth_date_error(person.birth_date, today)
         if message:
-            errors.append(FieldError(f"#/body/people/{number}/birth_date", message))
+            pointer = f"#/body/people/{number}/birth_date" if sent is None else "#/body/birth_date"
+            errors.append(FieldError(pointer, message))
     for number, partner in enumerate(partners):
         if partner is None:
             continue
