@@ -159,7 +159,7 @@ def change_household(
     status_code=status.HTTP_201_CREATED,
     operation_id="add_person",
     summary="Add a person to a household",
-    responses=CREATE,
+    responses={**CREATE, **responses(PreconditionFailed)},
 )
 def add_person(
     reference: str, body: PersonNew, session: DbSession, principal: MayWrite, request_once: RequestOnce
@@ -325,7 +325,10 @@ def change_application(
     sent = body.model_fields_set
     override = None
     if sent & {"size_override", "size_override_reason"}:
-        override = (body.size_override, body.size_override_reason)
+        override = (
+            body.size_override if "size_override" in sent else application.size_override,
+            body.size_override_reason if "size_override_reason" in sent else application.size_override_reason,
+        )
     applications.change(
         session,
         application,
@@ -342,7 +345,7 @@ def change_application(
     "/applications/{reference}/submit",
     operation_id="submit_application",
     summary="Submit an application",
-    responses=responses(Unauthorised, Forbidden, NotFound, Conflict, Invalid),
+    responses=responses(Unauthorised, Forbidden, NotFound, Conflict, PreconditionFailed, Invalid),
 )
 def submit_application(reference: str, session: DbSession, principal: MaySubmit, response: Response) -> ApplicationRead:
     """From now on it takes part in runs."""
