@@ -24,6 +24,7 @@ from app.worker import work_one
 
 SHOWN_REFUSALS = 20
 LOOK_SECONDS = 0.3
+MOST_SIZES = 8
 
 out = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -109,6 +110,8 @@ def _show_houses(report: RunReport) -> None:
     sizes = sorted({houses.size for houses in report.houses})
     table = Table("settlement", box=None, header_style="bold", title="Houses allocated, of those available")
     unit = report.measure.removesuffix("s").replace("_", " ")
+    if len(sizes) > MOST_SIZES:  # floor areas: hardly two houses are alike
+        sizes = []
     for size in sizes:
         table.add_column(f"{size} {unit}{'' if size == 1 else 's'}", justify="right")
     table.add_column("all", justify="right")

@@ -20,7 +20,8 @@ NONE = -1
 """In an index column: no profile, no kin group, no pin."""
 LARGEST = 10**9
 """No integer of a problem is larger, so that sums over a million households stay far inside 64 bits."""
-MOST_BEDROOMS = 100
+MOST_BEDROOMS = 1_000
+"""Enough for square metres, where a standard measures those."""
 LAST_TIER = 100
 LONGEST_IDENTIFIER = 200
 

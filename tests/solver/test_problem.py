@@ -70,7 +70,7 @@ def changed(table: str, field: str, value: object) -> Row:
         ("house_classes", "count", 2.0, "must be an integer"),
         ("house_classes", "count", 10**30, "from -1000000000 to 1000000000"),
         ("house_classes", "reserved", 3, "is more than count"),
-        ("house_classes", "bedrooms", 101, "from 0 to 100"),
+        ("house_classes", "bedrooms", 1_001, "from 0 to 1000"),
         ("house_classes", "step_free", 1, "must be true or false"),
         ("profiles", "values", {"X": 1}, "'X' is not in settlements"),
         ("profiles", "values", {"S": None}, "'S' must be an integer"),
