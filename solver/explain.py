@@ -79,7 +79,8 @@ class _Outcome:
         taken_unreserved = np.bincount(self.given[housed[free]], minlength=len(self.class_ids))
         self.left = classes.count - taken
         self.left_unreserved = np.minimum(self.left, classes.count - classes.reserved - taken_unreserved)
-        self.last = self._last_by_class(housed)
+        bound = (households.kin_group[housed] != NONE) | (households.pinned[housed] != NONE)
+        self.last, self.last_bound = self._last_by_class(housed[~bound]), self._last_by_class(housed[bound])
         self.kinds = kinds(problem)
 
     def _last_by_class(self, housed: IntArray) -> dict[int, int]:
@@ -111,8 +112,9 @@ class _Outcome:
         return Explanation(self.ids[h], Reason.HOUSED, sentence, facts)
 
     def _not_housed(self, h: int) -> Explanation:
-        settlement = self.problem.house_classes.settlement
-        fitting = np.flatnonzero(self.fits[h] & (self.problem.house_classes.count > 0))
+        classes = self.problem.house_classes
+        settlement, step_free = classes.settlement, self.problem.households.needs_step_free[h]
+        fitting = np.flatnonzero(self.fits[h] & (classes.count > (0 if step_free else classes.reserved)))
         if not len(fitting):
             return self._no_class_fits(h)
         options = fitting[self.accepts[h, settlement[fitting]]]
@@ -120,7 +122,7 @@ class _Outcome:
             elsewhere = sorted({self.places[s] for s in settlement[fitting].tolist()})
             sentence = f"Classes that fit are only in settlements that it did not ask for: {_listed(elsewhere)}."
             return Explanation(self.ids[h], Reason.NOT_ASKED_FOR, sentence, {"settlements": elsewhere})
-        left = self.left if self.problem.households.needs_step_free[h] else self.left_unreserved
+        left = self.left if step_free else self.left_unreserved
         lost = {c: left[c] <= 0 and self._all_before(c, h) for c in options.tolist()}
         if all(lost.values()):
             return self._by_priority(h, options)
@@ -132,8 +134,11 @@ class _Outcome:
         return self._among_equals(h, options)
 
     def _all_before(self, house_class: int, h: int) -> bool:
-        """Whether all who got a class are of a better tier or have more points."""
-        return house_class in self.last and self._priority(self.last[house_class]) < self._priority(h)
+        """Whether all who got a class, and could have got another, are of a better tier or have more points.
+
+        Who is pinned, or stays with kin, holds a house whoever else there is.
+        """
+        return house_class not in self.last or self._priority(self.last[house_class]) < self._priority(h)
 
     def _priority(self, h: int) -> tuple[int, int]:
         return int(self.problem.households.tier[h]), -int(self.problem.households.points[h])
@@ -148,18 +153,26 @@ class _Outcome:
         return Explanation(self.ids[h], Reason.NO_CLASS_FITS, sentence, facts)
 
     def _by_priority(self, h: int, options: IntArray) -> Explanation:
-        """Every house that fits went to a better tier or more points: the lowest that got one."""
-        tier, points = max(self._priority(self.last[c]) for c in options.tolist())
+        """Every house that fits went to a better tier or more points, or to those who are bound to it."""
+        bound = [self.last_bound[c] for c in options.tolist() if c in self.last_bound]
+        after = sorted(self.ids[k] for k in bound if self._priority(k) > self._priority(h))
+        free = [self._priority(self.last[c]) for c in options.tolist() if c in self.last]
+        if not free and after:
+            return self._held_together(h, after)
+        tier, points = max(free or (self._priority(k) for k in bound))
         my_tier, my_points = self._priority(h)
         sentence = (
             "Every house that fits, where it would live, went to households of a better tier or more points; "
             f"the last of them has tier {tier} and {-points} points, this one tier {my_tier} and {-my_points} points."
         )
+        if after:
+            sentence += f" Others stay where their kin is housed or are pinned: {_listed(after)}."
         facts: dict[str, Fact] = {
             "lowest_tier": tier,
             "lowest_points": -points,
             "tier": my_tier,
             "points": -my_points,
+            "bound": after,
         }
         return Explanation(self.ids[h], Reason.TAKEN_BY_PRIORITY, sentence, facts)
 
@@ -212,7 +225,9 @@ class _Outcome:
                 f"Houses that fit went to others of the same tier and points, whom they suit better: {_listed(equals)}."
             )
             return Explanation(self.ids[h], Reason.EQUALS_FIT_BETTER, sentence, {"equals": equals})
-        after = [self.ids[k] for k in takers.tolist() if self._priority(k) > self._priority(h)]
+        return self._held_together(h, [self.ids[k] for k in takers.tolist() if self._priority(k) > self._priority(h)])
+
+    def _held_together(self, h: int, after: list[str]) -> Explanation:
         sentence = (
             "Houses that fit went to others of a lower tier or fewer points, who are pinned there, stay with their "
             f"kin, or need fewer places of a full service: {_listed(after)}."

@@ -126,10 +126,11 @@ class _Words:
 
 
 def _taken_by_priority(part: HouseholdPart, facts: Facts) -> str:
+    bound = " Others are there because their kin is housed there." if facts["bound"] else ""
     return (
         f"It is in tier {part.tier} with {part.points} points. Every house that fits it, where it would live, went to "
         f"households of a better tier or more points, the last of them in tier {facts['lowest_tier']} with "
-        f"{facts['lowest_points']} points."
+        f"{facts['lowest_points']} points.{bound}"
     )
 
 

@@ -54,13 +54,27 @@ CASES: list[tuple[str, Problem, Reason, dict[str, object]]] = [
         "a better tier",
         problem([household("x", tier=2, points=9), household("y", points=4)]),
         Reason.TAKEN_BY_PRIORITY,
-        {"lowest_tier": 1, "lowest_points": 4, "tier": 2, "points": 9},
+        {"lowest_tier": 1, "lowest_points": 4, "tier": 2, "points": 9, "bound": []},
     ),
     (
         "more points, the lowest of those who got one",
         problem([household("x"), *(household(n, points=p) for n, p in (("y", 4), ("z", 7)))], [house_class(count=2)]),
         Reason.TAKEN_BY_PRIORITY,
-        {"lowest_tier": 1, "lowest_points": 4, "tier": 1, "points": 0},
+        {"lowest_tier": 1, "lowest_points": 4, "tier": 1, "points": 0, "bound": []},
+    ),
+    (
+        "more points, but for one who is pinned",
+        problem(
+            [household("x", points=5), household("y", points=7), household("z", pinned="C")], [house_class(count=2)]
+        ),
+        Reason.TAKEN_BY_PRIORITY,
+        {"lowest_tier": 1, "lowest_points": 7, "tier": 1, "points": 5, "bound": ["z"]},
+    ),
+    (
+        "houses that are kept for those who need step-free",
+        problem([household("x")], [house_class(step_free=True, reserved=1)]),
+        Reason.NO_CLASS_FITS,
+        {"bedrooms_min": 2, "bedrooms_max": 2, "needs_step_free": 0},
     ),
     (
         "houses left and the school full",
