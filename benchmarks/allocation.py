@@ -1,20 +1,23 @@
 """How long a folder of files takes from import to drawn addresses, and what is proven of the allocation.
 
-    python benchmarks/allocation.py FOLDER [--json FILE]
+    python benchmarks/allocation.py FOLDER [--runs N] [--json FILE]
 
 A fresh SQLite file, the default policy, every ready settlement. Memory: the largest of this process and its child.
 """
 
 import argparse
 import json
+import logging
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -102,38 +105,45 @@ def measure(folder: Path, database: Database, settings: Settings) -> dict[str, A
     }
 
 
-def show(figures: dict[str, Any]) -> None:
-    """Print the figures as tables."""
+def show(runs_made: list[dict[str, Any]]) -> None:
+    """Print the figures of several measurements as tables; the stages are those of the last."""
+    last = runs_made[-1]
     out = Console(highlight=False, soft_wrap=True)
-    phases = Table("phase", title=figures["folder"])
-    phases.add_column("seconds", justify="right")
-    for phase, seconds in figures["seconds"].items():
-        phases.add_row(phase, f"{seconds:.2f}")
+    phases = Table("phase, seconds", title=f"{last['folder']}, {len(runs_made)} times")
+    for column in ("median", "fastest", "slowest"):
+        phases.add_column(column, justify="right")
+    for phase in last["seconds"]:
+        seconds = [each["seconds"][phase] for each in runs_made]
+        phases.add_row(phase, *(f"{figure:.2f}" for figure in (median(seconds), min(seconds), max(seconds))))
     stages = Table("stage", title="stages")
     for column in ("achieved", "bound", "proof", "last report at, s"):
         stages.add_column(column, justify="right")
-    for stage in figures["stages"]:
+    for stage in last["stages"]:
         at = stage["settled_at_seconds"]
         row = (f"{stage['achieved']:,}", f"{stage['bound']:,}", stage["proof"], "" if at is None else f"{at:.2f}")
         stages.add_row(stage["name"], *row)
     out.print(phases, stages)
-    out.print(f"{figures['housed']:,} of {figures['eligible']:,} eligible households in {figures['houses']:,} houses")
-    out.print(f"peak memory {figures['peak_memory_mb']:.0f} MB")
-    out.print(figures["proof"], markup=False)
+    out.print(f"{last['housed']:,} of {last['eligible']:,} eligible households in {last['houses']:,} houses")
+    out.print(f"peak memory {last['peak_memory_mb']:.0f} MB")
+    out.print(last["proof"], markup=False)
 
 
 def main() -> None:
-    """Measure one folder."""
+    """Measure one folder, each time in a fresh database."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--runs", type=int, default=3, help="how often (3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder), database_url="")
-        database = Database(settings.url)
-        migration.upgrade(database)
-        figures = measure(options.folder, database, settings)
-        database.dispose()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    figures = []
+    for _ in range(max(options.runs, 1)):
+        with tempfile.TemporaryDirectory() as folder:
+            settings = Settings(data_dir=Path(folder), database_url="")
+            database = Database(settings.url)
+            migration.upgrade(database)
+            figures.append(measure(options.folder, database, settings))
+            database.dispose()
     show(figures)
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
