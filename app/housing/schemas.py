@@ -246,7 +246,7 @@ class LandReleaseAreaRead(Wire):
         return cls(settlement=area.settlement.reference, **fields)
 
 
-Position = Annotated[list[Annotated[float, Field(ge=-180, le=180, strict=True)]], Field(min_length=2, max_length=2)]
+Position = tuple[Longitude, Latitude]
 Ring = Annotated[list[Position], Field(min_length=4, max_length=2_000)]
 Rings = Annotated[list[Ring], Field(min_length=1, max_length=50)]
 
