@@ -57,7 +57,9 @@ def change(
 
 def merge(session: Session, settlement: Settlement, references: Sequence[str]) -> None:
     """Make exactly these origins the ones merged into `settlement`, whose origins must be loaded."""
-    found = {each.reference: each for each in session.scalars(select(Origin).where(Origin.reference.in_(references)))}
+    # Locked, so that of two settlements that take one origin at the same moment the second sees the first.
+    query = select(Origin).where(Origin.reference.in_(references)).order_by(Origin.id).with_for_update()
+    found = {each.reference: each for each in session.scalars(query.execution_options(populate_existing=True))}
     unknown = [
         FieldError(f"#/body/merged_from/{number}", f"There is no origin {reference}.")
         for number, reference in enumerate(references)
@@ -109,6 +111,8 @@ def set_jobs(
             "An employer has a sector twice.",
             [FieldError(f"#/body/{number}", "Add the openings to the first entry.") for number in twice],
         )
+    # Locked, so that two sets at the same moment follow each other instead of mixing.
+    session.execute(select(Settlement.id).where(Settlement.id == settlement.id).with_for_update())
     session.execute(delete(Job).where(Job.settlement_id == settlement.id))
     rows = [Job(settlement_id=settlement.id, **job) for job in jobs]
     session.add_all(rows)
