@@ -5,6 +5,7 @@ from datetime import date
 from itertools import count
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access.models import Grant, Role, User
@@ -172,6 +173,15 @@ def user(session: Session, *roles: Role, district: str | None = None, settlement
     session.add(row)
     session.flush()
     return principal_of(row)
+
+
+def grant(session: Session, user_reference: str, role: Role, *, settlement: str) -> Grant:
+    """One more role of a user, in one settlement."""
+    holder = session.scalars(select(User).where(User.reference == user_reference)).one()
+    row = Grant(user_id=holder.id, role=role, settlement=settlement)
+    session.add(row)
+    session.flush()
+    return row
 
 
 def land_release_area(session: Session, place: Settlement, **fields: Any) -> LandReleaseArea:
