@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 LARGEST_INTEGER = 2**31 - 1
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
@@ -30,9 +30,12 @@ def left_out() -> Any:
     return None
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=TEXT_PATTERN)]
-Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=TEXT_PATTERN)]
-Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=TEXT_PATTERN)]
+# The pattern sees a text as it was sent; the white space at its ends goes afterwards.
+Name = Annotated[str, StringConstraints(max_length=200, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
+ShortName = Annotated[str, StringConstraints(max_length=120, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
+Address = Annotated[str, StringConstraints(max_length=300, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
+Sentence = Annotated[str, StringConstraints(max_length=500, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
+Key = Annotated[str, StringConstraints(max_length=80, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
 IsoDate = Annotated[date, BeforeValidator(_written_date)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Flag = Annotated[bool, Field(strict=True)]

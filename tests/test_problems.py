@@ -217,8 +217,16 @@ def test_a_wrong_query_is_pointed_at(acting_as: ActingAs, query: str) -> None:
 
 def test_odd_but_harmless_queries_are_answered(acting_as: ActingAs) -> None:
     client = acting_as(Role.PLANNER)
-    for query in ("limit=1&limit=2", "unknown=1", "settlement=nowhere", "settlement=%00", "q=%25", "q=%F0%9F%8F%A0"):
+    for query in ("settlement=nowhere", "settlement=%00", "q=%25", "q=%F0%9F%8F%A0"):
         assert client.get(f"/houses?{query}").json() == {"items": [], "next": None}, query
+
+
+@on_sqlite
+def test_a_parameter_that_is_unknown_or_repeated_is_refused(acting_as: ActingAs) -> None:
+    client = acting_as(Role.PLANNER)
+    for query, pointer in (("setlement=ST-7K3M9QTX", "#/query/setlement"), ("limit=1&limit=2", "#/query/limit")):
+        problem = assert_problem(client.get(f"/houses?{query}"), 422, query)
+        assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
 @on_sqlite

@@ -4,7 +4,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.fields import Count, Flag, IsoDate, Key, Latitude, Longitude, Name, Reference, Sentence, Wire, left_out
+from app.fields import (
+    Address,
+    Count,
+    Flag,
+    IsoDate,
+    Key,
+    Latitude,
+    Longitude,
+    Name,
+    Reference,
+    Sentence,
+    ShortName,
+    Wire,
+    left_out,
+)
 from app.housing.models import House, HouseState, LandReleaseArea, LandState, Settlement, SettlementStatus
 from app.housing.readiness import gates
 
@@ -40,7 +54,7 @@ class SettlementNew(Wire):
 
     key: Key | None = Field(None, description="Your own reference.", examples=["KHI"])
     name: Name = Field(description="Its name.", examples=["Hillside"])
-    district: Annotated[Name, Field(max_length=120)] = Field(description="The district it lies in.", examples=["South"])
+    district: ShortName = Field(description="The district it lies in.", examples=["South"])
     latitude: Latitude = Field(description="WGS 84 degrees.", examples=[0.4])
     longitude: Longitude = Field(description="WGS 84 degrees.", examples=[0.3])
     school_places: Count = Field(description="Places in its school.", examples=[960])
@@ -55,9 +69,7 @@ class SettlementChange(Wire):
     """What changes of a settlement; what is left out stays."""
 
     name: Name = Field(default_factory=left_out, description="Its name.")
-    district: Annotated[Name, Field(max_length=120)] = Field(
-        default_factory=left_out, description="The district it lies in."
-    )
+    district: ShortName = Field(default_factory=left_out, description="The district it lies in.")
     latitude: Latitude = Field(default_factory=left_out, description="WGS 84 degrees.")
     longitude: Longitude = Field(default_factory=left_out, description="WGS 84 degrees.")
     school_places: Count = Field(default_factory=left_out, description="Places in its school.")
@@ -142,7 +154,7 @@ class HouseNew(Wire):
 
     key: Key | None = Field(None, description="Your own reference.", examples=["KHI-0001"])
     settlement: Reference = Field(description="The settlement it stands in.", examples=["ST-7K3M9QTX"])
-    address: Annotated[Name, Field(max_length=300)] = Field(description="Its address.", examples=["Street 1, house 1"])
+    address: Address = Field(description="Its address.", examples=["Street 1, house 1"])
     rooms: Rooms = Field(description="Rooms, bedrooms among them.", examples=[3])
     bedrooms: Bedrooms = Field(description="Bedrooms; 0 for a studio.", examples=[2])
     floor_area_m2: Area = Field(description="Floor area in square metres.", examples=[90])
@@ -156,7 +168,7 @@ class HouseNew(Wire):
 class HouseChange(Wire):
     """What changes of a house; what is left out stays."""
 
-    address: Annotated[Name, Field(max_length=300)] = Field(default_factory=left_out, description="Its address.")
+    address: Address = Field(default_factory=left_out, description="Its address.")
     rooms: Rooms = Field(default_factory=left_out, description="Rooms, bedrooms among them.")
     bedrooms: Bedrooms = Field(default_factory=left_out, description="Bedrooms; 0 for a studio.")
     floor_area_m2: Area = Field(default_factory=left_out, description="Floor area in square metres.")
@@ -208,7 +220,7 @@ class LandReleaseAreaNew(Wire):
     method: Key | None = Field(None, description="How it was released.", examples=["manual"])
     hectares: Area = Field(description="Its size in hectares.", examples=[61.0])
     released_on: IsoDate | None = Field(None, description="When it was released.", examples=["2024-01-30"])
-    certificate: Annotated[Name, Field(max_length=120)] | None = Field(
+    certificate: ShortName | None = Field(
         None, description="The certificate of its release.", examples=["LR-2024-0008"]
     )
     geometry: "Polygon | MultiPolygon" = Field(description="GeoJSON geometry, WGS 84.", discriminator="type")
@@ -221,9 +233,7 @@ class LandReleaseAreaChange(Wire):
     method: Key | None = Field(default_factory=left_out, description="How it was released.")
     hectares: Area = Field(default_factory=left_out, description="Its size in hectares.")
     released_on: IsoDate | None = Field(default_factory=left_out, description="When it was released.")
-    certificate: Annotated[Name, Field(max_length=120)] | None = Field(
-        default_factory=left_out, description="The certificate."
-    )
+    certificate: ShortName | None = Field(default_factory=left_out, description="The certificate.")
 
 
 class LandReleaseAreaRead(Wire):
