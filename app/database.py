@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from anyio import Semaphore
+from anyio import CancelScope, Semaphore
 from anyio.to_thread import run_sync
 from sqlalchemy import (
     Connection,
@@ -169,10 +169,11 @@ class Database:
             try:
                 yield session
             except BaseException as error:
-                # Shielding is not needed: the thread finishes the rollback even if the task is cancelled.
-                await run_sync(manager.__exit__, type(error), error, error.__traceback__)
+                with CancelScope(shield=True):  # a task that is cancelled would not even begin the rollback
+                    await run_sync(manager.__exit__, type(error), error, error.__traceback__)
                 raise
-            await run_sync(manager.__exit__, None, None, None)
+            with CancelScope(shield=True):
+                await run_sync(manager.__exit__, None, None, None)
 
     def dispose(self) -> None:
         """Close every pooled connection."""
