@@ -46,7 +46,7 @@ def move_in(session: Session, house: House, household: str, moved_in_on: date, a
     _require(actor, house)
     _check_day("moved_in_on", moved_in_on)
     if house.state is not HouseState.RESERVED:
-        houses.move(house, HouseState.OCCUPIED)
+        raise Conflict(f"The house is {house.state.value}; a family moves into one that is reserved for it.")
     reservation = _reservation(session, house)
     if reservation is None or reservation.household.reference != household:
         raise Conflict("The house is reserved for another household. Check the reference on the family's papers.")
