@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from app.access import tokens, users
 from app.access.models import Role, User
-from app.access.permissions import OPERATOR, HeldRole
+from app.access.permissions import OPERATOR, HeldRole, Permission
 from app.allocation import queries, runs
 from app.allocation.models import PolicyVersion, Run
 from app.database import Database
@@ -108,6 +108,19 @@ schema = schemathesis.openapi.from_dict(create_app(SETTINGS).openapi())
 REFUSED_IN_SUBSTANCE = ["401", "403", "404", "409", "412", "415", "422"]
 schema.config.checks.positive_data_acceptance.expected_statuses = ["2xx", *REFUSED_IN_SUBSTANCE]
 schema.config.checks.missing_required_header.expected_statuses = ["401", "422", "428"]
+
+
+def test_every_operation_names_its_permission() -> None:
+    operations = {
+        operation["operationId"]: operation.get("security", [])
+        for item in create_app(SETTINGS).openapi()["paths"].values()
+        for operation in item.values()
+    }
+    open_to_all = {name for name, security in operations.items() if not security}
+    assert open_to_all == {"sign_in", "livez", "readyz", "metrics"}
+    named = {name: security[0]["HTTPBearer"] for name, security in operations.items() if security}
+    assert {name for name, permissions in named.items() if not permissions} == {"read_me", "sign_out"}
+    assert all(len(each) <= 1 and set(each) <= set(Permission) for each in named.values())
 
 
 @schema.parametrize()

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.access import tokens, users
-from app.access.dependencies import Credentials, DbSession, SignedIn, holding
+from app.access.dependencies import Credentials, DbSession, SignedIn, requires
 from app.access.models import User
 from app.access.permissions import HeldRole, Permission, Principal
 from app.access.schemas import Me, RoleHeld, SignIn, TokenIssued, UserNew, UserRead
@@ -19,8 +19,8 @@ from app.problems import responses
 from app.references import normalised
 
 router = APIRouter(tags=["access"])
-MayRead = Annotated[Principal, Depends(holding(Permission.USER_READ))]
-MayWrite = Annotated[Principal, Depends(holding(Permission.USER_WRITE))]
+MayRead = Annotated[Principal, requires(Permission.USER_READ)]
+MayWrite = Annotated[Principal, requires(Permission.USER_WRITE)]
 
 
 @router.post(

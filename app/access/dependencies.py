@@ -1,11 +1,11 @@
 """What endpoints ask for: a session in one transaction, and a signed-in user with a permission."""
 
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 import structlog
 from anyio.to_thread import run_sync
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
@@ -45,13 +45,15 @@ async def current_principal(session: DbSession, credentials: Credentials) -> Pri
 SignedIn = Annotated[Principal, Depends(current_principal)]
 
 
-def holding(permission: Permission) -> Callable[[Principal], Principal]:
-    """Return a dependency: the signed-in user, who has `permission` somewhere; operations check where."""
+def requires(permission: Permission) -> Any:
+    """Return a dependency: the signed-in user, who has `permission` somewhere; operations check where.
+
+    The OpenAPI document names the permission in the operation's security requirement.
+    """
 
     def permitted(principal: SignedIn) -> Principal:
         if not principal.scope(permission):
             raise Forbidden(f"This needs the permission {permission.value}, which none of your roles gives.")
         return principal
 
-    permitted.permission = permission  # type: ignore[attr-defined]  # read back to document each operation
-    return permitted
+    return Security(permitted, scopes=[permission.value])

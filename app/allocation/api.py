@@ -11,7 +11,7 @@ from fastapi.sse import format_sse_event
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.access.dependencies import DbSession, holding
+from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.allocation import policies, queries, reservations, runs
 from app.allocation.models import PolicyState, PolicyVersion, Proposal, ProposalState, Run, RunState
@@ -45,14 +45,14 @@ EVENT_SECONDS = 0.5
 """How often a stream of events looks whether there is something new."""
 
 router = APIRouter()
-MayReadPolicies = Annotated[Principal, Depends(holding(Permission.POLICY_READ))]
-MayWritePolicies = Annotated[Principal, Depends(holding(Permission.POLICY_WRITE))]
-MayReadHouseholds = Annotated[Principal, Depends(holding(Permission.HOUSEHOLD_READ))]
-MayWriteHouseholds = Annotated[Principal, Depends(holding(Permission.HOUSEHOLD_WRITE))]
-MayRead = Annotated[Principal, Depends(holding(Permission.RUN_READ))]
-MayRequest = Annotated[Principal, Depends(holding(Permission.RUN_REQUEST))]
-MayDecide = Annotated[Principal, Depends(holding(Permission.RUN_DECIDE))]
-MayReadProposals = Annotated[Principal, Depends(holding(Permission.PROPOSAL_READ))]
+MayReadPolicies = Annotated[Principal, requires(Permission.POLICY_READ)]
+MayWritePolicies = Annotated[Principal, requires(Permission.POLICY_WRITE)]
+MayReadHouseholds = Annotated[Principal, requires(Permission.HOUSEHOLD_READ)]
+MayWriteHouseholds = Annotated[Principal, requires(Permission.HOUSEHOLD_WRITE)]
+MayRead = Annotated[Principal, requires(Permission.RUN_READ)]
+MayRequest = Annotated[Principal, requires(Permission.RUN_REQUEST)]
+MayDecide = Annotated[Principal, requires(Permission.RUN_DECIDE)]
+MayReadProposals = Annotated[Principal, requires(Permission.PROPOSAL_READ)]
 RequestOnce = Annotated[Once, Depends(once)]
 LIST = responses(Unauthorised, Forbidden)
 READ = responses(Unauthorised, Forbidden, NotFound)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 from pydantic import Field
 
-from app.access.dependencies import DbSession, holding
+from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.errors import Conflict, Forbidden, Invalid, Malformed, TooLarge, Unauthorised, UnsupportedMediaType
 from app.exchange import exports, imports
@@ -19,8 +19,8 @@ ZIP = "application/zip"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 router = APIRouter(tags=["exchange"])
-MayImport = Annotated[Principal, Depends(holding(Permission.EXCHANGE_IMPORT))]
-MayExport = Annotated[Principal, Depends(holding(Permission.EXCHANGE_EXPORT))]
+MayImport = Annotated[Principal, requires(Permission.EXCHANGE_IMPORT)]
+MayExport = Annotated[Principal, requires(Permission.EXCHANGE_EXPORT)]
 
 
 class TableCounts(Wire):

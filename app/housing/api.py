@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Response, status
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from app.access.dependencies import DbSession, holding
+from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.errors import (
     Conflict,
@@ -45,9 +45,9 @@ from app.problems import responses
 from app.references import normalised
 
 router = APIRouter(tags=["stock"])
-MayRead = Annotated[Principal, Depends(holding(Permission.STOCK_READ))]
-MayWriteStock = Annotated[Principal, Depends(holding(Permission.STOCK_WRITE))]
-MayWriteHouses = Annotated[Principal, Depends(holding(Permission.HOUSE_WRITE))]
+MayRead = Annotated[Principal, requires(Permission.STOCK_READ)]
+MayWriteStock = Annotated[Principal, requires(Permission.STOCK_WRITE)]
+MayWriteHouses = Annotated[Principal, requires(Permission.HOUSE_WRITE)]
 RequestOnce = Annotated[Once, Depends(once)]
 Place = Annotated[str | None, Query(description="Only in this settlement.", max_length=40)]
 Search = Annotated[

@@ -27,7 +27,6 @@ Bedrooms = Annotated[int, Field(strict=True, ge=0, le=60)]
 Area = Annotated[float, Field(strict=True, gt=0, le=100_000, allow_inf_nan=False)]
 Kilowatts = Annotated[float, Field(strict=True, ge=0, le=10_000, allow_inf_nan=False)]
 Storeys = Annotated[int, Field(strict=True, ge=1, le=50)]
-StoredHouseState = Literal["planned", "under_construction", "handed_over", "reserved", "occupied", "vacated", "unfit"]
 
 
 class OriginNew(Wire):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response, status
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from app.access.dependencies import DbSession, holding
+from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.database import utc_now
 from app.errors import (
@@ -46,9 +46,9 @@ from app.registry.schemas import (
 )
 
 router = APIRouter(tags=["register"])
-MayRead = Annotated[Principal, Depends(holding(Permission.HOUSEHOLD_READ))]
-MayWrite = Annotated[Principal, Depends(holding(Permission.HOUSEHOLD_WRITE))]
-MaySubmit = Annotated[Principal, Depends(holding(Permission.APPLICATION_SUBMIT))]
+MayRead = Annotated[Principal, requires(Permission.HOUSEHOLD_READ)]
+MayWrite = Annotated[Principal, requires(Permission.HOUSEHOLD_WRITE)]
+MaySubmit = Annotated[Principal, requires(Permission.APPLICATION_SUBMIT)]
 RequestOnce = Annotated[Once, Depends(once)]
 LIST = responses(Unauthorised, Forbidden)
 READ = responses(Unauthorised, Forbidden, NotFound)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response, status
 from sqlalchemy.orm import Session
 
-from app.access.dependencies import DbSession, holding
+from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.allocation.models import Proposal
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
@@ -23,9 +23,9 @@ from app.tenancy.models import Tenancy
 from app.tenancy.schemas import MoveIn, MoveOut, OccupancyRow, ReservationRead, TenancyRead
 
 router = APIRouter(tags=["occupancy"])
-MayRead = Annotated[Principal, Depends(holding(Permission.TENANCY_READ))]
-MayWrite = Annotated[Principal, Depends(holding(Permission.TENANCY_WRITE))]
-MayReadOccupancy = Annotated[Principal, Depends(holding(Permission.OCCUPANCY_READ))]
+MayRead = Annotated[Principal, requires(Permission.TENANCY_READ)]
+MayWrite = Annotated[Principal, requires(Permission.TENANCY_WRITE)]
+MayReadOccupancy = Annotated[Principal, requires(Permission.OCCUPANCY_READ)]
 RequestOnce = Annotated[Once, Depends(once)]
 Place = Annotated[str | None, Query(description="Only in this settlement.", max_length=40)]
 LIST = responses(Unauthorised, Forbidden)
