@@ -147,10 +147,18 @@ def statements(database: Database) -> Iterator[list[str]]:
     event.remove(database.engine, "before_cursor_execute", record)
 
 
+@pytest.fixture(scope="session")
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document, which is slow to make and the same over every database."""
+    return create_app(Settings(worker="separate")).openapi()
+
+
 @pytest.fixture
-def service(database: Database) -> Iterator[TestClient]:
+def service(database: Database, openapi_document: dict[str, Any]) -> Iterator[TestClient]:
     """The service over this test's database, whose runs nobody works. Nobody is signed in."""
-    with TestClient(create_app(Settings(worker="separate", log_level="error"), database)) as client:
+    app = create_app(Settings(worker="separate", log_level="error"), database)
+    app.openapi_schema = openapi_document
+    with TestClient(app) as client:
         yield client
 
 
