@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Refused, InvalidProblem, InvalidSolution) as refusal:
         print(refusal, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # who read our output has enough of it, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

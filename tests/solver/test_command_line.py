@@ -110,3 +110,18 @@ def test_sigterm_ends_a_solve_and_leaves_no_file(tmp_path: Path) -> None:
         solving.send_signal(signal.SIGTERM)
         assert solving.wait(timeout=10) == -signal.SIGTERM
     assert [path.name for path in tmp_path.iterdir()] == ["problem.json"]
+
+
+def test_a_reader_who_has_enough_ends_it_without_a_fuss(tmp_path: Path) -> None:
+    problem, solution = tmp_path / "problem.json", tmp_path / "solution.json"
+    python = (sys.executable, "-m", "solver")
+    size = ("--households", "600", "--settlements", "1", "--seed", "1")
+    subprocess.run([*python, "generate", *size, "-o", str(problem)], check=True)
+    subprocess.run([*python, "solve", str(problem), "-o", str(solution)], check=True)
+    explaining = [*python, "explain", str(problem), str(solution)]
+    with subprocess.Popen(explaining, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.stderr.read() == b""
