@@ -330,6 +330,18 @@ def verify_run(reference: RunReference) -> None:
         console.say(f"{run.reference} holds: {run_report(session, run).proof}")
 
 
+@run_commands.command("replay")
+def replay_run(reference: RunReference) -> None:
+    """Solve a run's problem anew and compare every byte of the solution. Exit 1 if any differs."""
+    with _opened() as database:
+        with database.session(writes=False) as session:
+            run = queries.run(session, OPERATOR, normalised(reference))
+        faults = proof.replay(run, threads=Settings().solver_threads, beat=lambda _progress: None)
+    if faults:
+        raise Conflict(f"{run.reference} came out otherwise. {' '.join(faults)}")
+    console.say(f"{run.reference} came out the same, byte for byte.")
+
+
 @run_commands.command("approve")
 def approve_run(reference: RunReference) -> None:
     """Approve what a run proposes: verify it, draw the addresses and reserve the houses."""

@@ -80,6 +80,7 @@ def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
     assert code == 0
     assert "is drawn" in out
     assert hearth("run", "verify", reference)[1].startswith(f"{reference} holds: Proven optimal")
+    assert "byte for byte" in hearth("run", "replay", reference)[1]
     assert hearth("run", "approve", reference)[0] == 1
     assert reference in hearth("run", "list")[1]
 
@@ -94,7 +95,9 @@ def test_a_run_can_be_rejected_and_its_settlements_allocated_again(hearth: Heart
     assert hearth("run", "reject", reference, "--reason", "Wrong list")[0] == 0
     code, out, _ = hearth("run")
     assert code == 0
+    assert hearth("run", "replay", reference)[0] == 0
     second = re.search(r"RUN-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # a run was made
+    assert "no solution" in hearth("run", "replay", second)[2]
     assert hearth("run", "cancel", second)[0] == 0
     assert hearth("run", "cancel", second)[0] == 1
 

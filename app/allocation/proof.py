@@ -6,6 +6,8 @@ from sqlalchemy.orm import Session, joinedload
 from app.allocation.draw import addresses
 from app.allocation.models import Proposal, Run, RunState
 from app.allocation.snapshot import Snapshot, problem_of, sha256
+from app.allocation.solving import Beat, solve
+from app.errors import Conflict
 from solver import Problem, Solution, check
 
 
@@ -59,3 +61,25 @@ def verify(session: Session, run: Run) -> list[str]:
             if house != drawn.get(household)
         ]
     return found
+
+
+def replay(run: Run, *, threads: int, beat: Beat) -> list[str]:
+    """Solve the problem of a solved run anew; return how the solution differs, empty where every byte is the same.
+
+    Only a solution that was not cut short by its time limit must come out the same. `beat` is called with the
+    progress. Raises Conflict for a run without a solution, ChildFailed.
+    """
+    if run.solution is None:
+        raise Conflict(f"Run {run.reference} is {run.state.value} and has no solution.")
+    stored = Solution.from_json(run.solution)
+    seed = stored.statistics.seed
+    again = Solution.from_json(
+        solve(run.problem, time_limit_seconds=run.time_limit_seconds, threads=threads, seed=seed, beat=beat)
+    )
+    if again.canonical_bytes() == stored.canonical_bytes():
+        return []
+    then, now = dict(stored.statistics.versions), dict(again.statistics.versions)
+    if then != now:
+        return [f"Solved with {then} then and with {now} now, which may choose otherwise among equals."]
+    moved = len(set(stored.assignments) ^ set(again.assignments))
+    return [f"{moved} assignments or their certificate came out otherwise."]
