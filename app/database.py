@@ -16,12 +16,14 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Enum,
+    Index,
     MetaData,
     String,
     TypeDecorator,
     create_engine,
     event,
     make_url,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 
@@ -84,6 +86,12 @@ class Versioned:
 def reference_column(prefix: str) -> Mapped[str]:
     """Return a column of public references with `prefix`, filled by itself."""
     return mapped_column(String(REFERENCE_LENGTH), unique=True, default=lambda: new_reference(prefix), sort_order=-99)
+
+
+def unique_where(name: str, column: str, condition: str) -> Index:
+    """Return a unique index of `column` over the rows where `condition`, in SQL that both databases read, holds."""
+    where = text(condition)
+    return Index(name, column, unique=True, sqlite_where=where, postgresql_where=where)
 
 
 def key_column() -> Mapped[str | None]:

@@ -4,11 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.access.models import User
-from app.database import Base, Versioned, enum_column, reference_column, utc_now
+from app.database import Base, Versioned, enum_column, reference_column, unique_where, utc_now
 from app.housing.models import House, Settlement
 from app.registry.models import Application, Household
 
@@ -49,15 +49,7 @@ class PolicyVersion(Versioned, Base):
     """One version of the policy: a document that never changes once in force."""
 
     __tablename__ = "policy_versions"
-    __table_args__ = (
-        Index(
-            "uq_policy_versions_in_force",
-            "state",
-            unique=True,
-            sqlite_where=text("state = 'in_force'"),
-            postgresql_where=text("state = 'in_force'"),
-        ),
-    )
+    __table_args__ = (unique_where("uq_policy_versions_in_force", "state", "state = 'in_force'"),)
 
     reference: Mapped[str] = reference_column("PO")
     state: Mapped[PolicyState] = mapped_column(enum_column(PolicyState))
@@ -113,13 +105,7 @@ class RunSettlement(Base):
     __tablename__ = "run_settlements"
     __table_args__ = (
         UniqueConstraint("run_id", "settlement_id"),
-        Index(
-            "uq_run_settlements_held",
-            "settlement_id",
-            unique=True,
-            sqlite_where=text("held"),
-            postgresql_where=text("held"),
-        ),
+        unique_where("uq_run_settlements_held", "settlement_id", "held"),
     )
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
@@ -135,20 +121,8 @@ class Proposal(Base):
     __tablename__ = "proposals"
     __table_args__ = (
         UniqueConstraint("run_id", "household_id"),
-        Index(
-            "uq_proposals_live_house",
-            "house_id",
-            unique=True,
-            sqlite_where=text("state = 'reserved'"),
-            postgresql_where=text("state = 'reserved'"),
-        ),
-        Index(
-            "uq_proposals_live_household",
-            "household_id",
-            unique=True,
-            sqlite_where=text("state = 'reserved'"),
-            postgresql_where=text("state = 'reserved'"),
-        ),
+        unique_where("uq_proposals_live_house", "house_id", "state = 'reserved'"),
+        unique_where("uq_proposals_live_household", "household_id", "state = 'reserved'"),
     )
 
     reference: Mapped[str] = reference_column("PR")

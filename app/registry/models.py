@@ -4,12 +4,12 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, Uuid, text
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm import relationship as related
 
 from app.access.models import User
-from app.database import Base, Versioned, enum_column, key_column, reference_column, utc_now
+from app.database import Base, Versioned, enum_column, key_column, reference_column, unique_where, utc_now
 from app.housing.models import Origin, Settlement
 from app.policy.facts import Accommodation, Relationship, Sex
 
@@ -73,13 +73,7 @@ class Person(Base):
     __tablename__ = "people"
     __table_args__ = (
         UniqueConstraint("household_id", "key"),
-        Index(
-            "uq_people_head",
-            "household_id",
-            unique=True,
-            sqlite_where=text("relationship = 'head'"),
-            postgresql_where=text("relationship = 'head'"),
-        ),
+        unique_where("uq_people_head", "household_id", "relationship = 'head'"),
         CheckConstraint("partner_id <> id", name="partner"),
     )
 
@@ -109,13 +103,7 @@ class Application(Versioned, Base):
 
     __tablename__ = "applications"
     __table_args__ = (
-        Index(
-            "uq_applications_live",
-            "household_id",
-            unique=True,
-            sqlite_where=text("state <> 'withdrawn'"),
-            postgresql_where=text("state <> 'withdrawn'"),
-        ),
+        unique_where("uq_applications_live", "household_id", "state <> 'withdrawn'"),
         CheckConstraint("(size_override IS NULL) = (size_override_reason IS NULL)", name="override_has_reason"),
     )
 

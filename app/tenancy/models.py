@@ -2,10 +2,10 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import Base, reference_column, utc_now
+from app.database import Base, reference_column, unique_where, utc_now
 from app.housing.models import House
 from app.registry.models import Household
 
@@ -15,20 +15,8 @@ class Tenancy(Base):
 
     __tablename__ = "tenancies"
     __table_args__ = (
-        Index(
-            "uq_tenancies_current_house",
-            "house_id",
-            unique=True,
-            sqlite_where=text("moved_out_on IS NULL"),
-            postgresql_where=text("moved_out_on IS NULL"),
-        ),
-        Index(
-            "uq_tenancies_current_household",
-            "household_id",
-            unique=True,
-            sqlite_where=text("moved_out_on IS NULL"),
-            postgresql_where=text("moved_out_on IS NULL"),
-        ),
+        unique_where("uq_tenancies_current_house", "house_id", "moved_out_on IS NULL"),
+        unique_where("uq_tenancies_current_household", "household_id", "moved_out_on IS NULL"),
         CheckConstraint("moved_out_on >= moved_in_on", name="order"),
         CheckConstraint("(moved_out_on IS NULL) = (end_reason IS NULL)", name="end_reason"),
     )
