@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Header, Request
+from fastapi import Depends, Header, Request
 from sqlalchemy import String, UniqueConstraint, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -88,3 +88,6 @@ async def once(
     """Read the request's idempotency key."""
     digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + await request.body())
     return Once(idempotency_key, digest.hexdigest())
+
+
+RequestOnce = Annotated[Once, Depends(once)]

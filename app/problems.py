@@ -70,6 +70,13 @@ def responses(*kinds: type[HearthError]) -> dict[int | str, dict[str, Any]]:
     }
 
 
+# What operations of one kind can answer; what every operation can (malformed, too large, invalid) is added to all.
+LIST = responses(errors.Unauthorised, errors.Forbidden)
+READ = LIST | responses(errors.NotFound)
+ACT = READ | responses(errors.Conflict)
+CHANGE = ACT | responses(errors.PreconditionFailed, errors.PreconditionRequired)
+
+
 def answer(error: HearthError) -> JSONResponse:
     """Return the response for `error`."""
     return JSONResponse(error.problem(), error.status, headers=error.headers, media_type=MEDIA_TYPE)

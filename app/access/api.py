@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response, status
+from fastapi import APIRouter, Request, Response, status
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
@@ -12,10 +12,10 @@ from app.access.dependencies import Credentials, DbSession, SignedIn, requires
 from app.access.models import User
 from app.access.permissions import HeldRole, Permission, Principal
 from app.access.schemas import Me, RoleHeld, SignIn, TokenIssued, UserNew, UserRead
-from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
-from app.idempotency import Once, once
+from app.errors import Unauthorised
+from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
-from app.problems import responses
+from app.problems import ACT, LIST, responses
 from app.references import normalised
 
 router = APIRouter(tags=["access"])
@@ -62,7 +62,7 @@ def read_me(principal: SignedIn) -> Me:
     )
 
 
-@router.get("/users", operation_id="list_users", summary="List users", responses=responses(Unauthorised, Forbidden))
+@router.get("/users", operation_id="list_users", summary="List users", responses=LIST)
 def list_users(session: DbSession, _principal: MayRead, paging: Paging) -> Page[UserRead]:
     """Every user, in the order they were added."""
     rows, following = page(session, select(User).options(selectinload(User.grants)), User, paging)
@@ -74,11 +74,9 @@ def list_users(session: DbSession, _principal: MayRead, paging: Paging) -> Page[
     status_code=status.HTTP_201_CREATED,
     operation_id="add_user",
     summary="Add a user",
-    responses=responses(Unauthorised, Forbidden, Conflict, Invalid),
+    responses=ACT,
 )
-def add_user(
-    body: UserNew, session: DbSession, principal: MayWrite, request_once: Annotated[Once, Depends(once)]
-) -> UserRead:
+def add_user(body: UserNew, session: DbSession, principal: MayWrite, request_once: RequestOnce) -> UserRead:
     """The user can sign in at once, with the roles given."""
     made = request_once.made(session, principal.reference)
     if made is not None:
@@ -99,7 +97,7 @@ def add_user(
     "/users/{reference}/disable",
     operation_id="disable_user",
     summary="End a user's access",
-    responses=responses(Unauthorised, Forbidden, NotFound, Conflict),
+    responses=ACT,
 )
 def disable_user(reference: str, session: DbSession, principal: MayWrite) -> UserRead:
     """The user cannot sign in any more, and every token of theirs is refused from now on."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from anyio import sleep
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from sqlalchemy import select
@@ -29,12 +29,12 @@ from app.allocation.schemas import (
 from app.database import Database, utc_now
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
 from app.housing.models import Settlement
-from app.idempotency import Once, once
+from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.policy.assess import assess
 from app.policy.parameters import Policy
 from app.preconditions import tag
-from app.problems import responses
+from app.problems import ACT, LIST, READ, responses
 from app.references import normalised
 from app.registry.facts import facts_of
 from app.registry.models import Application, ApplicationState
@@ -53,11 +53,6 @@ MayRead = Annotated[Principal, requires(Permission.RUN_READ)]
 MayRequest = Annotated[Principal, requires(Permission.RUN_REQUEST)]
 MayDecide = Annotated[Principal, requires(Permission.RUN_DECIDE)]
 MayReadProposals = Annotated[Principal, requires(Permission.PROPOSAL_READ)]
-RequestOnce = Annotated[Once, Depends(once)]
-LIST = responses(Unauthorised, Forbidden)
-READ = responses(Unauthorised, Forbidden, NotFound)
-ACT = responses(Unauthorised, Forbidden, NotFound, Conflict)
-ACT_WITH_BODY = responses(Unauthorised, Forbidden, NotFound, Conflict, Invalid)
 
 
 @router.get("/policies", tags=["policy"], operation_id="list_policies", summary="List policies", responses=LIST)
@@ -105,7 +100,7 @@ def read_policy(reference: str, session: DbSession, _principal: MayReadPolicies,
     status_code=status.HTTP_201_CREATED,
     operation_id="draft_policy",
     summary="Draft a policy",
-    responses=responses(Unauthorised, Forbidden, Conflict, Invalid),
+    responses=ACT,
 )
 def draft_policy(
     body: Policy, session: DbSession, principal: MayWritePolicies, request_once: RequestOnce, response: Response
@@ -159,7 +154,7 @@ def read_assessment(reference: str, session: DbSession, principal: MayReadHouseh
     tags=["register"],
     operation_id="withdraw_application",
     summary="Withdraw an application",
-    responses=ACT_WITH_BODY,
+    responses=ACT,
 )
 def withdraw_application(
     reference: str, body: Withdrawal, session: DbSession, principal: MayWriteHouseholds, response: Response
@@ -307,7 +302,7 @@ def approve_run(reference: str, session: DbSession, principal: MayDecide) -> Run
     tags=["runs"],
     operation_id="reject_run",
     summary="Reject a run",
-    responses=ACT_WITH_BODY,
+    responses=ACT,
 )
 def reject_run(reference: str, body: Rejection, session: DbSession, principal: MayDecide) -> RunSummary:
     """What it proposes is discarded; its settlements are free for another run."""

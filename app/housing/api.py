@@ -2,22 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Response, status
+from fastapi import APIRouter, Body, Path, Query, Response, status
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
-from app.errors import (
-    Conflict,
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    PreconditionFailed,
-    PreconditionRequired,
-    Unauthorised,
-)
 from app.fields import TEXT_PATTERN
 from app.housing import houses, land, queries, settlements
 from app.housing.models import House, HouseState, Job, LandReleaseArea, Origin, Settlement, SettlementStatus
@@ -38,17 +28,16 @@ from app.housing.schemas import (
     SettlementNew,
     SettlementRead,
 )
-from app.idempotency import Once, once
+from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.preconditions import IfMatch, require_version, tag
-from app.problems import responses
+from app.problems import ACT, CHANGE, LIST, READ
 from app.references import normalised
 
 router = APIRouter(tags=["stock"])
 MayRead = Annotated[Principal, requires(Permission.STOCK_READ)]
 MayWriteStock = Annotated[Principal, requires(Permission.STOCK_WRITE)]
 MayWriteHouses = Annotated[Principal, requires(Permission.HOUSE_WRITE)]
-RequestOnce = Annotated[Once, Depends(once)]
 Place = Annotated[str | None, Query(description="Only in this settlement.", max_length=40)]
 Search = Annotated[
     str | None, Query(description="Part of a name, address or key.", max_length=100, pattern=TEXT_PATTERN)
@@ -57,12 +46,6 @@ MilestoneName = Annotated[
     str,
     Path(description="Such as access_road, electricity, drinking_water.", pattern=r"^[a-z][a-z0-9_]{0,79}$"),
 ]
-READ = responses(Unauthorised, Forbidden, NotFound)
-LIST = responses(Unauthorised, Forbidden)
-CREATE = responses(Unauthorised, Forbidden, Conflict, Invalid)
-CHANGE = responses(
-    Malformed, Unauthorised, Forbidden, NotFound, Conflict, PreconditionFailed, Invalid, PreconditionRequired
-)
 
 
 @router.get("/origins", operation_id="list_origins", summary="List former settlements", responses=LIST)
@@ -77,7 +60,7 @@ def list_origins(session: DbSession, _principal: MayRead, paging: Paging) -> Pag
     status_code=status.HTTP_201_CREATED,
     operation_id="add_origin",
     summary="Add a former settlement",
-    responses=CREATE,
+    responses=ACT,
 )
 def add_origin(body: OriginNew, session: DbSession, principal: MayWriteStock, request_once: RequestOnce) -> OriginRead:
     """It can then be merged into a rebuilt one, and households can name it as where they came from."""
@@ -119,7 +102,7 @@ def list_settlements(
     status_code=status.HTTP_201_CREATED,
     operation_id="add_settlement",
     summary="Add a settlement",
-    responses=CREATE,
+    responses=ACT,
 )
 def add_settlement(
     body: SettlementNew, session: DbSession, principal: MayWriteStock, request_once: RequestOnce, response: Response
@@ -172,7 +155,7 @@ def change_settlement(
     "/settlements/{reference}/milestones/{name}",
     operation_id="set_milestone",
     summary="Say when a milestone was reached or is expected",
-    responses=responses(Unauthorised, Forbidden, NotFound, Invalid),
+    responses=READ,
 )
 def set_milestone(
     reference: str, name: MilestoneName, body: MilestoneSet, session: DbSession, principal: MayWriteStock
@@ -205,7 +188,7 @@ def list_jobs(reference: str, session: DbSession, _principal: MayRead) -> list[J
     "/settlements/{reference}/jobs",
     operation_id="set_jobs",
     summary="Set the job openings",
-    responses=responses(Unauthorised, Forbidden, NotFound, Invalid),
+    responses=READ,
 )
 def set_jobs(
     reference: str,
@@ -256,7 +239,7 @@ def list_houses(
 
 
 @router.post(
-    "/houses", status_code=status.HTTP_201_CREATED, operation_id="add_house", summary="Add a house", responses=CREATE
+    "/houses", status_code=status.HTTP_201_CREATED, operation_id="add_house", summary="Add a house", responses=ACT
 )
 def add_house(
     body: HouseNew, session: DbSession, principal: MayWriteHouses, request_once: RequestOnce, response: Response
@@ -315,7 +298,7 @@ def list_land_release_areas(
     status_code=status.HTTP_201_CREATED,
     operation_id="add_land_release_area",
     summary="Register a land-release area",
-    responses=CREATE,
+    responses=ACT,
 )
 def add_land_release_area(
     body: LandReleaseAreaNew, session: DbSession, principal: MayWriteStock, request_once: RequestOnce

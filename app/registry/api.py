@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi import APIRouter, Query, Response, status
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
@@ -13,20 +13,18 @@ from app.errors import (
     Conflict,
     Forbidden,
     Invalid,
-    Malformed,
     NotFound,
     PreconditionFailed,
-    PreconditionRequired,
     Unauthorised,
 )
 from app.fields import TEXT_PATTERN
 from app.housing.models import Settlement
 from app.housing.queries import named_origin, named_settlement
-from app.idempotency import Once, once
+from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.policy.facts import Accommodation
 from app.preconditions import IfMatch, require_version, tag
-from app.problems import responses
+from app.problems import ACT, CHANGE, LIST, READ, responses
 from app.references import normalised
 from app.registry import applications, households, queries
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person
@@ -49,13 +47,6 @@ router = APIRouter(tags=["register"])
 MayRead = Annotated[Principal, requires(Permission.HOUSEHOLD_READ)]
 MayWrite = Annotated[Principal, requires(Permission.HOUSEHOLD_WRITE)]
 MaySubmit = Annotated[Principal, requires(Permission.APPLICATION_SUBMIT)]
-RequestOnce = Annotated[Once, Depends(once)]
-LIST = responses(Unauthorised, Forbidden)
-READ = responses(Unauthorised, Forbidden, NotFound)
-CREATE = responses(Unauthorised, Forbidden, NotFound, Conflict, Invalid)
-CHANGE = responses(
-    Malformed, Unauthorised, Forbidden, NotFound, Conflict, PreconditionFailed, Invalid, PreconditionRequired
-)
 
 
 def _named(session: Session, fields: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +90,7 @@ def list_households(
     status_code=status.HTTP_201_CREATED,
     operation_id="register_household",
     summary="Register a household",
-    responses=CREATE,
+    responses=ACT,
 )
 def register_household(
     body: HouseholdNew, session: DbSession, principal: MayWrite, request_once: RequestOnce, response: Response
@@ -159,7 +150,7 @@ def change_household(
     status_code=status.HTTP_201_CREATED,
     operation_id="add_person",
     summary="Add a person to a household",
-    responses={**CREATE, **responses(PreconditionFailed)},
+    responses=ACT | responses(PreconditionFailed),
 )
 def add_person(
     reference: str, body: PersonNew, session: DbSession, principal: MayWrite, request_once: RequestOnce
@@ -230,7 +221,7 @@ def list_kin_groups(session: DbSession, principal: MayRead, paging: Paging) -> P
     status_code=status.HTTP_201_CREATED,
     operation_id="add_kin_group",
     summary="Make a kin group",
-    responses=responses(Unauthorised, Forbidden, Conflict, Invalid),
+    responses=ACT,
 )
 def add_kin_group(
     body: KinGroupNew, session: DbSession, principal: MayWrite, request_once: RequestOnce
@@ -276,7 +267,7 @@ def list_applications(
     status_code=status.HTTP_201_CREATED,
     operation_id="begin_application",
     summary="Begin an application",
-    responses=CREATE,
+    responses=ACT,
 )
 def begin_application(
     body: ApplicationNew, session: DbSession, principal: MayWrite, request_once: RequestOnce, response: Response

@@ -2,21 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi import APIRouter, Query, Response, status
 from sqlalchemy.orm import Session
 
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.allocation.models import Proposal
-from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
 from app.housing.models import House, Settlement
 from app.housing.queries import house as visible_house
 from app.housing.queries import state_shown
 from app.housing.schemas import HouseRead, Reasoned
-from app.idempotency import Once, once
+from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.preconditions import tag
-from app.problems import responses
+from app.problems import ACT, LIST
 from app.references import normalised
 from app.tenancy import moves, queries
 from app.tenancy.models import Tenancy
@@ -26,10 +25,7 @@ router = APIRouter(tags=["occupancy"])
 MayRead = Annotated[Principal, requires(Permission.TENANCY_READ)]
 MayWrite = Annotated[Principal, requires(Permission.TENANCY_WRITE)]
 MayReadOccupancy = Annotated[Principal, requires(Permission.OCCUPANCY_READ)]
-RequestOnce = Annotated[Once, Depends(once)]
 Place = Annotated[str | None, Query(description="Only in this settlement.", max_length=40)]
-LIST = responses(Unauthorised, Forbidden)
-ACT = responses(Unauthorised, Forbidden, NotFound, Conflict, Invalid)
 
 
 @router.get("/tenancies", operation_id="list_tenancies", summary="List who lives where", responses=LIST)
@@ -127,7 +123,7 @@ def declare_house_unfit(
     "/houses/{reference}/fit",
     operation_id="declare_house_fit",
     summary="Say that a house can be lived in again",
-    responses=responses(Unauthorised, Forbidden, NotFound, Conflict),
+    responses=ACT,
 )
 def declare_house_fit(reference: str, session: DbSession, principal: MayWrite, response: Response) -> HouseRead:
     """It is as it was: lived in by whoever lives there, or free."""
