@@ -8,13 +8,14 @@ from typing import Any
 import anyio
 import pytest
 from anyio.to_thread import run_sync
+from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
+from starlette.types import Message, Receive, Scope, Send
 
 from app.access.models import ApiToken, Role
 from app.database import Database, utc_now
-from app.housing.models import Origin
 from app.registry.models import KinGroup
 from tests import factories
 from tests.concurrency import at_once
@@ -108,13 +109,24 @@ def test_a_reader_sees_what_was_committed_while_a_writer_is_busy(database: Datab
     assert at_once(write, look) == [1, 0]
 
 
-def test_what_was_answered_is_there_for_whoever_looks_next(acting_as: ActingAs, database: Database) -> None:
-    """Another connection sees it as soon as the answer has come."""
-    client = acting_as(Role.PLANNER)
-    for _ in range(10):
-        reference = client.post("/origins", json=ORIGIN).json()["reference"]
-        with database.session(writes=False) as session:
-            assert session.scalar(select(Origin.id).where(Origin.reference == reference)) is not None
+def test_a_change_is_committed_before_the_first_byte_of_its_answer(
+    service: TestClient, acting_as: ActingAs, database: Database
+) -> None:
+    """Whoever hears of it and looks at once, over another connection, sees it."""
+    seen: list[tuple[int, int]] = []
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def look(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.append((message["status"], await run_sync(_count, database)))
+            await send(message)
+
+        await service.app(scope, receive, look)
+
+    client = TestClient(watched, headers=dict(acting_as(Role.CASEWORKER).headers))
+    for _ in range(2):
+        client.post("/api/v1/kin-groups", json={"key": "KIN-1"})
+    assert seen == [(201, 1), (409, 1)]
 
 
 def test_a_refused_request_leaves_nothing_behind(acting_as: ActingAs, database: Database) -> None:

@@ -147,6 +147,19 @@ def test_a_family_allocated_to_a_settlement_is_seen_there_and_changed_where_it_c
     assert _references(acting_as(Role.CASEWORKER, district="West"), "/households") == set()
 
 
+def test_where_a_family_is_proposed_a_house_does_not_hide_it_from_where_it_came_from(
+    acting_as: ActingAs, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        north, south = factories.settlement(session), factories.settlement(session, "Hillside", district="South")
+        origin = factories.origin(session, north)
+        given = factories.reservation(session, factories.house(session, south), origin=origin)
+        given.application.settlement_id = None
+        path = f"/runs/{given.run.reference}/proposals?settlement={south.reference}"
+    for district, seen in (("North", {given.household.reference}), ("South", set())):
+        assert _references(acting_as(Role.CASEWORKER, district=district), path, "household") == seen
+
+
 def test_roles_in_two_places_do_not_lend_each_other_their_permissions(
     acting_as: ActingAs, database: Database, places: dict[str, Place]
 ) -> None:

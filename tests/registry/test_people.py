@@ -159,6 +159,10 @@ def test_another_becomes_the_head_and_then_the_former_one_may_leave(family: Fami
     relationships = family.relationships()
     assert relationships.count("head") == 1
     assert (relationships[number], relationships[0]) == ("head", former)
+    assert family.change(0, relationship="head").status_code == 200
+    assert family.relationships()[0] == "head"
+    assert family.relationships().count("head") == 1
+    assert family.change(number, relationship="head").status_code == 200
     assert family.remove(0).status_code == 204
     assert len(family.read()) == 3
 
