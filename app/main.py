@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     @asynccontextmanager
     async def lifespan(_service: FastAPI) -> AsyncIterator[None]:
         await run_sync(health.require_ready, database)
+        service.openapi()  # before the first requests, each of which would make it for itself
         async with database.request_session(writes=True) as session:
             await run_sync(policies.ensure_default, session)
         worker = Worker(database, settings) if settings.worker == "in_process" else None
