@@ -294,8 +294,23 @@ def request_run(
             )
         console.say(f"Requested {run.reference}; snapshot SHA-256 {run.snapshot_sha256}.")
         if wait:
-            console.follow(database, settings, run.reference)
-            _print_run(database, run.reference)
+            _follow(database, settings, run.reference)
+
+
+def _follow(database: Database, settings: Settings, reference: str) -> None:
+    try:
+        console.follow(database, settings, reference)
+    except KeyboardInterrupt:
+        console.fail(f"Stopped. `hearth run follow {reference}` goes on, `hearth run cancel {reference}` ends the run.")
+        raise
+    _print_run(database, reference)
+
+
+@run_commands.command("follow")
+def follow_run(reference: RunReference) -> None:
+    """Solve a run, or watch whoever does, with its progress, and end with the proof."""
+    with _opened() as database:
+        _follow(database, Settings(), normalised(reference))
 
 
 def _print_run(database: Database, reference: str) -> None:

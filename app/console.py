@@ -14,13 +14,13 @@ from app.allocation import queries
 from app.allocation.models import Run, RunState
 from app.allocation.report import RunReport, run_report
 from app.allocation.solving import Progress
-from app.database import Database
+from app.database import Database, utc_now
 from app.errors import Conflict
 from app.exchange.imports import ImportReport
 from app.exchange.refusals import ImportRefused
 from app.policy.occupancy import Need
 from app.settings import Settings
-from app.worker import work_one
+from app.worker import SILENT_FOR, work_one
 
 SHOWN_REFUSALS = 20
 LOOK_SECONDS = 0.3
@@ -76,13 +76,17 @@ def _progress_line(progress: Progress) -> str:
 
 
 def follow(database: Database, settings: Settings, reference: str) -> None:
-    """Work the queue until the run is solved, or watch whoever does, with a live line. Raises Conflict if it fails."""
+    """Work the queue until the run is solved, or watch whoever does, with a live line. Raises Conflict if it fails.
+
+    A worker that has been silent for too long is replaced. On Ctrl+C the run goes back to the queue.
+    """
     with out.status("Waiting …") as line:
         while True:
             with database.session(writes=False) as session:
                 run = queries.run_in_short(session, OPERATOR, reference)
                 state, progress, failure = run.state, run.progress, run.failure
-            if state is RunState.QUEUED:
+                is_left = run.heartbeat_at is not None and run.heartbeat_at < utc_now() - SILENT_FOR
+            if state is RunState.QUEUED or (state is RunState.SOLVING and is_left):
                 work_one(database, settings, watch=lambda found: line.update(_progress_line(found)))
             elif state is RunState.SOLVING:
                 line.update(_progress_line(progress))

@@ -34,7 +34,8 @@ def work_one(
 ) -> str | None:
     """Solve the run that has waited longest. Returns its reference, or None where none waited.
 
-    `stopping`: once set, the run is given back to the queue. `watch` is called with the progress twice a second.
+    `stopping`: once set, the run is given back to the queue; so it is on Ctrl+C, which is passed on. `watch` is called
+    with the progress twice a second.
     """
     with database.session(writes=True) as session:
         for reference in claims.recover(session, SILENT_FOR):
@@ -79,10 +80,12 @@ def _work(
         log.info("run_proposed")
     except (ClaimLost, OperationalError):
         raise  # nobody's claim to end; or the database is gone, and the run will be recovered when it is back
-    except _Stopped:
+    except (_Stopped, KeyboardInterrupt) as order:
         log.info("run_given_back")
         with database.session(writes=True) as session:
             claims.give_back(session, claim)
+        if isinstance(order, KeyboardInterrupt):
+            raise
     except ChildFailed as failure:
         log.warning("solver_failed", failure=str(failure), killed=failure.killed)
         end = claims.try_again if failure.killed else claims.fail

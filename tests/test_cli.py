@@ -4,11 +4,14 @@ import io
 import json
 import re
 import shutil
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -100,6 +103,28 @@ def test_a_run_can_be_rejected_and_its_settlements_allocated_again(hearth: Heart
     assert "no solution" in hearth("run", "replay", second)[2]
     assert hearth("run", "cancel", second)[0] == 0
     assert hearth("run", "cancel", second)[0] == 1
+
+
+def test_an_interrupted_run_waits_and_can_be_followed(hearth: Hearth, district: Path, data_dir: Path) -> None:
+    hearth("import", str(district))
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "run", "--wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 60
+    with closing(sqlite3.connect(data_dir / "hearth.db")) as database:
+        while database.execute("SELECT 1 FROM runs WHERE state = 'solving'").fetchone() is None:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    waiting.send_signal(signal.SIGINT)
+    out, err = waiting.communicate(timeout=20)
+    assert waiting.returncode == 130
+    reference = re.search(r"RUN-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # the run was requested
+    assert f"hearth run follow {reference}" in err
+    assert "is queued" in hearth("run", "show", reference)[1]
+    code, out, _ = hearth("run", "follow", reference.lower())
+    assert code == 0
+    assert out.rstrip().splitlines()[-1].startswith("Proven optimal")
+    assert hearth("run", "follow", "RUN-00000000")[0] == 1
 
 
 def test_nothing_to_allocate_is_said(hearth: Hearth) -> None:

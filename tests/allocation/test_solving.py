@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app import console
 from app.access.permissions import OPERATOR
 from app.allocation import claims, proof, proposals, queries, runs, solving
 from app.allocation.claims import Claim, ClaimLost
@@ -159,6 +160,32 @@ def test_a_stopped_worker_gives_its_run_back(
     run = read(database, reference)
     assert (run.state, run.claim, run.attempts) == (RunState.QUEUED, None, 0)
     assert children(os.getpid()) == []
+
+
+def test_an_interrupted_command_gives_its_run_back(
+    database: Database, register: Register, settings: Settings, long_problem: str
+) -> None:
+    reference = long_run(database, long_problem)
+
+    def interrupt(_progress: solving.Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work_one(database, settings, watch=interrupt)
+    run = read(database, reference)
+    assert (run.state, run.claim, run.attempts) == (RunState.QUEUED, None, 0)
+    assert children(os.getpid()) == []
+
+
+def test_whoever_follows_a_run_replaces_a_silent_worker(
+    database: Database, register: Register, settings: Settings
+) -> None:
+    reference = request(database)
+    taken(database)
+    silence(database)
+    console.follow(database, settings, reference)
+    run = read(database, reference)
+    assert (run.state, run.attempts) == (RunState.PROPOSED, 2)
 
 
 @pytest.mark.parametrize(("attempts", "state"), [(0, RunState.QUEUED), (2, RunState.FAILED)])
