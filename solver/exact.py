@@ -1,12 +1,11 @@
 """The constraints as a linear program (OR-Tools MathOpt): relaxed for prices, in integers for proven optima.
 
-Columns: one for every option, then one for every placement of a kin group. Rows: every household at most one house,
-the count and the unreserved part of every class, every limited service, every kin group whole or not at all, and
-what the earlier stages achieved.
+Columns: every placement of a unit, then every supply of a need by a class. Rows: every unit at most one placement,
+the houses that a need takes in a settlement, the count and the unreserved part of every class, every limited
+service, and what the earlier stages achieved.
 """
 
 import datetime
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +16,8 @@ from ortools.math_opt import model_pb2  # type: ignore[import-untyped]  # ships 
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
 from solver.options import Options
-from solver.problem import NONE, UNLIMITED, Problem
+from solver.problem import UNLIMITED, Problem
+from solver.seating import seat
 from solver.tables import BoolArray, IntArray
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +37,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """The linear relaxation of a stage: its value, its columns [n + m], and the duals of the scarce rows."""
+    """The linear relaxation of a stage: its value, its columns, and the duals of the scarce rows."""
 
     value: float
     columns: FloatArray
@@ -63,61 +63,55 @@ class Program:
 
     def __init__(self, problem: Problem, options: Options, seed: int) -> None:
         self.problem, self.options, self.seed = problem, options, seed
-        self.columns = options.size + len(options.placement_group)
+        seats = np.zeros(len(options.supply_start) - 1, np.int64)
+        np.add.at(seats, options.seat_key, options.seat_count)
+        self.most = np.concatenate([np.ones(options.placements, np.int64), seats[options.supply_key]])
         self.units, self.seats, self.classes, self.unreserved, self.services = self._blocks()
 
     def _blocks(self) -> tuple[_Block, _Block, _Block, _Block, _Block]:
-        problem, options = self.problem, self.options
-        classes, capacity = problem.house_classes, problem.settlements.capacity
-        every = np.arange(options.size)
-        alone = np.flatnonzero(options.placement == NONE)
-        kin = np.flatnonzero(options.placement != NONE)
-        group_columns = options.size + np.arange(len(options.placement_group))
-        unit = np.concatenate([options.household[alone], len(problem.households.id) + options.placement_group])
-        unit_columns = np.concatenate([alone, group_columns])
-        units = _Block(
-            unit,
-            unit_columns,
-            np.ones_like(unit),
-            np.where(options.must, 1.0, 0.0),
-            np.ones(len(options.must)),
-        )
-        places = len(problem.settlements.id)
-        seat, first, entry = np.unique(
-            options.household[kin] * places + options.settlement[kin], return_index=True, return_inverse=True
-        )
-        seats = _Block(
-            np.concatenate([entry, np.arange(len(seat))]),
-            np.concatenate([kin, options.size + options.placement[kin[first]]]),
-            np.concatenate([np.ones(len(kin), np.int64), np.full(len(seat), -1)]),
-            np.zeros(len(seat)),
-            np.zeros(len(seat)),
-        )
-        limited = (classes.reserved > 0)[options.house_class]
-        takes = every[limited & ~problem.households.needs_step_free[options.household]]
-        use = np.concatenate([options.uses[options.household[alone]], options.group_uses])
-        at = np.concatenate([options.settlement[alone], options.placement_settlement])
-        entry, service = np.nonzero((use > 0) & (capacity[at] != UNLIMITED))
+        classes, options, capacity = self.problem.house_classes, self.options, self.problem.settlements.capacity
+        placements, supplies = np.arange(options.placements), np.arange(options.placements, options.columns)
+        one, keys = np.ones(options.columns, np.int64), len(options.supply_start) - 1
+        limited = options.limited & (classes.reserved > 0)[options.supply_class]
+        use = options.uses[options.unit]
+        entry, service = np.nonzero((use > 0) & (capacity[options.settlement] != UNLIMITED))
+        service_key = options.settlement[entry] * len(self.problem.services) + service
+        unreserved = classes.count - classes.reserved
         return (
-            units,
-            seats,
-            _at_most(options.house_class, every, np.ones_like(every), classes.count),
-            _at_most(options.house_class[takes], takes, np.ones_like(takes), classes.count - classes.reserved),
-            _at_most(
-                at[entry] * len(problem.services) + service,
-                unit_columns[entry],
-                use[entry, service],
-                capacity.ravel(),
+            _Block(
+                options.unit, placements, one[placements], np.where(options.must, 1.0, 0.0), np.ones(len(options.must))
             ),
+            _Block(
+                np.concatenate([options.seat_key, options.supply_key]),
+                np.concatenate([options.seat_placement, supplies]),
+                np.concatenate([options.seat_count, -one[supplies]]),
+                np.full(keys, -np.inf),
+                np.zeros(keys),
+            ),
+            self._at_most(options.supply_class, supplies, one[supplies], classes.count),
+            self._at_most(options.supply_class[limited], supplies[limited], one[supplies[limited]], unreserved),
+            self._at_most(service_key, entry, use[entry, service], capacity.ravel()),
         )
 
+    def _at_most(self, key: IntArray, column: IntArray, weight: IntArray, most: IntArray) -> _Block:
+        """Rows Σ weight ≤ most; a row that cannot be broken is left out."""
+        demand = np.zeros(len(most), np.int64)
+        np.add.at(demand, key, weight * self.most[column])
+        scarce = (demand > most)[key]
+        least = np.full(len(most), -np.inf)
+        return _Block(key[scarce], column[scarce], weight[scarce], least, most.astype(np.float64))
+
     def relax(self, weights: IntArray, earlier: Sequence[tuple[IntArray, int]], seconds: float) -> Relaxation | None:
-        """The linear relaxation that maximises weights [n] while earlier stages keep theirs; None: out of time."""
+        """The linear relaxation that maximises weights [n + m] while earlier stages keep theirs; None: out of time."""
         blocks = [self.units, self.seats, self.classes, self.unreserved, self.services]
         blocks += [_stage_row(stage, least) for stage, least in earlier]
-        model, rows = _model(blocks, weights, np.ones(self.columns, np.bool_), integer=False)
-        parameters = mathopt.SolveParameters(time_limit=datetime.timedelta(seconds=max(seconds, 0.0)))
-        parameters.random_seed = self.seed
+        every = np.ones(self.options.columns, np.bool_)
+        model, rows = _model(blocks, weights, every, self.most, np.zeros_like(every))
+        parameters = mathopt.SolveParameters(
+            time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
+            lp_algorithm=mathopt.LPAlgorithm.PRIMAL_SIMPLEX,
+            random_seed=self.seed,
+        )
         result = mathopt.solve(model, mathopt.SolverType.GLOP, params=parameters)
         if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
             return None
@@ -145,15 +139,17 @@ class Program:
         exact: bool = False,
         relative_gap: float = 0.0,
     ) -> tuple[Verdict, IntArray | None]:
-        """The best integer solution by weights [n] that uses `columns` [n + m] alone, houses every unit in `must`
-        and keeps the rows `at_least`: the indices of its options, None where none was found. exact: by CP-SAT."""
+        """The best integer solution by weights [n + m] that uses `columns` alone, houses every unit in `must` and keeps
+        the rows `at_least`: how often each column is taken, None where none was found. exact: by CP-SAT."""
         units = _Block(self.units.key, self.units.column, self.units.weight, np.where(must, 1.0, 0.0), self.units.most)
         rows = [_stage_row(stage, least) for stage, least in at_least]
         blocks = [units, self.seats, self.classes, self.unreserved, self.services, *rows]
-        scale = math.gcd(*weights.tolist()) or 1
-        model, _ = _model(blocks, weights // scale, columns, integer=True)
+        scale = int(np.gcd.reduce(weights)) or 1
         heavy = [weights // scale, *(stage for stage, _ in at_least)]
-        exact = exact or max(int(np.abs(stage).sum()) for stage in heavy) > LARGEST_FOR_FLOATS
+        exact = exact or max(int(np.abs(stage) @ self.most) for stage in heavy) > LARGEST_FOR_FLOATS
+        # Whole placements leave a flow of houses to the supplies, whose optima are whole by themselves.
+        integer = np.arange(self.options.columns) < (self.options.columns if exact else self.options.placements)
+        model, _ = _model(blocks, weights // scale, columns, self.most, integer)
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
             relative_gap_tolerance=relative_gap,
@@ -166,14 +162,14 @@ class Program:
             parameters.highs.string_options["parallel"] = "off"
         solver = mathopt.SolverType.CP_SAT if exact else mathopt.SolverType.HIGHS
         result = mathopt.solve(model, solver, params=parameters)
-        return _verdict(result), self._chosen(result, model, columns)
+        return _verdict(result), self._taken(result, model, columns)
 
-    def keeps(self, chosen: IntArray) -> bool:
-        """Whether options (indices) break no rule of the model, in exact integers."""
-        taken = np.zeros(self.columns, np.int64)
-        taken[chosen] = 1
-        placements = self.options.placement[chosen]
-        taken[self.options.size + placements[placements != NONE]] = 1
+    def whole(self, columns: FloatArray) -> IntArray | None:
+        """Relaxed columns, rounded to whole placements, with houses for them; None where there are too few."""
+        return seat(self.problem, self.options, columns[: self.options.placements] > 0.5)
+
+    def keeps(self, taken: IntArray) -> bool:
+        """Whether an allocation breaks no rule of the model, in exact integers. taken: how often each column is."""
         for block in (self.units, self.seats, self.classes, self.unreserved, self.services):
             total = np.zeros(len(block.most), np.int64)
             np.add.at(total, block.key, block.weight * taken[block.column])
@@ -182,12 +178,12 @@ class Program:
                 return False
         return True
 
-    def _chosen(self, result: mathopt.SolveResult, model: mathopt.Model, columns: BoolArray) -> IntArray | None:
+    def _taken(self, result: mathopt.SolveResult, model: mathopt.Model, columns: BoolArray) -> IntArray | None:
         if not result.has_primal_feasible_solution():
             return None
-        taken = np.array(result.variable_values(list(model.variables()))) > 0.5
-        chosen = np.flatnonzero(columns)[taken]
-        return chosen[chosen < self.options.size]
+        values = np.zeros(self.options.columns)
+        values[columns] = result.variable_values(list(model.variables()))
+        return self.whole(values)
 
 
 def _verdict(result: mathopt.SolveResult) -> Verdict:
@@ -200,15 +196,6 @@ def _verdict(result: mathopt.SolveResult) -> Verdict:
     return Verdict.TIMED_OUT if result.termination.reason in stopped else Verdict.FAILED
 
 
-def _at_most(key: IntArray, column: IntArray, weight: IntArray, most: IntArray) -> _Block:
-    """Rows Σ weight ≤ most; a row that cannot be broken is left out."""
-    demand = np.zeros(len(most), np.int64)
-    np.add.at(demand, key, weight)
-    scarce = (demand > most)[key]
-    least = np.full(len(most), -np.inf)
-    return _Block(key[scarce], column[scarce], weight[scarce], least, most.astype(np.float64))
-
-
 def _stage_row(weights: IntArray, least: int) -> _Block:
     column = np.flatnonzero(weights)
     key = np.zeros_like(column)
@@ -216,18 +203,17 @@ def _stage_row(weights: IntArray, least: int) -> _Block:
 
 
 def _model(
-    blocks: Sequence[_Block], weights: IntArray, columns: BoolArray, *, integer: bool
+    blocks: Sequence[_Block], weights: IntArray, columns: BoolArray, most: IntArray, integer: BoolArray
 ) -> tuple[mathopt.Model, list[IntArray]]:
     """The model over some of the columns, and the positions of each block's rows (ascending keys) in it."""
-    number = np.cumsum(columns) - 1
-    size = int(columns.sum())
+    number, size = np.cumsum(columns) - 1, int(columns.sum())
     proto = model_pb2.ModelProto()
     proto.variables.ids.extend(range(size))
     proto.variables.lower_bounds.extend([0.0] * size)
-    proto.variables.upper_bounds.extend([1.0] * size)
-    proto.variables.integers.extend([integer] * size)
+    proto.variables.upper_bounds.extend(most[columns].astype(np.float64).tolist())
+    proto.variables.integers.extend(integer[columns].tolist())
     proto.objective.maximize = True
-    gains = np.flatnonzero(columns[: len(weights)] & (weights != 0))
+    gains = np.flatnonzero(columns & (weights != 0))
     proto.objective.linear_coefficients.ids.extend(number[gains].tolist())
     proto.objective.linear_coefficients.values.extend(weights[gains].astype(np.float64).tolist())
     row, column, weight, positions = [], [], [], []

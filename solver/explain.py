@@ -7,10 +7,10 @@ from enum import StrEnum
 import numpy as np
 
 from solver.lottery import kinds
-from solver.options import fits, values
+from solver.options import fits, needs, values
 from solver.problem import NONE, UNLIMITED, Problem
 from solver.solution import Solution
-from solver.tables import IntArray
+from solver.tables import BoolArray, IntArray
 
 Fact = int | str | list[str]
 
@@ -62,8 +62,8 @@ class _Outcome:
             if household not in index or house_class not in class_index:
                 raise ValueError(f"the problem has no household {household!r} or no class {house_class!r}")
             self.given[index[household]] = class_index[house_class]
-        self.fits = fits(problem)
-        self.accepts, self.value = values(problem)
+        rows, self.need_of = needs(problem)
+        self.fits = fits(problem, rows)
         self.uses = np.zeros((len(self.ids), len(problem.services)), np.int64)
         self.uses[households.uses.row, households.uses.column] = households.uses.value
         housed = np.flatnonzero(self.given != NONE)
@@ -92,15 +92,23 @@ class _Outcome:
     def explanations(self) -> list[Explanation]:
         return [self._not_housed(h) if self.given[h] == NONE else self._housed(h) for h in range(len(self.ids))]
 
-    def _options(self, h: int) -> IntArray:
-        return np.flatnonzero(self.fits[h] & self.accepts[h, self.problem.house_classes.settlement])
+    def _wishes(self, h: int) -> tuple[BoolArray, IntArray]:
+        """Whether a household accepts each settlement, and what it gains there: [S]."""
+        accepts, value = values(self.problem, np.array([h]))
+        return accepts[0], value[0]
+
+    def _fits(self, h: int) -> BoolArray:
+        """Whether each class meets its need: [C]."""
+        meets: BoolArray = self.fits[self.need_of[h]]
+        return meets
 
     def _housed(self, h: int) -> Explanation:
         """Its rank among its own options: one more than those of a higher value."""
         classes = self.problem.house_classes
-        options, given = self._options(h), int(self.given[h])
+        accepts, gain = self._wishes(h)
+        options, given = np.flatnonzero(self._fits(h) & accepts[classes.settlement]), int(self.given[h])
         spare = classes.bedrooms - self.problem.households.bedrooms_min[h]
-        value = self.value[h, classes.settlement] - self.problem.spare_bedroom_penalty * spare
+        value = gain[classes.settlement] - self.problem.spare_bedroom_penalty * spare
         better = options[value[options] > value[given]]
         rank, count = len(better) + 1, len(options)
         name, place = self.class_ids[given], self.places[classes.settlement[given]]
@@ -114,10 +122,10 @@ class _Outcome:
     def _not_housed(self, h: int) -> Explanation:
         classes = self.problem.house_classes
         settlement, step_free = classes.settlement, self.problem.households.needs_step_free[h]
-        fitting = np.flatnonzero(self.fits[h] & (classes.count > (0 if step_free else classes.reserved)))
+        fitting = np.flatnonzero(self._fits(h) & (classes.count > (0 if step_free else classes.reserved)))
         if not len(fitting):
             return self._no_class_fits(h)
-        options = fitting[self.accepts[h, settlement[fitting]]]
+        options = fitting[self._wishes(h)[0][settlement[fitting]]]
         if not len(options):
             elsewhere = sorted({self.places[s] for s in settlement[fitting].tolist()})
             sentence = f"Classes that fit are only in settlements that it did not ask for: {_listed(elsewhere)}."
@@ -194,13 +202,14 @@ class _Outcome:
         """In the settlement that lacks least: which members have no house left there."""
         households, classes = self.problem.households, self.problem.house_classes
         members = self._members(h)
+        accepts = {member: self._wishes(member)[0] for member in members.tolist()}
         without: list[tuple[int, str, list[str]]] = []
-        for s in np.flatnonzero(self.accepts[h]).tolist():
+        for s in np.flatnonzero(accepts[h]).tolist():
             here = classes.settlement == s
             missing = []
             for member in members.tolist():
                 left = self.left if households.needs_step_free[member] else self.left_unreserved
-                if not self.accepts[member, s] or not (self.fits[member] & here & (left > 0)).any():
+                if not accepts[member][s] or not (self._fits(member) & here & (left > 0)).any():
                     missing.append(self.ids[member])
             without.append((len(missing), self.places[s], missing))
         _, place, missing = min(without)

@@ -8,75 +8,66 @@ from solver.tables import IntArray
 
 
 def greedy(problem: Problem, options: Options, placed: IntArray) -> IntArray:
-    """Option indices of an allocation that keeps what is `placed` (the pinned) and every rule of the model."""
-    left = _Left(problem, options)
-    for option in placed.tolist():
-        left.take(option)
+    """An allocation (how often each column is taken) that keeps what is `placed`, the pinned, and every rule."""
+    left = _Left(problem, options, placed)
     households = problem.households
-    start = np.searchsorted(options.household, np.arange(len(households.id) + 1))
-    members: dict[int, list[int]] = {}
-    for household, group in enumerate(households.kin_group.tolist()):
-        if group != NONE:
-            members.setdefault(group, []).append(household)
-    done = set(options.household[placed].tolist())
-    for household in np.lexsort((-households.points, households.tier)).tolist():
-        if household in done:
-            continue
-        group = int(households.kin_group[household])
-        unit = [household] if group == NONE else members[group]
-        done.update(unit)
-        by_settlement: dict[int, list[list[int]]] = {}
-        for member in unit:
-            for option in range(start[member], start[member + 1]):
-                seats = by_settlement.setdefault(int(options.settlement[option]), [])
-                if not seats or options.household[seats[-1][0]] != member:
-                    seats.append([])
-                seats[-1].append(option)
-        left.take_best([seats for seats in by_settlement.values() if len(seats) == len(unit)])
-    return np.array(sorted(left.taken), np.int64)
+    first = np.searchsorted(options.unit, np.arange(len(options.must) + 1)).tolist()
+    by_wish = np.lexsort((-options.wish, options.unit)).tolist()
+    seen = set(options.unit[placed[: options.placements] > 0].tolist())
+    for unit in options.unit_of[np.lexsort((-households.points, households.tier))].tolist():
+        if unit not in seen:
+            seen.add(unit)
+            next((p for p in by_wish[first[unit] : first[unit + 1]] if left.take(p)), NONE)
+    return left.taken
 
 
 class _Left:
     """What is left of every scarce resource while units take theirs."""
 
-    def __init__(self, problem: Problem, options: Options) -> None:
+    def __init__(self, problem: Problem, options: Options, placed: IntArray) -> None:
         classes, capacity = problem.house_classes, problem.settlements.capacity
-        self.options = options
-        self.count = classes.count.tolist()
-        self.unreserved = (classes.count - classes.reserved).tolist()
+        self.options, self.taken = options, placed.copy()
+        placements, supplies = placed[: options.placements], placed[options.placements :]
+        self.count, self.unreserved = classes.count.copy(), classes.count - classes.reserved
+        np.subtract.at(self.count, options.supply_class, supplies)
+        np.subtract.at(self.unreserved, options.supply_class, supplies * options.limited)
         self.places = np.where(capacity == UNLIMITED, np.iinfo(np.int64).max, capacity)
-        self.limited = ~problem.households.needs_step_free
-        self.value = options.value.tolist()
-        self.taken: list[int] = []
+        used = placements > 0
+        np.subtract.at(self.places, options.settlement[used], options.uses[options.unit[used]])
+        self.first_seat = np.searchsorted(options.seat_placement, np.arange(options.placements + 1)).tolist()
 
-    def fits(self, option: int) -> bool:
-        household, house_class = self.options.household[option], self.options.house_class[option]
-        if self.count[house_class] < 1 or (self.limited[household] and self.unreserved[house_class] < 1):
+    def take(self, placement: int) -> bool:
+        """Houses a unit whole, everyone with as few spare bedrooms as possible; False where it doesn't fit."""
+        options = self.options
+        uses, places = options.uses[options.unit[placement]], self.places[options.settlement[placement]]
+        if (uses > places).any():
             return False
-        return bool((self.options.uses[household] <= self.places[self.options.settlement[option]]).all())
+        chosen: list[int] = []
+        for seat in range(self.first_seat[placement], self.first_seat[placement + 1]):
+            for _ in range(int(options.seat_count[seat])):
+                supply = self._supply(int(options.seat_key[seat]))
+                if supply is None:
+                    for other in chosen:
+                        self._serve(other, -1)
+                    return False
+                self._serve(supply, 1)
+                chosen.append(supply)
+        places -= uses
+        self.taken[placement] = 1
+        return True
 
-    def take(self, option: int, sign: int = 1) -> None:
-        household, house_class = self.options.household[option], self.options.house_class[option]
-        self.count[house_class] -= sign
-        self.unreserved[house_class] -= sign * int(self.limited[household])
-        self.places[self.options.settlement[option]] -= sign * self.options.uses[household]
-        if sign > 0:
-            self.taken.append(option)
-        else:
-            self.taken.remove(option)
+    def _supply(self, key: int) -> int | None:
+        options = self.options
+        supplies = range(int(options.supply_start[key]), int(options.supply_start[key + 1]))
+        return min((s for s in supplies if self._has(s)), key=lambda s: int(options.spare[s]), default=None)
 
-    def take_best(self, placements: list[list[list[int]]]) -> None:
-        """Houses a unit whole in the first settlement, by its best value there, where every member finds a class."""
-        placements.sort(key=lambda seats: -sum(max(self.value[o] for o in seat) for seat in seats))
-        for seats in placements:
-            chosen: list[int] = []
-            for seat in seats:
-                option = max((o for o in seat if self.fits(o)), key=self.value.__getitem__, default=None)
-                if option is None:
-                    break
-                self.take(option)
-                chosen.append(option)
-            if len(chosen) == len(seats):
-                return
-            for option in chosen:
-                self.take(option, -1)
+    def _has(self, supply: int) -> bool:
+        house_class = self.options.supply_class[supply]
+        enough = self.unreserved[house_class] > 0 or not self.options.limited[supply]
+        return bool(enough and self.count[house_class] > 0)
+
+    def _serve(self, supply: int, times: int) -> None:
+        house_class = self.options.supply_class[supply]
+        self.count[house_class] -= times
+        self.unreserved[house_class] -= times * int(self.options.limited[supply])
+        self.taken[self.options.placements + supply] += times

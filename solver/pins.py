@@ -3,7 +3,7 @@
 import numpy as np
 from ortools.graph.python import max_flow  # type: ignore[import-untyped]  # ships no type marker
 
-from solver.options import Options, fits, values
+from solver.options import Options, fits, needs, values
 from solver.problem import NONE, UNLIMITED, Problem
 from solver.tables import IntArray
 
@@ -13,17 +13,13 @@ class Contradiction(Exception):  # noqa: N818 - a finding, turned into a solutio
 
 
 def place(problem: Problem, options: Options) -> IntArray:
-    """The options (indices) of every unit that has to be housed: pinned households, and the kin of pinned ones.
+    """How often each column is taken where only those who have to be housed are: the pinned, and their kin.
 
     Raises Contradiction.
     """
     _refuse_impossible_pins(problem)
     _refuse_impossible_kin(problem, options)
-    count = len(problem.households.id)
-    unit = np.where(options.placement == NONE, options.household, NONE)
-    kin = options.placement != NONE
-    unit[kin] = count + options.placement_group[options.placement[kin]]
-    forced = np.flatnonzero(options.must[unit])
+    forced = np.flatnonzero(options.must[options.unit_of])
     _refuse_overfull(problem, options, forced)
     return _seat(problem, options, forced)
 
@@ -37,14 +33,15 @@ def _refuse_impossible_pins(problem: Problem) -> None:
     households, classes = problem.households, problem.house_classes
     pinned = np.flatnonzero(households.pinned != NONE)
     house_class = households.pinned[pinned]
-    accepts, _ = values(problem)
-    forbidden = np.zeros_like(accepts)
-    forbidden[households.forbidden.row, households.forbidden.column] = True
-    settlement = classes.settlement[house_class]
+    accepts, _ = values(problem, pinned)
+    forbidden, rows = np.zeros_like(accepts), households.forbidden.take(pinned)
+    forbidden[rows.row, rows.column] = True
+    kinds, need_of = needs(problem)
+    each, settlement = np.arange(len(pinned)), classes.settlement[house_class]
     for wrong, reason in (
-        (forbidden[pinned, settlement], "whose settlement is forbidden to it"),
-        (~accepts[pinned, settlement], "in a settlement that it does not accept"),
-        (~fits(problem)[pinned, house_class], "which does not fit its need"),
+        (forbidden[each, settlement], "whose settlement is forbidden to it"),
+        (~accepts[each, settlement], "in a settlement that it does not accept"),
+        (~fits(problem, kinds)[need_of[pinned], house_class], "which does not fit its need"),
     ):
         if wrong.any():
             which = int(np.argmax(wrong))
@@ -62,10 +59,10 @@ def _refuse_impossible_kin(problem: Problem, options: Options) -> None:
         if at.setdefault(group, settlement) != settlement:
             name = str(households.kin_groups[group])
             raise Contradiction(f"members of kin group {name!r} are pinned to different settlements")
-    placeable = set(options.placement_group.tolist())
+    placeable = set(options.unit.tolist())
     for household in pinned.tolist():
         group = int(households.kin_group[household])
-        if group not in placeable:
+        if int(options.unit_of[household]) not in placeable:
             place_name = str(problem.settlements.id[at[group]])
             raise Contradiction(
                 f"household {str(households.id[household])!r} is pinned to settlement {place_name!r}, where not every "
@@ -91,46 +88,59 @@ def _refuse_overfull(problem: Problem, options: Options, forced: IntArray) -> No
                 f"class {str(classes.id[house_class])!r} has {int(capacity[house_class])} {what} "
                 f"and {int(taken[house_class])} households are pinned to it: {names}"
             )
-    household, first = np.unique(options.household[forced], return_index=True)
-    settlement = options.settlement[forced[first]]
+    settlement = _at(options)[options.unit_of[forced]]
+    units, first = np.unique(options.unit_of[forced], return_index=True)
     need = np.zeros_like(problem.settlements.capacity)
-    np.add.at(need, settlement, options.uses[household])
+    np.add.at(need, settlement[first], options.uses[units])
     capacity = problem.settlements.capacity
     for s, k in np.argwhere((capacity != UNLIMITED) & (need > capacity)).tolist():
         raise Contradiction(
             f"settlement {str(problem.settlements.id[s])!r} has {int(capacity[s, k])} places of "
             f"{str(problem.services[k])!r} and those pinned to it, with their kin, use {int(need[s, k])}: "
-            f"{_name(problem, household[settlement == s])}"
+            f"{_name(problem, forced[settlement == s])}"
         )
+
+
+def _at(options: Options) -> IntArray:
+    """The settlement of every unit [U] that has to be housed: its pins leave it one."""
+    at = np.full(len(options.must), NONE, np.int64)
+    at[options.unit] = options.settlement
+    return at
 
 
 def _seat(problem: Problem, options: Options, forced: IntArray) -> IntArray:
     """The pinned take their classes, their kin share out the rest: a maximum flow household → part → class."""
     households, classes = problem.households, problem.house_classes
-    is_pinned = households.pinned[options.household[forced]] != NONE
+    is_pinned = households.pinned[forced] != NONE
     pins, kin = forced[is_pinned], forced[~is_pinned]
-    width = len(classes.id)
-    free = ~households.needs_step_free[options.household[pins]]
-    count = classes.count - np.bincount(options.house_class[pins], minlength=width)
-    unreserved = classes.count - classes.reserved - np.bincount(options.house_class[pins[free]], minlength=width)
-    household, entry = np.unique(options.household[kin], return_inverse=True)
-    people = len(household)
+    width, places = len(classes.id), _at(options)
+    free = ~households.needs_step_free[pins]
+    count = classes.count - np.bincount(households.pinned[pins], minlength=width)
+    unreserved = classes.count - classes.reserved - np.bincount(households.pinned[pins[free]], minlength=width)
+    key = places[options.unit_of] * options.needs + options.need_of
+    first, last = options.supply_start[key[kin]], options.supply_start[key[kin] + 1]
+    entry = np.repeat(np.arange(len(kin)), last - first)
+    supply = np.concatenate([np.arange(0), *map(np.arange, first, last)])
+    people = len(kin)
     source, sink = people + 2 * width, people + 2 * width + 1
-    part = np.where(households.needs_step_free[options.household[kin]], people + width, people)
+    part = np.where(options.limited[supply], people, people + width)
     every = np.arange(width)
     flow = max_flow.SimpleMaxFlow()
-    arcs = flow.add_arcs_with_capacity(entry, part + options.house_class[kin], np.ones_like(entry))
+    arcs = flow.add_arcs_with_capacity(entry, part + options.supply_class[supply], np.ones_like(entry))
     flow.add_arcs_with_capacity(np.full(people, source), np.arange(people), np.ones(people, np.int64))
     flow.add_arcs_with_capacity(people + every, people + width + every, unreserved)
     flow.add_arcs_with_capacity(people + width + every, np.full(width, sink), count)
     flow.solve(source, sink)
-    seated = kin[flow.flows(arcs) > 0]
-    left = np.setdiff1d(household, options.household[seated])
+    seated = flow.flows(arcs) > 0
+    left = np.setdiff1d(np.arange(people), entry[seated])
     if len(left):
-        settlement = options.settlement[kin[options.household[kin] == left[0]][0]]
+        settlement = places[options.unit_of[kin[left[0]]]]
         raise Contradiction(
             f"in settlement {str(problem.settlements.id[settlement])!r} there are too few houses for the kin of those "
-            f"who are pinned there: nothing is left for {_name(problem, left)}"
+            f"who are pinned there: nothing is left for {_name(problem, kin[left])}"
         )
-    placed: IntArray = np.concatenate([pins, seated])
-    return placed
+    taken = np.zeros(options.columns, np.int64)
+    taken[: options.placements] = options.must[options.unit]
+    np.add.at(taken, options.placements + options.supply_start[key[pins]], 1)
+    np.add.at(taken, options.placements + supply[seated], 1)
+    return taken

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solver.options import Options
-from solver.problem import NONE, UNLIMITED, Problem
+from solver.problem import UNLIMITED, Problem
 from solver.solution import Price, StageCertificate
 from solver.tables import BoolArray, IntArray
+
+FloatArray = NDArray[np.float64]
 
 DENOMINATORS = (720720, 5040, 60, 1)
 """720720 is divisible by 1 to 16, so that most prices of a linear relaxation are exact; smaller ones where the
@@ -36,47 +39,47 @@ class Prices:
 class Bound:
     """D = total / denominator, and how much of it is lost (numerators) where a unit does not take its best.
 
-    option [n] and placement [m]: the loss of taking them; unhoused [H + G]: the loss of staying out.
+    column [n + m]: the loss of taking a placement or a supply; unhoused [U]: the loss of staying out.
     """
 
     total: int
     denominator: int
-    option: IntArray
-    placement: IntArray
+    column: IntArray
     unhoused: IntArray
 
     @property
     def floor(self) -> int:
         return self.total // self.denominator
 
-    def open(self, at_least: int) -> tuple[BoolArray, BoolArray, BoolArray]:
-        """What an allocation worth at_least may still do: options, placements, units that may stay out."""
+    def open(self, at_least: int) -> tuple[BoolArray, BoolArray]:
+        """What an allocation worth at_least may still do: take columns, leave units out."""
         slack = self.total - at_least * self.denominator
-        return self.option <= slack, self.placement <= slack, self.unhoused <= slack
+        return self.column <= slack, self.unhoused <= slack
 
 
 def rounded(
     problem: Problem,
-    house_class: np.ndarray[tuple[int], np.dtype[np.float64]],
-    unreserved: np.ndarray[tuple[int], np.dtype[np.float64]],
-    service: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    options: Options,
+    house_class: FloatArray,
+    unreserved: FloatArray,
+    service: FloatArray,
     multipliers: Sequence[float],
     stages: Sequence[IntArray],
 ) -> Prices:
     """Real prices → integers over the largest denominator for which every sum provably stays in 64 bits.
 
-    stages: the weights [n] of the earlier stages and, last, of the stage in hand.
+    stages: the weights [n + m] of the earlier stages and, last, of the stage in hand.
     """
-    most = [int(np.abs(weights).max(initial=0)) for weights in stages]
+    members = int(np.bincount(options.unit_of).max(initial=0))
+    most = [_largest(options, weights, members) for weights in stages]
     real = [*house_class.tolist(), *unreserved.tolist(), *service.ravel().tolist()]
     highest = max((abs(price) for price in real), default=0.0)
-    uses = int(problem.households.uses.value.max(initial=0))
-    households = len(problem.households.id)
+    uses = int(options.uses.max(initial=0))
     for denominator in DENOMINATORS:
         integers = [round(abs(multiplier) * denominator) for multiplier in multipliers]
         score = most[-1] * denominator + sum(m * w for m, w in zip(integers, most, strict=False))
-        score += (round(highest * denominator) + 1) * (2 + uses * len(problem.services))
-        if score * (households + 1) < SAFE:
+        score += (round(highest * denominator) + 1) * (2 * members + uses * len(problem.services))
+        if score * (len(options.must) + 1) < SAFE:
             return Prices(
                 denominator,
                 np.rint(np.maximum(house_class, 0) * denominator).astype(np.int64),
@@ -87,6 +90,12 @@ def rounded(
     return Prices.zero(problem, len(stages) - 1)
 
 
+def _largest(options: Options, weights: IntArray, members: int) -> int:
+    """No unit gives a stage more, in absolute value."""
+    placement, supply = np.abs(weights[: options.placements]), np.abs(weights[options.placements :])
+    return int(placement.max(initial=0)) + members * int(supply.max(initial=0))
+
+
 def bound(
     problem: Problem, options: Options, prices: Prices, stages: Sequence[IntArray], achieved: Sequence[int]
 ) -> Bound:
@@ -94,49 +103,31 @@ def bound(
     score = stages[-1] * prices.denominator
     for multiplier, weights in zip(prices.multipliers, stages[:-1], strict=True):
         score = score + multiplier * weights
-    score = score - prices.house_class[options.house_class]
-    needs = problem.households.needs_step_free[options.household]
-    score -= np.where(needs, 0, prices.unreserved[options.house_class])
-    if len(problem.services):
-        score -= np.einsum("nk,nk->n", prices.service[options.settlement], options.uses[options.household])
-    total, option, placement, unhoused = _best(problem, options, score)
+    score, gain = score[: options.placements], score[options.placements :]
+    cost = prices.house_class[options.supply_class] - gain
+    cost += np.where(options.limited, prices.unreserved[options.supply_class], 0)
+    first = np.flatnonzero(np.diff(options.supply_key, prepend=-1))
+    cheapest = np.zeros(len(options.supply_start) - 1, np.int64)
+    cheapest[options.supply_key[first]] = np.minimum.reduceat(cost, first) if len(first) else cost
+    house = np.zeros(options.placements, np.int64)
+    np.add.at(house, options.seat_placement, options.seat_count * cheapest[options.seat_key])
+    score = score - house - np.einsum("nk,nk->n", prices.service[options.settlement], options.uses[options.unit])
+    best = np.full(len(options.must), np.iinfo(np.int64).min // 4, np.int64)
+    np.maximum.at(best, options.unit, score)
+    best = np.where(options.must, best, np.maximum(best, 0))
+    total = int(best.sum())
     classes, capacity = problem.house_classes, problem.settlements.capacity
     total += _dot(prices.house_class, classes.count) + _dot(prices.unreserved, classes.count - classes.reserved)
     total += _dot(prices.service, np.where(capacity == UNLIMITED, 0, capacity))
     total -= sum(m * a for m, a in zip(prices.multipliers, achieved, strict=True))
-    return Bound(total, prices.denominator, option, placement, unhoused)
+    losses = np.concatenate([best[options.unit] - score, cost - cheapest[options.supply_key]])
+    return Bound(total, prices.denominator, losses, np.where(options.must, np.iinfo(np.int64).max // 4, best))
 
 
 def _dot(prices: IntArray, amounts: IntArray) -> int:
     """Exact: the sum may leave 64 bits."""
     pairs = zip(prices.ravel().tolist(), amounts.ravel().tolist(), strict=True)
     return sum(price * amount for price, amount in pairs if price)
-
-
-def _best(problem: Problem, options: Options, score: IntArray) -> tuple[int, IntArray, IntArray, IntArray]:
-    """Σ over units of their best score, and the losses of `Bound`."""
-    count = len(problem.households.id)
-    lowest = np.iinfo(np.int64).min // 4
-    alone = options.placement == NONE
-    best = np.full(len(options.must), lowest, np.int64)
-    np.maximum.at(best, options.household[alone], score[alone])
-    kin = np.flatnonzero(~alone)
-    seat = options.household[kin] * len(problem.settlements.id) + options.settlement[kin]
-    order = np.argsort(seat, kind="stable")
-    kin, seat = kin[order], seat[order]
-    first = np.flatnonzero(np.diff(seat, prepend=-1))
-    seat_best = np.maximum.reduceat(score[kin], first) if len(first) else score[:0]
-    whole = np.zeros(len(options.placement_group), np.int64)
-    np.add.at(whole, options.placement[kin[first]], seat_best)
-    np.maximum.at(best, count + options.placement_group, whole)
-    best = np.where(options.must, best, np.maximum(best, 0))
-    placement = best[count + options.placement_group] - whole
-    option = np.empty(options.size, np.int64)
-    option[alone] = best[options.household[alone]] - score[alone]
-    in_seat = np.repeat(seat_best, np.diff(np.append(first, len(kin))))
-    option[kin] = placement[options.placement[kin]] + in_seat - score[kin]
-    unhoused = np.where(options.must, -lowest, best)
-    return int(best.sum()), option, placement, unhoused
 
 
 def certificate(problem: Problem, name: str, earlier: Sequence[str], prices: Prices) -> StageCertificate:

@@ -10,11 +10,12 @@ from solver import prices as pricing
 from solver.exact import Program
 from solver.greedy import greedy
 from solver.lottery import draw
-from solver.options import Options, options
+from solver.options import Options, gains, options
 from solver.parameters import Parameters
 from solver.pins import Contradiction, place
 from solver.problem import NONE, Problem
 from solver.progress import Cancelled, Progress, Report
+from solver.seating import deal
 from solver.solution import Assignments, Solution, Stage, StageCertificate, Statistics, Status
 from solver.stages import Closed, Ladder
 from solver.tables import IntArray
@@ -93,12 +94,9 @@ def _certificate(problem: Problem, closed: list[Closed]) -> tuple[StageCertifica
     )
 
 
-def _assignments(problem: Problem, choices: Options, chosen: IntArray) -> Assignments:
-    house_class = np.full(len(problem.households.id), NONE, np.int64)
-    value = np.zeros(len(house_class), np.int64)
-    house_class[choices.household[chosen]] = choices.house_class[chosen]
-    value[choices.household[chosen]] = choices.value[chosen]
-    dealt = draw(problem, house_class, value)
+def _assignments(problem: Problem, choices: Options, taken: IntArray) -> Assignments:
+    house_class = deal(choices, taken)
+    dealt = draw(problem, house_class, gains(problem, house_class))
     housed = np.flatnonzero(dealt != NONE)
     return Assignments(problem.households.id[housed], problem.house_classes.id[dealt[housed]])
 

@@ -16,7 +16,7 @@ from solver import prices as pricing
 from solver.exact import Program, Relaxation, Verdict
 from solver.options import Options
 from solver.prices import Bound, Prices
-from solver.problem import NONE, Problem
+from solver.problem import Problem
 from solver.tables import BoolArray, IntArray
 
 INTEGRAL = 1e-6
@@ -47,13 +47,17 @@ class Closed:
 
 
 def weights_of(problem: Problem, options: Options, name: str) -> IntArray:
-    """What each option [n] gives a stage."""
+    """What each column [n + m] gives a stage."""
+    supplies = np.zeros(len(options.supply_class), np.int64)
     if name == "value":
-        return options.value
+        return np.concatenate([options.wish, -problem.spare_bedroom_penalty * options.spare])
     if name == "points":
-        return problem.households.points[options.household]
-    housed: IntArray = problem.households.tier[options.household] == int(name.removeprefix("tier "))
-    return housed.astype(np.int64)
+        each = problem.households.points
+    else:
+        each = (problem.households.tier == int(name.removeprefix("tier "))).astype(np.int64)
+    of_unit = np.zeros(len(options.must), np.int64)
+    np.add.at(of_unit, options.unit_of, each)
+    return np.concatenate([of_unit[options.unit], supplies])
 
 
 @dataclass
@@ -90,9 +94,9 @@ class Ladder:
             return self._results()
         return self._results()
 
-    def achieved(self, chosen: IntArray) -> list[int]:
-        """What an allocation gives every stage, in exact integers."""
-        return [int(weights[chosen].sum()) for weights in self.weights]
+    def achieved(self, taken: IntArray) -> list[int]:
+        """What an allocation (how often each column is taken) gives every stage, in exact integers."""
+        return [int(weights @ taken) for weights in self.weights]
 
     def _left(self) -> float:
         left = self.deadline - time.monotonic()
@@ -138,6 +142,7 @@ class Ladder:
     def _rounded(self, relaxation: Relaxation, weights: Sequence[IntArray]) -> Prices:
         return pricing.rounded(
             self.problem,
+            self.options,
             relaxation.house_class,
             relaxation.unreserved,
             relaxation.service,
@@ -149,14 +154,14 @@ class Ladder:
         """Takes a relaxed solution as the incumbent where it is integral and better."""
         columns = relaxation.columns
         if np.abs(columns - np.rint(columns)).max(initial=0.0) < INTEGRAL:
-            chosen = np.flatnonzero(columns[: self.options.size] > 0.5)
-            if self.program.keeps(chosen):
-                self._improve(chosen)
+            taken = self.program.whole(columns)
+            if taken is not None and self._keeps(taken, ()):
+                self._improve(taken)
 
-    def _improve(self, chosen: IntArray) -> None:
+    def _improve(self, taken: IntArray) -> None:
         """Strictly better in the order of the stages, or left alone."""
-        if self.achieved(chosen) > self.achieved(self.incumbent):
-            self.incumbent = chosen
+        if self.achieved(taken) > self.achieved(self.incumbent):
+            self.incumbent = taken
 
     def _advance(self) -> None:
         """Counts the stages, from the first, whose target the incumbent attains."""
@@ -195,31 +200,28 @@ class Ladder:
 
     def _rehouse(self, last: int) -> None:
         """A better incumbent for a stage with a wide gap: the same households, in the houses that suit them best."""
-        options, count = self.options, len(self.problem.households.id)
+        options = self.options
         housed = np.zeros(len(options.must), np.bool_)
-        housed[options.household[self.incumbent]] = True
-        placements = options.placement[self.incumbent]
-        housed[count + options.placement_group[placements[placements != NONE]]] = True
-        columns = np.concatenate([housed[options.household], housed[count + options.placement_group]])
-        kin = self.problem.households.kin_group != NONE
-        housed[:count][kin] = False
+        housed[options.unit[self.incumbent[: options.placements] > 0]] = True
+        columns = np.ones(options.columns, np.bool_)
+        columns[: options.placements] = housed[options.unit]
         started = time.monotonic()
         arguments = (self.weights[last], (), columns, housed, self._left())
-        _, chosen = self.program.search(*arguments, relative_gap=GOOD_ENOUGH)
+        _, taken = self.program.search(*arguments, relative_gap=GOOD_ENOUGH)
         self.seconds["search"] += time.monotonic() - started
-        if chosen is not None and self._keeps(chosen, ()):
-            self._improve(chosen)
+        if taken is not None and self._keeps(taken, ()):
+            self._improve(taken)
 
     def _back_to(self, stages: int) -> None:
         del self.targets[stages:], self.bounds[stages:], self.prices[stages:]
 
     def _open(self, last: int, least: int) -> tuple[BoolArray, BoolArray]:
         """The columns that may be used, and the units that must be housed, by the prices of every stage."""
-        columns = np.ones(self.program.columns, np.bool_)
+        columns = np.ones(self.options.columns, np.bool_)
         must = self.options.must.copy()
         for stage, bound in enumerate(self.bounds[: last + 1]):
-            option, placement, may_stay_out = bound.open(least if stage == last else self.targets[stage])
-            columns &= np.concatenate([option, placement])
+            open_columns, may_stay_out = bound.open(least if stage == last else self.targets[stage])
+            columns &= open_columns
             must |= ~may_stay_out
         return columns, must
 
@@ -231,27 +233,27 @@ class Ladder:
         rows = list(zip(self.weights[:last], self.targets, strict=False))
         rows += [(self.weights[last], least)] if confined else []
         started = time.monotonic()
-        verdict, chosen = self.program.search(self.weights[last], rows, columns, must, self._left())
-        unsound = verdict is Verdict.OPTIMAL and not self._keeps(chosen, rows)
+        verdict, taken = self.program.search(self.weights[last], rows, columns, must, self._left())
+        unsound = verdict is Verdict.OPTIMAL and not self._keeps(taken, rows)
         if unsound or verdict is Verdict.FAILED:
             arguments = (self.weights[last], rows, columns, must, self._left())
-            verdict, chosen = self.program.search(*arguments, exact=True)
+            verdict, taken = self.program.search(*arguments, exact=True)
         self.seconds["search"] += time.monotonic() - started
-        if chosen is not None and self._keeps(chosen, rows):
-            self._improve(chosen)
+        if taken is not None and self._keeps(taken, rows):
+            self._improve(taken)
         if verdict in (Verdict.TIMED_OUT, Verdict.FAILED):
             raise OutOfTime
-        if verdict is Verdict.IMPOSSIBLE or chosen is None or int(self.weights[last][chosen].sum()) < least:
+        if verdict is Verdict.IMPOSSIBLE or taken is None or int(self.weights[last] @ taken) < least:
             return False
         self.targets[last] = self.achieved(self.incumbent)[last]
         self._advance()
         return True
 
-    def _keeps(self, chosen: IntArray | None, rows: Sequence[tuple[IntArray, int]]) -> bool:
+    def _keeps(self, taken: IntArray | None, rows: Sequence[tuple[IntArray, int]]) -> bool:
         """In exact integers: every rule of the model, and the rows of the stages."""
-        if chosen is None or not self.program.keeps(chosen):
+        if taken is None or not self.program.keeps(taken):
             return False
-        return all(int(weights[chosen].sum()) >= least for weights, least in rows)
+        return all(int(weights @ taken) >= least for weights, least in rows)
 
     def _results(self) -> list[Closed]:
         achieved = self.achieved(self.incumbent)
