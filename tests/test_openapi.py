@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from time import sleep
 from typing import Any
 
 import pytest
 import schemathesis
 import uvicorn
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 from schemathesis import Case
+from schemathesis.core.parameters import ParameterLocation
 from sqlalchemy import select
 
 from app.access import tokens, users
@@ -67,6 +69,8 @@ def address(database: Database) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(create_app(SETTINGS, database), log_config=None, access_log=False))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
+        while not server.started and thread.is_alive():
+            sleep(0.01)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join()
@@ -124,7 +128,7 @@ def test_every_operation_names_its_permission() -> None:
 
 
 @schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_answers_as_documented(
     case: Case[Any], address: str, headers: Mapping[str, str], references: Mapping[str, list[str]]
 ) -> None:
@@ -132,4 +136,8 @@ def test_answers_as_documented(
         known = references[case.path.split("/")[3]]
         if known:  # nearly every reference that is made up names nothing
             case.path_parameters["reference"] = Random(repr(case.path_parameters)).choice(known)
-    case.call_and_validate(base_url=address, headers=dict(headers))
+    # On the wire, a list of one in a query is that one, and an empty one is nothing: neither is wrong there.
+    assume(not any(isinstance(value, list | dict) and len(value) < 2 for value in case.query.values()))
+    component = case.meta.components.get(ParameterLocation.HEADER) if case.meta is not None else None
+    headers_are_wrong = component is not None and component.mode.is_negative  # perhaps the one that signs in
+    case.call_and_validate(base_url=address, headers={} if headers_are_wrong else dict(headers))
