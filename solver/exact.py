@@ -6,6 +6,7 @@ service, and what the earlier stages achieved.
 """
 
 import datetime
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -24,6 +25,8 @@ FloatArray = NDArray[np.float64]
 
 LARGEST_FOR_FLOATS = 10**8
 """Where a stage can add up to more, its search is left to CP-SAT, which computes in integers."""
+ROUNDING = 1e-6
+"""The relative error that the bound of a search in floats may have."""
 
 
 class Verdict(Enum):
@@ -33,6 +36,15 @@ class Verdict(Enum):
     IMPOSSIBLE = "impossible"
     TIMED_OUT = "timed out"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search found: how often each column [n + m] is taken (None: nothing), and what nothing can exceed."""
+
+    verdict: Verdict
+    taken: IntArray | None
+    bound: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +150,9 @@ class Program:
         *,
         exact: bool = False,
         relative_gap: float = 0.0,
-    ) -> tuple[Verdict, IntArray | None]:
+    ) -> Found:
         """The best integer solution by weights [n + m] that uses `columns` alone, houses every unit in `must` and keeps
-        the rows `at_least`: how often each column is taken, None where none was found. exact: by CP-SAT."""
+        the rows `at_least`. exact: by CP-SAT."""
         units = _Block(self.units.key, self.units.column, self.units.weight, np.where(must, 1.0, 0.0), self.units.most)
         rows = [_stage_row(stage, least) for stage, least in at_least]
         blocks = [units, self.seats, self.classes, self.unreserved, self.services, *rows]
@@ -162,7 +174,12 @@ class Program:
             parameters.highs.string_options["parallel"] = "off"
         solver = mathopt.SolverType.CP_SAT if exact else mathopt.SolverType.HIGHS
         result = mathopt.solve(model, solver, params=parameters)
-        return _verdict(result), self._taken(result, model, columns)
+        bound = result.termination.objective_bounds.dual_bound
+        return Found(
+            verdict=_verdict(result),
+            taken=self._taken(result, model, columns),
+            bound=math.floor(bound + ROUNDING * max(abs(bound), 1.0)) * scale if math.isfinite(bound) else None,
+        )
 
     def whole(self, columns: FloatArray) -> IntArray | None:
         """Relaxed columns, rounded to whole placements, with houses for them; None where there are too few."""

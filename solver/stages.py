@@ -21,10 +21,12 @@ from solver.tables import BoolArray, IntArray
 
 INTEGRAL = 1e-6
 """A relaxed column this close to an integer is one; what is rounded is then verified in integers."""
-TRIES = 3
-"""How often the last target is lowered before an earlier one is suspected."""
-WIDER = 16
-"""How steps grow, once they are this long."""
+TRIES = 2
+"""How often one of the last targets is lowered before an earlier one is suspected."""
+GROWTH = 4
+"""How the steps grow by which a target is lowered."""
+WIDER = 64
+"""Past a step of this length, any allocation is welcome, and the target is what is already known."""
 GOOD_ENOUGH = 5e-3
 """The relative gap at which a search for no more than an incumbent ends."""
 
@@ -173,8 +175,12 @@ class Ladder:
     def _attain(self) -> None:
         """Looks for an allocation with all targets; without one, closes the first stage that misses its own."""
         last = len(self.targets) - 1
-        if last > self.proven and self._lower(last, TRIES):
-            return
+        for _ in range(2):
+            if last > self.proven:
+                if self._lower(last, TRIES):
+                    return
+                self._back_to(last)
+                last -= 1
         while last > self.proven:
             middle = (self.proven + last) // 2
             if not self._search(middle, self.targets[middle]):
@@ -188,14 +194,15 @@ class Ladder:
         while not self._search(last, self.targets[last], confined=step <= WIDER):
             self.ceilings[tuple(self.targets[:last])] = self.targets[last] - 1
             self.report(self.names[last], self.achieved(self.incumbent)[last], self.targets[last] - 1)
-            if tries is not None and step >= 2**tries:
+            if tries is not None and step >= GROWTH**tries:
                 return False
             self.targets[last] -= step
             if self.proven == last:
                 if step == WIDER and self.names[last] == "value":
                     self._rehouse(last)
-                self.targets[last] = max(self.targets[last], self.achieved(self.incumbent)[last])
-            step *= 2 if step < WIDER else WIDER
+                known = self.achieved(self.incumbent)[last]
+                self.targets[last] = known if step > WIDER else max(self.targets[last], known)
+            step *= GROWTH
         return True
 
     def _rehouse(self, last: int) -> None:
@@ -207,7 +214,7 @@ class Ladder:
         columns[: options.placements] = housed[options.unit]
         started = time.monotonic()
         arguments = (self.weights[last], (), columns, housed, self._left())
-        _, taken = self.program.search(*arguments, relative_gap=GOOD_ENOUGH)
+        taken = self.program.search(*arguments, relative_gap=GOOD_ENOUGH).taken
         self.seconds["search"] += time.monotonic() - started
         if taken is not None and self._keeps(taken, ()):
             self._improve(taken)
@@ -233,17 +240,22 @@ class Ladder:
         rows = list(zip(self.weights[:last], self.targets, strict=False))
         rows += [(self.weights[last], least)] if confined else []
         started = time.monotonic()
-        verdict, taken = self.program.search(self.weights[last], rows, columns, must, self._left())
-        unsound = verdict is Verdict.OPTIMAL and not self._keeps(taken, rows)
-        if unsound or verdict is Verdict.FAILED:
+        found = self.program.search(self.weights[last], rows, columns, must, self._left())
+        unsound = found.verdict is Verdict.OPTIMAL and not self._keeps(found.taken, rows)
+        if unsound or found.verdict is Verdict.FAILED:
             arguments = (self.weights[last], rows, columns, must, self._left())
-            verdict, taken = self.program.search(*arguments, exact=True)
+            found = self.program.search(*arguments, exact=True)
         self.seconds["search"] += time.monotonic() - started
+        taken = found.taken
         if taken is not None and self._keeps(taken, rows):
             self._improve(taken)
-        if verdict in (Verdict.TIMED_OUT, Verdict.FAILED):
+        if found.verdict in (Verdict.TIMED_OUT, Verdict.FAILED):
+            if found.bound is not None:
+                known = tuple(self.targets[:last])
+                ceiling = max(found.bound, least - 1)
+                self.ceilings[known] = min(ceiling, self.ceilings.get(known, ceiling))
             raise OutOfTime
-        if verdict is Verdict.IMPOSSIBLE or taken is None or int(self.weights[last] @ taken) < least:
+        if found.verdict is Verdict.IMPOSSIBLE or taken is None or int(self.weights[last] @ taken) < least:
             return False
         self.targets[last] = self.achieved(self.incumbent)[last]
         self._advance()
