@@ -85,16 +85,13 @@ def _opened() -> Iterator[Database]:
     """Open the database. The embedded one is brought up to date; a server must have been, by `hearth db upgrade`."""
     settings = Settings()
     logs.configure("warning")
-    database = Database(settings.url, settings.pool_size)
-    try:
+    with Database(settings.url, settings.pool_size) as database:
         if database.is_sqlite and not migration.is_current(database):
             migration.upgrade(database)
         health.require_ready(database)
         with database.session(writes=True) as session:
             policies.ensure_default(session)
         yield database
-    finally:
-        database.dispose()
 
 
 @cli.command()
@@ -148,21 +145,18 @@ def worker() -> None:
 @database_commands.command()
 def upgrade() -> None:
     """Bring the schema to this version, and put the default policy in force if there is none."""
-    settings = Settings()
-    database = Database(settings.url)
-    migration.upgrade(database)
-    with database.session(writes=True) as session:
-        policies.ensure_default(session)
-    database.dispose()
+    with Database(Settings().url) as database:
+        migration.upgrade(database)
+        with database.session(writes=True) as session:
+            policies.ensure_default(session)
     console.say("The database stands at this version.")
 
 
 @database_commands.command()
 def check() -> None:
     """Say whether the schema is at this version; exit 1 if not."""
-    database = Database(Settings().url)
-    health.require_ready(database)
-    database.dispose()
+    with Database(Settings().url) as database:
+        health.require_ready(database)
     console.say("The database stands at this version.")
 
 
