@@ -25,6 +25,8 @@ FloatArray = NDArray[np.float64]
 
 LARGEST_FOR_FLOATS = 10**8
 """Where a stage can add up to more, its search is left to CP-SAT, which computes in integers."""
+INTEGRAL = 1e-5
+"""A relaxed column this close to 1 is 1; what is rounded is then verified in integers."""
 ROUNDING = 1e-6
 """The relative error that the bound of a search in floats may have."""
 
@@ -182,8 +184,8 @@ class Program:
         )
 
     def whole(self, columns: FloatArray) -> IntArray | None:
-        """Relaxed columns, rounded to whole placements, with houses for them; None where there are too few."""
-        return seat(self.problem, self.options, columns[: self.options.placements] > 0.5)
+        """The placements that are whole among relaxed columns, with houses for them; None where there are too few."""
+        return seat(self.problem, self.options, columns[: self.options.placements] > 1 - INTEGRAL)
 
     def keeps(self, taken: IntArray) -> bool:
         """Whether an allocation breaks no rule of the model, in exact integers. taken: how often each column is."""

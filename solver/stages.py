@@ -14,13 +14,12 @@ import numpy as np
 
 from solver import prices as pricing
 from solver.exact import Program, Relaxation, Verdict
+from solver.greedy import greedy
 from solver.options import Options
 from solver.prices import Bound, Prices
 from solver.problem import Problem
 from solver.tables import BoolArray, IntArray
 
-INTEGRAL = 1e-6
-"""A relaxed column this close to an integer is one; what is rounded is then verified in integers."""
 TRIES = 2
 """How often one of the last targets is lowered before an earlier one is suspected."""
 GROWTH = 4
@@ -153,12 +152,12 @@ class Ladder:
         )
 
     def _consider(self, relaxation: Relaxation) -> None:
-        """Takes a relaxed solution as the incumbent where it is integral and better."""
-        columns = relaxation.columns
-        if np.abs(columns - np.rint(columns)).max(initial=0.0) < INTEGRAL:
-            taken = self.program.whole(columns)
-            if taken is not None and self._keeps(taken, ()):
-                self._improve(taken)
+        """Keeps what a relaxation places whole, gives the rest by priority, and takes it where it is better."""
+        taken = self.program.whole(relaxation.columns)
+        if taken is not None:
+            filled = greedy(self.problem, self.options, taken)
+            if self._keeps(filled, ()):
+                self._improve(filled)
 
     def _improve(self, taken: IntArray) -> None:
         """Strictly better in the order of the stages, or left alone."""
