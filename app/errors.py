@@ -127,7 +127,7 @@ class Unavailable(HearthError):
     """A part that the service needs is not there."""
 
     slug, status, title = "unavailable", 503, "Not ready"
-    meaning = "The database cannot be reached or is not migrated. Try again; tell the operator if it stays."
+    meaning = "The database cannot be reached, is busy or not migrated. Try again; tell the operator if it stays."
 
 
 def every_kind() -> list[type[HearthError]]:

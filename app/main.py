@@ -96,7 +96,9 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
 
 def _include_features(service: FastAPI, settings: Settings) -> None:
-    answers = responses(errors.Malformed, errors.TooLarge, errors.UnsupportedMediaType, errors.Invalid)
+    answers = responses(
+        errors.Malformed, errors.TooLarge, errors.UnsupportedMediaType, errors.Invalid, errors.Unavailable
+    )
     query = [Depends(_check_query)]
     for feature in (app.access, app.housing, app.registry, app.allocation, app.tenancy):
         service.include_router(

@@ -7,7 +7,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -30,6 +31,8 @@ BY_STATUS: dict[int, type[HearthError]] = {
     415: errors.UnsupportedMediaType,
     422: errors.Invalid,
 }
+LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})
+"""PostgreSQL's states for a transaction that gave way to another: serialization, deadlock, lock not available."""
 DETAILS = {
     404: "There is nothing at this address that you may see.",
     413: "The body is larger than this address takes. Send it in parts, or import a file.",
@@ -103,6 +106,23 @@ def invalid_request(error: RequestValidationError) -> HearthError:
     )
 
 
+def failed_database(error: DBAPIError | NoConnection) -> HearthError:
+    """Return what a failure in the database means for whoever sent the request."""
+    reason = getattr(error, "orig", error)
+    if getattr(reason, "sqlstate", None) in LOST_A_RACE:
+        log.warning("race_lost", error=type(reason).__name__)
+        return errors.Conflict("Somebody changed the same things at the same moment. Send it again.")
+    if isinstance(error, OperationalError | NoConnection):
+        log.error("database_unavailable", error=type(reason).__name__)
+        return errors.Unavailable("The database is gone or busy, and nothing was changed. Try again in a minute.")
+    return _fault(error)
+
+
+def _fault(error: Exception) -> HearthError:
+    log.error("unexpected", error=type(error).__name__, exc_info=error)
+    return HearthError("A fault of ours, logged under this request's id. Nothing was changed.")
+
+
 def _methods(request: Request) -> set[str]:
     """Return every documented method of the request's address, whichever route takes it."""
     paths = request.app.openapi()["paths"].items()
@@ -166,10 +186,14 @@ def install(app: FastAPI) -> None:
             )
         )
 
+    @app.exception_handler(DBAPIError)
+    @app.exception_handler(NoConnection)
+    def _database(_request: Request, error: DBAPIError | NoConnection) -> JSONResponse:
+        return answer(failed_database(error))
+
     @app.exception_handler(Exception)
     def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-        log.error("unexpected", error=type(error).__name__, exc_info=error)
-        return answer(HearthError("A fault of ours, logged under this request's id. Nothing was changed."))
+        return answer(_fault(error))
 
     @app.get("/problems/{kind}", include_in_schema=False)
     def describe_problem(kind: str) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.access.permissions import Permission, Principal
+from app.database import engine_of
 from app.exchange.parsing import parse
 from app.exchange.reading import sheets
 from app.exchange.refusals import Refusals
@@ -63,6 +65,9 @@ def run(
     """
     actor.require(Permission.EXCHANGE_IMPORT)
     session.flush()
+    if engine_of(session).dialect.name == "postgresql":  # SQLite lets one writer in at a time anyway
+        # One import after another: two that change the same rows in another order would stop each other.
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("import", 0))))
     refusals = Refusals()
     opened = sheets(source, refusals, Settings().max_upload_mb if limit_mb is None else limit_mb)
     parsed = {sheet.table.name: parse(sheet, refusals) for sheet in opened}
