@@ -188,7 +188,7 @@ def add_user(
             roles=[HeldRole(each, district, place) for each in role],
             actor=OPERATOR,
         )
-        console.say(f"Added {made.username} ({made.reference}).")
+    console.say(f"Added {made.username} ({made.reference}).")
 
 
 @user_commands.command("disable")
@@ -199,7 +199,7 @@ def disable_user(username: Annotated[str, typer.Argument(help="The user's name."
         if found is None:
             raise NotFound(f"There is no user {username}.")
         users.disable(session, found, OPERATOR)
-        console.say(f"{username} cannot sign in any more.")
+    console.say(f"{username} cannot sign in any more.")
 
 
 @user_commands.command("token")
@@ -212,7 +212,8 @@ def issue_token(
         found = tokens.user_named(session, username)
         if found is None or found.disabled_at is not None:
             raise NotFound(f"There is no user {username} who can sign in.")
-        console.say(tokens.issue(session, found, timedelta(days=days))[1])
+        token = tokens.issue(session, found, timedelta(days=days))[1]
+    console.say(token)
 
 
 def _settlement(session: Session, name: str) -> Settlement:
@@ -231,7 +232,8 @@ def import_files(
 ) -> None:
     """Import settlements, houses, households and the rest. Everything is checked first; then all of it is written."""
     with _opened() as database, database.session(writes=True) as session:
-        console.show_import(imports.run(session, source, actor=OPERATOR, dry_run=dry_run))
+        report = imports.run(session, source, actor=OPERATOR, dry_run=dry_run)
+    console.show_import(report)  # once it is committed, and not before
 
 
 @cli.command("export")
@@ -365,7 +367,7 @@ def reject_run(reference: RunReference, reason: Annotated[str, typer.Option(help
     """Reject what a run proposes; its settlements are free for another run."""
     with _opened() as database, database.session(writes=True) as session:
         runs.reject(session, queries.run(session, OPERATOR, normalised(reference)), reason, OPERATOR)
-        console.say("Rejected.")
+    console.say("Rejected.")
 
 
 @run_commands.command("cancel")
@@ -373,7 +375,7 @@ def cancel_run(reference: RunReference) -> None:
     """End a run that is queued or being solved."""
     with _opened() as database, database.session(writes=True) as session:
         runs.cancel(session, queries.run(session, OPERATOR, normalised(reference)), OPERATOR)
-        console.say("Cancelled.")
+    console.say("Cancelled.")
 
 
 @cli.command("demo")

@@ -1,5 +1,6 @@
 """What the command line prints: tables for people, one line for the rest."""
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,8 @@ from app.worker import SILENT_FOR, work_one
 SHOWN_REFUSALS = 20
 LOOK_SECONDS = 0.3
 MOST_SIZES = 8
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing."""
 
 out = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -36,15 +39,14 @@ def say(sentence: str) -> None:
 
 
 def fail(sentence: str, *more: str) -> None:
-    """Print what was refused or failed on standard error."""
-    errors.print(f"hearth: {sentence}", markup=False)
-    for line in more:
-        errors.print(f"  {line}", markup=False)
+    """Print what was refused or failed on standard error, and nothing that a terminal would obey."""
+    for line in (f"hearth: {sentence}", *(f"  {each}" for each in more)):
+        errors.print(UNPRINTABLE.sub("\ufffd", line), markup=False)
 
 
 def show_refused(refused: ImportRefused) -> None:
-    """Print the first wrong rows of an import and the count of the rest."""
-    shown = refused.rows[:SHOWN_REFUSALS]
+    """Print the wrong rows of an import, on a terminal the first of them, and the count of the rest."""
+    shown = refused.rows[:SHOWN_REFUSALS] if errors.is_terminal else refused.rows
     rest = len(refused.rows) - len(shown) + refused.more
     fail("Nothing was imported.", *(row.sentence for row in shown), *([f"… and {rest:,} more."] if rest else []))
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -143,6 +144,25 @@ def test_a_wrong_import_names_each_row_and_writes_nothing(hearth: Hearth, distri
     assert "houses.csv, row 4" in err
     assert "Nothing was imported" in err
     assert hearth("run")[0] == 1
+
+
+def test_every_wrong_row_is_listed_where_nobody_scrolls(hearth: Hearth, district: Path) -> None:
+    people = district / "people.csv"
+    header, *rows = people.read_text(encoding="utf-8").splitlines()
+    people.write_text("\n".join([header, *(row.replace("male,", "m\x1b[2Jle,") for row in rows)]), encoding="utf-8")
+    _, _, err = hearth("import", str(district))
+    wrong = sum("male," in row for row in rows)
+    assert wrong == sum("people.csv, row" in line for line in err.splitlines()) > 20
+    assert "\x1b" not in err
+
+
+def test_nothing_is_said_to_be_written_before_it_is(hearth: Hearth, district: Path) -> None:
+    hearth("db", "upgrade")
+    full = f"ulimit -f 100 && exec {shlex.quote(sys.executable)} -m app.cli import {shlex.quote(str(district))}"
+    ended = subprocess.run(["/bin/sh", "-c", full], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "cannot be used" in ended.stderr
+    assert "Nothing changed" not in hearth("import", str(district))[1]
 
 
 @pytest.mark.parametrize("source", ["missing", "empty", "letter.docx"])
