@@ -13,6 +13,8 @@ def require_transition(thing: str, allowed: Mapping[State, frozenset[State]], no
     """Raise Conflict, naming both states, unless `to` may follow `now`."""
     if to in allowed.get(now, frozenset()):
         return
+    if to is now:
+        raise Conflict(f"The {thing} is {now.value} already.", state=now.value, wanted=to.value)
     following = ", ".join(sorted(state.value for state in allowed.get(now, frozenset())))
     raise Conflict(
         f"The {thing} is {now.value} and cannot become {to.value}; "

@@ -58,9 +58,10 @@ def _columns(parsed: Parsed, header: Cells, refusals: Refusals) -> list[Column] 
         (name, f"there is no such column; the columns are {','.join(known)}") for name in names if name not in known
     ]
     wrong += [(name, "this column is here twice; leave it once") for name in known if names.count(name) > 1]
-    if len(names) == 1 and ";" in names[0]:
-        wrong = [(names[0], "the columns are separated by semicolons; save the file with commas")]
-        absent = []
+    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and mark in names[0]:
+            wrong = [(names[0], f"the columns are separated by {word}; save the file with commas")]
+            absent = []
     for name, message in wrong:
         refusals.add(parsed.file, 1, name, None, message)
     for name in absent:
@@ -115,7 +116,10 @@ def _fit(parsed: Parsed, columns: list[Column], number: int, cells: Cells, refus
     if short > 0 and ".xlsx:" in parsed.file:
         cells.extend([""] * short)
         return True
-    message = f"the row has {len(cells)} cells and the header {len(columns)}; quote cells that hold a comma"
+    mend = (
+        "quote cells that hold a comma" if short < 0 else "fill it up with commas, or send the whole file if it was cut"
+    )
+    message = f"the row has {len(cells)} cells and the header {len(columns)}; {mend}"
     refusals.add(parsed.file, number, None, None, message)
     parsed.is_whole = False
     return False

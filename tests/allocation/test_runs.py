@@ -292,7 +292,7 @@ def test_of_two_approvals_at_once_one_draws(database: Database, register: Regist
         decide(database, reference, runs.approve)
         return "approved"
 
-    assert at_once(approve) == ["The run is drawn and cannot become drawn; it stays so.", "approved"]
+    assert at_once(approve) == ["The run is drawn already.", "approved"]
     assert verified(database, reference) == []
 
 

@@ -127,7 +127,7 @@ def test_a_wrong_cell_is_named(scratch: Session, file: str, row: int, column: st
         (JOBS, "ALD,Dairy,manufacturing,3", 3, "sector", "row 2 is the same"),
         (PEOPLE, "H-1,H-1-1,A,B,male,2000-01-01,child,0,,", 6, "person", "row 2 is the same"),
         (SUITABILITY, "H-1,ALD,1", 4, "settlement", "row 2 is the same"),
-        (HOUSES, "ALD-3,ALD,Street 5", 4, None, "3 cells and the header 10"),
+        (HOUSES, "ALD-3,ALD,Street 5", 4, None, "3 cells and the header 10; fill it up with commas"),
         (HOUSES, "ALD-3,ALD,Street 5, house 1,3,2,64,1,1,5,", 4, None, "11 cells and the header 10"),
         (HOUSES, 'ALD-3,ALD,"Street 5,3,2,64,1,1,5,', 4, None, "close every quote"),
         (HOUSES, 'ALD-3,ALD,"Street" 5,3,2,64,1,1,5,', 4, None, "close every quote"),
