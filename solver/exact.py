@@ -50,18 +50,6 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class Relaxation:
-    """The linear relaxation of a stage: its value, its columns, and the duals of the scarce rows."""
-
-    value: float
-    columns: FloatArray
-    house_class: FloatArray
-    unreserved: FloatArray
-    service: FloatArray
-    multipliers: list[float]
-
-
-@dataclass(frozen=True, eq=False)
 class _Block:
     """Rows that share a form: entry → row key, column and weight; every row's bounds by key."""
 
@@ -115,32 +103,17 @@ class Program:
         least = np.full(len(most), -np.inf)
         return _Block(key[scarce], column[scarce], weight[scarce], least, most.astype(np.float64))
 
-    def relax(self, weights: IntArray, earlier: Sequence[tuple[IntArray, int]], seconds: float) -> Relaxation | None:
-        """The linear relaxation that maximises weights [n + m] while earlier stages keep theirs; None: out of time."""
-        blocks = [self.units, self.seats, self.classes, self.unreserved, self.services]
-        blocks += [_stage_row(stage, least) for stage, least in earlier]
-        every = np.ones(self.options.columns, np.bool_)
-        model, rows = _model(blocks, weights, every, self.most, np.zeros_like(every))
-        parameters = mathopt.SolveParameters(
-            time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
-            lp_algorithm=mathopt.LPAlgorithm.PRIMAL_SIMPLEX,
-            random_seed=self.seed,
-        )
-        result = mathopt.solve(model, mathopt.SolverType.GLOP, params=parameters)
-        if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
-            return None
-        dual = np.abs(np.array(result.dual_values(list(model.linear_constraints()))))
-        duals = [np.zeros(len(block.most)) for block in blocks]
-        for full, block, positions in zip(duals, blocks, rows, strict=True):
-            full[np.unique(block.key)] = dual[positions]
-        return Relaxation(
-            value=result.objective_value(),
-            columns=np.array(result.variable_values(list(model.variables()))),
-            house_class=duals[2],
-            unreserved=duals[3],
-            service=duals[4].reshape(self.problem.settlements.capacity.shape),
-            multipliers=[float(full.sum()) for full in duals[5:]],
-        )
+    @property
+    def blocks(self) -> tuple[_Block, ...]:
+        """The rows of the rules: units, seats, classes, their unreserved parts, services."""
+        return self.units, self.seats, self.classes, self.unreserved, self.services
+
+    def model(
+        self, weights: IntArray, at_least: Sequence[tuple[IntArray, int]], columns: BoolArray, *, integer: bool
+    ) -> tuple[mathopt.Model, list[IntArray]]:
+        """The model over some of the columns, and the positions of the rows of each block (ascending keys) in it."""
+        rows = [_stage_row(stage, least) for stage, least in at_least]
+        return _model([*self.blocks, *rows], weights, columns, self.most, np.full(len(columns), integer))
 
     def search(
         self,
@@ -189,7 +162,7 @@ class Program:
 
     def keeps(self, taken: IntArray) -> bool:
         """Whether an allocation breaks no rule of the model, in exact integers. taken: how often each column is."""
-        for block in (self.units, self.seats, self.classes, self.unreserved, self.services):
+        for block in self.blocks:
             total = np.zeros(len(block.most), np.int64)
             np.add.at(total, block.key, block.weight * taken[block.column])
             keys = np.unique(block.key)

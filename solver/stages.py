@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from solver import prices as pricing
-from solver.exact import Program, Relaxation, Verdict
+from solver.exact import Program, Verdict
 from solver.greedy import greedy
 from solver.options import Options
 from solver.prices import Bound, Prices
 from solver.problem import Problem
+from solver.relaxation import Relaxation, Relaxations
 from solver.tables import BoolArray, IntArray
 
 TRIES = 2
@@ -73,6 +74,7 @@ class Ladder:
     deadline: float
     report: Report
     weights: list[IntArray] = field(init=False)
+    relaxations: Relaxations = field(init=False)
     targets: list[int] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
     prices: list[Prices] = field(default_factory=list)
@@ -83,6 +85,7 @@ class Ladder:
 
     def __post_init__(self) -> None:
         self.weights = [weights_of(self.problem, self.options, name) for name in self.names]
+        self.relaxations = Relaxations(self.program)
 
     def climb(self) -> list[Closed]:
         """Closes every stage, or as many as the time allows."""
@@ -129,7 +132,7 @@ class Ladder:
             return prices, bound
         started = time.monotonic()
         rows = list(zip(self.weights, earlier, strict=False))
-        relaxation = self.program.relax(self.weights[stage], rows, self._left())
+        relaxation = self.relaxations.relax(self.weights[stage], rows, self._left())
         self.seconds["relaxation"] += time.monotonic() - started
         if relaxation is None:
             raise OutOfTime

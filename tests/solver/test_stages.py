@@ -76,6 +76,20 @@ def test_a_gap_that_prices_cannot_close_is_closed_by_search() -> None:
     assert check(given, solution) == []
 
 
+def test_houses_that_nobody_likes_best_are_given_too() -> None:
+    """Fourteen settlements with a house each, liked in the same order by all fourteen families."""
+    names = [f"S{i:02}" for i in range(14)]
+    people = [household(f"h{i:02}", options={}, anywhere=0, profile="p", points=i) for i in range(14)]
+    classes = [house_class(f"C{name}", settlement=name) for name in names]
+    profiles = [{"id": "p", "values": {name: 100 - i for i, name in enumerate(names)}}]
+    given = problem(people, classes, [{"id": name} for name in names], profiles=profiles)
+    solution = solve(given)
+    assert solution.status is Status.OPTIMAL
+    assert [stage.achieved for stage in solution.stages] == [14, sum(range(14)), sum(range(87, 101))]
+    assert [stage.proof for stage in solution.stages] == ["prices"] * 3
+    assert check(given, solution) == []
+
+
 def test_an_empty_problem_is_optimal() -> None:
     given = problem([])
     solution = solve(given)
