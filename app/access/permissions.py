@@ -114,8 +114,13 @@ class Principal:
 
     def require(self, permission: Permission, *, district: str | None = None, settlement: str | None = None) -> None:
         """Raise Forbidden unless `permission` holds in that place (or everywhere, when no place is named)."""
-        if not self.scope(permission).covers(district=district, settlement=settlement):
-            raise Forbidden(f"This needs the permission {permission.value} here, which none of your roles gives.")
+        scope = self.scope(permission)
+        if scope.covers(district=district, settlement=settlement):
+            return
+        if not scope:
+            raise Forbidden(f"This needs the permission {permission.value}, which none of your roles gives.")
+        places = ", ".join(sorted(scope.districts | scope.settlements))
+        raise Forbidden(f"You have the permission {permission.value} only in {places}, and this does not lie there.")
 
 
 OPERATOR = Principal(None, "operator", "operator", is_operator=True)

@@ -175,8 +175,10 @@ def test_a_permission_holds_where_a_role_that_has_it_is_held() -> None:
 
     user.require(Permission.HOUSEHOLD_WRITE, district="North", settlement=None)
     for place in ({"district": "South"}, {"settlement": "ST-7K3M9QTX"}, {}):
-        with pytest.raises(Forbidden):
+        with pytest.raises(Forbidden, match="only in North"):
             user.require(Permission.HOUSEHOLD_WRITE, **place)
+    with pytest.raises(Forbidden, match="none of your roles"):
+        user.require(Permission.USER_WRITE)
 
 
 def test_the_operator_may_do_everything_everywhere() -> None:
