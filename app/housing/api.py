@@ -301,15 +301,21 @@ def list_land_release_areas(
     responses=ACT,
 )
 def add_land_release_area(
-    body: LandReleaseAreaNew, session: DbSession, principal: MayWriteStock, request_once: RequestOnce
+    body: LandReleaseAreaNew,
+    session: DbSession,
+    principal: MayWriteStock,
+    request_once: RequestOnce,
+    response: Response,
 ) -> LandReleaseAreaRead:
     """A hazardous one closes its settlement."""
     made = request_once.made(session, principal.reference)
     if made is not None:
-        return LandReleaseAreaRead.of(queries.land_release_area(session, made))
-    settlement = queries.named_settlement(session, normalised(body.settlement), "#/body/settlement")
-    area = land.add(session, settlement, body.model_dump(exclude={"settlement"}), principal)
-    request_once.remember(session, principal.reference, area.reference)
+        area = queries.land_release_area(session, made)
+    else:
+        settlement = queries.named_settlement(session, normalised(body.settlement), "#/body/settlement")
+        area = land.add(session, settlement, body.model_dump(exclude={"settlement"}), principal)
+        request_once.remember(session, principal.reference, area.reference)
+    tag(response, area)
     return LandReleaseAreaRead.of(area)
 
 

@@ -67,6 +67,7 @@ def list_households(
     principal: MayRead,
     paging: Paging,
     current_accommodation: Annotated[Accommodation | None, Query(description="Only those who live so now.")] = None,
+    kin_group: Annotated[str | None, Query(description="Only those of this kin group.", max_length=40)] = None,
     q: Annotated[
         str | None, Query(description="Part of a member's name, or a key.", max_length=100, pattern=TEXT_PATTERN)
     ] = None,
@@ -75,6 +76,8 @@ def list_households(
     query = queries.households(principal)
     if current_accommodation is not None:
         query = query.where(Household.current_accommodation == current_accommodation)
+    if kin_group is not None:
+        query = query.join(Household.kin_group).where(KinGroup.reference == normalised(kin_group))
     if q is not None:
         names = (Person.given_name, Person.family_name)
         named = exists().where(
@@ -153,17 +156,24 @@ def change_household(
     responses=ACT | responses(PreconditionFailed),
 )
 def add_person(
-    reference: str, body: PersonNew, session: DbSession, principal: MayWrite, request_once: RequestOnce
+    reference: str,
+    body: PersonNew,
+    session: DbSession,
+    principal: MayWrite,
+    request_once: RequestOnce,
+    response: Response,
 ) -> PersonRead:
-    """A birth, a marriage, a relative who joined."""
+    """A birth, a marriage, a relative who joined. The ETag is the household's: its people change with it."""
     made = request_once.made(session, principal.reference)
     household = queries.visible_household(session, principal, normalised(reference))
     if made is not None:
+        tag(response, household)
         return PersonRead.of(queries.visible_member(session, principal, made)[1], household)
     fields = body.model_dump()
     fields["partner"] = normalised(body.partner) if body.partner else None
     person = households.add_person(session, household, fields, principal)
     request_once.remember(session, principal.reference, person.reference)
+    tag(response, household)
     return PersonRead.of(person, household)
 
 

@@ -214,10 +214,14 @@ def test_kin_groups_are_seen_with_their_households_and_while_they_are_empty(
     with database.session(writes=True) as session:
         north, south = factories.settlement(session), factories.settlement(session, "Hillside", district="South")
         groups = [factories.kin_group(session) for _ in range(3)]
-        factories.household(session, place=north, kin_group=groups[0])
+        northern = factories.household(session, place=north, kin_group=groups[0]).reference
         factories.household(session, place=south, kin_group=groups[1])
     client = acting_as(Role.CASEWORKER, district="North")
     seen = [group["reference"] for group in client.get("/kin-groups").json()["items"]]
     assert seen == [groups[0].reference, groups[2].reference]
+    of_first = client.get("/households", params={"kin_group": seen[0].lower()}).json()["items"]
+    assert [each["reference"] for each in of_first] == [northern]
+    elsewhere = client.get("/households", params={"kin_group": groups[1].reference})
+    assert elsewhere.json()["items"] == []
     assert client.post("/kin-groups", json={"key": "KIN-1"}).status_code == 201
     assert client.post("/kin-groups", json={"key": "KIN-1"}).status_code == 409
