@@ -28,9 +28,8 @@ FAILURES = (mathopt.InternalMathOptError, AttributeError)
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """The linear relaxation of a stage: its value, its columns [n + m], and the duals of the scarce rows."""
+    """The linear relaxation of a stage: its columns [n + m], and the duals of the scarce rows."""
 
-    value: float
     columns: FloatArray
     house_class: FloatArray
     unreserved: FloatArray
@@ -140,7 +139,6 @@ class Relaxations:
         columns[self.column] = result.variable_values(self.variable)
         _, _, house_class, unreserved, service = duals
         return Relaxation(
-            value=result.objective_value(),
             columns=columns,
             house_class=house_class,
             unreserved=unreserved,
