@@ -23,10 +23,11 @@ lint: $(FOR_DEVELOPING) ## style, types, import rules
 setup: $(FOR_DEVELOPING) ## .venv with everything for developing
 
 bench: $(FOR_DEVELOPING) ## the measurements of the README; FOLDER=… for those over a folder of files
-	.venv/bin/python benchmarks/tiny_problems.py
+	.venv/bin/python -m benchmarks.tiny_problems
+	.venv/bin/python -m benchmarks.solver 300/5
 ifdef FOLDER
-	.venv/bin/python benchmarks/importing.py "$(FOLDER)"
-	.venv/bin/python benchmarks/allocation.py "$(FOLDER)"
+	.venv/bin/python -m benchmarks.importing "$(FOLDER)"
+	.venv/bin/python -m benchmarks.allocation "$(FOLDER)"
 endif
 
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
