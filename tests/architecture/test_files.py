@@ -12,7 +12,9 @@ from tests.architecture.repository import CODE, ROOT, committed_texts, text
 VAGUE_NAMES = {"common", "core", "data", "handler", "helper", "helpers", "manager", "misc", "service", "util", "utils"}
 MOST_LINES = 400
 HOME_FOLDER = re.compile(r"(?<![\w.}])/(?:home|root|Users|work)/\w")
-INDEX_HOST = re.compile(r"\b(?:py[p]i|python[h]osted|npm[j]s|docker|ghcr|quay|gcr|jsdelivr|unpkg)\.(?:org|com|io|net)\b")
+INDEX_HOST = re.compile(
+    r"\b(?:py[p]i|python[h]osted|npm[j]s|docker|ghcr|quay|gcr|jsdelivr|unpkg)\.(?:org|com|io|net)\b"
+)
 INDEX_OPTION = re.compile(r"(?<!-no-emit)-(?:-extra)?-?(?:index-url|find-links|trusted-host)\b")
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
