@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.tiny_problems import difference
 
-PROBLEMS, BATCH = 700, 50
+PROBLEMS, BATCH = 2_000, 50
 FIRST_SEED = 1_000_000
 
 
