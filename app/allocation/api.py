@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from anyio import sleep
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Body, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from sqlalchemy import select
@@ -32,7 +32,7 @@ from app.housing.models import Settlement
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.policy.assess import assess
-from app.policy.parameters import Policy
+from app.policy.parameters import DEFAULT_POLICY, Policy
 from app.preconditions import tag
 from app.problems import ACT, LIST, READ, responses
 from app.references import normalised
@@ -103,7 +103,11 @@ def read_policy(reference: str, session: DbSession, _principal: MayReadPolicies,
     responses=ACT,
 )
 def draft_policy(
-    body: Policy, session: DbSession, principal: MayWritePolicies, request_once: RequestOnce, response: Response
+    body: Annotated[Policy, Body(examples=[DEFAULT_POLICY.model_dump(mode="json")])],
+    session: DbSession,
+    principal: MayWritePolicies,
+    request_once: RequestOnce,
+    response: Response,
 ) -> PolicyRead:
     """A draft decides nothing until it is put in force. It cannot be changed: draft another."""
     made = request_once.made(session, principal.reference)
