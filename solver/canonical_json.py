@@ -1,6 +1,10 @@
 """JSON with one text for one document, and a reader that refuses what JSON leaves open."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def loads(text: str | bytes) -> object:
@@ -13,7 +17,23 @@ def loads(text: str | bytes) -> object:
 
 def dumps(document: object) -> str:
     """Python → text: sorted keys, no white space, characters unescaped."""
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(document)
+
+
+def object_texts(members: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """The text of an object in pieces, from the pieces of its members: what is too large for one document."""
+    for before, key in zip(chain("{", repeat(",")), sorted(members), strict=False):
+        yield f"{before}{dumps(key)}:"
+        yield from members[key]
+    yield "}"
+
+
+def array_texts(chunks: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The text of an array in pieces, from the texts of its rows, some rows at a time."""
+    yield "["
+    for before, rows in zip(chain([""], repeat(",")), filter(None, chunks), strict=False):
+        yield before + ",".join(rows)
+    yield "]"
 
 
 def _refuse_constant(name: str) -> object:

@@ -5,12 +5,15 @@ kept sorted by identifier, so that the same problem always has the same bytes an
 """
 
 import hashlib
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from solver import canonical_json, problem_json, validation
+from solver import problem_json, validation
 from solver.tables import (
     NONE,
     UNLIMITED,
@@ -73,9 +76,25 @@ class Problem:
         """From the JSON form `hearth-problem/1`. Raises InvalidProblem."""
         return cls(*problem_json.read(problem_json.parse(text)))
 
-    def to_dict(self) -> dict[str, object]:
-        """The JSON form, rows sorted by identifier, fields with an empty default left out."""
-        return problem_json.write(
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, parsed: rows sorted by identifier, fields with an empty default left out."""
+        document: dict[str, Any] = json.loads(self.to_json())
+        return document
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no white space. The hash is taken of its UTF-8 bytes."""
+        return "".join(self._texts())
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal."""
+        digest = hashlib.sha256()
+        for text in self._texts():
+            digest.update(text.encode())
+        return digest.hexdigest()
+
+    def _texts(self) -> Iterator[str]:
+        return problem_json.texts(
             self.settlements,
             self.house_classes,
             self.profiles,
@@ -83,15 +102,6 @@ class Problem:
             self.services,
             self.spare_bedroom_penalty,
         )
-
-    def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no white space. The hash is taken of its UTF-8 bytes."""
-        return canonical_json.dumps(self.to_dict())
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the canonical JSON, in hexadecimal."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Problem) and self.sha256 == other.sha256

@@ -1,7 +1,8 @@
 """The JSON form of a problem, `hearth-problem/1`: exactly the keys of the model, nothing else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from solver.tables import (
     LARGEST,
     NONE,
     UNLIMITED,
+    BoolArray,
     HouseClasses,
     Households,
     IntArray,
@@ -24,6 +26,8 @@ from solver.validation import identifier_fault
 
 FORMAT = "hearth-problem/1"
 REQUIRED = object()
+CHUNK = 20_000
+"""Households written at a time."""
 
 Tables = tuple[Settlements, HouseClasses, Profiles, Households, StrArray, int]
 
@@ -239,82 +243,108 @@ def _tables(columns: dict[str, dict[str, list[Any]]], penalty: int) -> Tables:
     )
 
 
-def write(
+def texts(
     settlements: Settlements,
     classes: HouseClasses,
     profiles: Profiles,
     households: Households,
     services: StrArray,
     spare_bedroom_penalty: int,
-) -> dict[str, object]:
-    """The tables → the JSON form, fields that hold their default left out."""
-    places, service = settlements.id.tolist(), services.tolist()
-    columns: dict[str, dict[str, list[Any]]] = {
-        "settlements": {
-            "id": places,
-            "capacities": [
-                {name: n for name, n in zip(service, row, strict=True) if n != UNLIMITED}
-                for row in settlements.capacity.tolist()
-            ],
-        },
-        "house_classes": {
-            "id": classes.id.tolist(),
-            "settlement": settlements.id[classes.settlement].tolist(),
-            "bedrooms": classes.bedrooms.tolist(),
-            "step_free": classes.step_free.tolist(),
-            "count": classes.count.tolist(),
-            "reserved": classes.reserved.tolist(),
-        },
-        "profiles": {
-            "id": profiles.id.tolist(),
-            "values": [{name: n for name, n in zip(places, row, strict=True) if n} for row in profiles.value.tolist()],
-        },
-        "households": _household_columns(households, places, classes.id, profiles.id, service),
+) -> Iterator[str]:
+    """The tables, sorted by identifier → their canonical JSON in pieces, fields that hold their default left out.
+
+    A piece holds at most CHUNK households: a million never become a million objects.
+    """
+    places, service = _strings(settlements.id), _strings(services)
+    house_classes = {
+        "id": _strings(classes.id),
+        "settlement": [places[s] for s in classes.settlement.tolist()],
+        "bedrooms": _numbers(classes.bedrooms),
+        "step_free": _booleans(classes.step_free),
+        "count": _numbers(classes.count),
+        "reserved": _numbers(classes.reserved),
     }
-    return {
-        "format": FORMAT,
-        "spare_bedroom_penalty": spare_bedroom_penalty,
-        **{table: _rows(TABLES[table], column) for table, column in columns.items()},
-    }
+    profile_rows = {"id": _strings(profiles.id), "values": _dense_objects(profiles.value, places, absent=0)}
+    capacities = _dense_objects(settlements.capacity, service, absent=UNLIMITED)
+    return canonical_json.object_texts(
+        {
+            "format": [canonical_json.dumps(FORMAT)],
+            "spare_bedroom_penalty": [str(spare_bedroom_penalty)],
+            "settlements": canonical_json.array_texts([_rows("settlements", {"id": places, "capacities": capacities})]),
+            "house_classes": canonical_json.array_texts([_rows("house_classes", house_classes)]),
+            "profiles": canonical_json.array_texts([_rows("profiles", profile_rows)]),
+            "households": canonical_json.array_texts(
+                _household_rows(households, places, house_classes["id"], profile_rows["id"], service)
+            ),
+        }
+    )
 
 
-def _household_columns(
-    households: Households, places: list[str], classes: StrArray, profiles: StrArray, services: list[str]
-) -> dict[str, list[Any]]:
-    return {
-        "id": households.id.tolist(),
-        "tier": households.tier.tolist(),
-        "points": households.points.tolist(),
-        "bedrooms_min": households.bedrooms_min.tolist(),
-        "bedrooms_max": households.bedrooms_max.tolist(),
-        "needs_step_free": households.needs_step_free.tolist(),
-        "options": _named(households.options, places),
-        "anywhere": [
-            number if has else None
-            for has, number in zip(households.has_anywhere.tolist(), households.anywhere.tolist(), strict=True)
-        ],
-        "profile": _referenced(households.profile, profiles),
-        "kin_group": _referenced(households.kin_group, households.kin_groups),
-        "uses": _named(households.uses, services),
-        "lottery": households.lottery.tolist(),
-        "pinned": _referenced(households.pinned, classes),
-        "forbidden": [list(row) for row in _named(households.forbidden, places)],
-    }
+def _household_rows(
+    households: Households, places: list[str], classes: list[str], profiles: list[str], services: list[str]
+) -> Iterator[list[str]]:
+    kin_groups = _strings(households.kin_groups)
+    for first in range(0, len(households.id), CHUNK):
+        some = slice(first, first + CHUNK)
+        anywhere = zip(households.has_anywhere[some].tolist(), households.anywhere[some].tolist(), strict=True)
+        columns = {
+            "id": _strings(households.id[some]),
+            "tier": _numbers(households.tier[some]),
+            "points": _numbers(households.points[some]),
+            "bedrooms_min": _numbers(households.bedrooms_min[some]),
+            "bedrooms_max": _numbers(households.bedrooms_max[some]),
+            "needs_step_free": _booleans(households.needs_step_free[some]),
+            "options": _objects(households.options, some, places),
+            "anywhere": [str(number) if has else "null" for has, number in anywhere],
+            "profile": _references(households.profile[some], profiles),
+            "kin_group": _references(households.kin_group[some], kin_groups),
+            "uses": _objects(households.uses, some, services),
+            "lottery": _numbers(households.lottery[some]),
+            "pinned": _references(households.pinned[some], classes),
+            "forbidden": _arrays(households.forbidden, some, places),
+        }
+        yield _rows("households", columns)
 
 
-def _named(rows: SparseRows, names: list[str]) -> list[dict[str, int]]:
-    start, column, value = rows.start.tolist(), rows.column.tolist(), rows.value.tolist()
-    return [{names[column[e]]: value[e] for e in range(start[i], start[i + 1])} for i in range(len(start) - 1)]
+def _rows(table: str, columns: dict[str, list[str]]) -> list[str]:
+    """JSON texts by field → the text of every row."""
+    members = []
+    for name, field in sorted(TABLES[table].items()):
+        default = None if field.default is REQUIRED else canonical_json.dumps(field.default)
+        members.append([f'"{name}":{text}' if text != default else "" for text in columns[name]])
+    return ["{" + ",".join(filter(None, row)) + "}" for row in zip(*members, strict=True)]
 
 
-def _referenced(column: IntArray, identifiers: StrArray) -> list[str | None]:
-    names: list[str] = identifiers.tolist()
-    return [None if i == NONE else names[i] for i in column.tolist()]
+def _strings(column: StrArray) -> list[str]:
+    return [canonical_json.dumps(text) for text in column.tolist()]
 
 
-def _rows(fields: dict[str, _Field], columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    named = [(name, columns[name], field.default) for name, field in fields.items()]
+def _numbers(column: IntArray) -> list[str]:
+    return [str(number) for number in column.tolist()]
+
+
+def _booleans(column: BoolArray) -> list[str]:
+    return ["true" if flag else "false" for flag in column.tolist()]
+
+
+def _references(column: IntArray, names: list[str]) -> list[str]:
+    return ["null" if i == NONE else names[i] for i in column.tolist()]
+
+
+def _dense_objects(table: IntArray, names: list[str], absent: int) -> list[str]:
     return [
-        {name: column[i] for name, column, default in named if default is REQUIRED or column[i] != default}
-        for i in range(len(columns["id"]))
+        "{" + ",".join(f"{name}:{n}" for name, n in zip(names, row, strict=True) if n != absent) + "}"
+        for row in table.tolist()
     ]
+
+
+def _objects(rows: SparseRows, some: slice, names: list[str]) -> list[str]:
+    part = rows[some]
+    entries = [f"{names[c]}:{n}" for c, n in zip(part.column.tolist(), part.value.tolist(), strict=True)]
+    return ["{" + ",".join(entries[a:b]) + "}" for a, b in pairwise(part.start.tolist())]
+
+
+def _arrays(rows: SparseRows, some: slice, names: list[str]) -> list[str]:
+    part = rows[some]
+    entries = [names[c] for c in part.column.tolist()]
+    return ["[" + ",".join(entries[a:b]) + "]" for a, b in pairwise(part.start.tolist())]

@@ -1,19 +1,22 @@
 """What the solver answers: who gets which class, what each stage achieved, and the certificate of it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from solver import canonical_json
 from solver.tables import StrArray
+from solver.validation import identifier_fault
 
 FORMAT = "hearth-solution/1"
 SCOPES: tuple[Literal["any", "housed"], ...] = ("any", "housed")
+CHUNK = 20_000
+"""Assignments written at a time."""
 T = TypeVar("T")
 S = TypeVar("S", bound=str)
 
@@ -108,20 +111,16 @@ class Solution:
         if top.value("format", str) != FORMAT:
             raise InvalidSolution(f"format must be {FORMAT!r}")
         status = top.one_of("status", tuple(Status))
-        pairs = [_Object(row, "assignment") for row in top.value("assignments", list)]
         certificate = _Object(top.value("certificate", dict), "certificate")
         solution = cls(
             status=Status(status),
-            assignments=Assignments(
-                np.array([row.value("household", str) for row in pairs], np.str_),
-                np.array([row.value("house_class", str) for row in pairs], np.str_),
-            ),
+            assignments=_assignments(top.value("assignments", list)),
             stages=tuple(_stage(row) for row in top.value("stages", list)),
             certificate=tuple(_stage_certificate(row) for row in certificate.value("stages", list)),
             statistics=_statistics(top.value("statistics", dict)),
             reason=top.optional("reason", str),
         )
-        for row in (top, certificate, *pairs):
+        for row in (top, certificate):
             row.done()
         return solution
 
@@ -136,28 +135,44 @@ class Solution:
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
-        statistics = self.statistics
-        return self._canonical_dict() | {
-            "statistics": self._lasting_statistics()
-            | {
-                "threads": statistics.threads,
-                "seconds": dict(statistics.seconds),
-                "peak_memory_bytes": statistics.peak_memory_bytes,
-            }
+        return self._document() | {
+            "assignments": [{"household": h, "house_class": c} for h, c in self.assignments],
+            "statistics": self._statistics(),
         }
 
     def to_json(self) -> str:
         """The JSON form, sorted keys, no white space."""
-        return canonical_json.dumps(self.to_dict())
+        return "".join(self._texts(self._document() | {"statistics": self._statistics()}))
 
     def canonical_bytes(self) -> bytes:
         """The JSON form without what differs between two runs (seconds, memory, threads), UTF-8."""
-        return canonical_json.dumps(self._canonical_dict()).encode()
+        return "".join(self._texts(self._document())).encode()
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the canonical bytes, in hexadecimal."""
         return hashlib.sha256(self.canonical_bytes()).hexdigest()
+
+    def _texts(self, document: Mapping[str, object]) -> Iterator[str]:
+        """The JSON form in pieces: a million assignments never become a million objects."""
+        members: dict[str, Iterable[str]] = {key: [canonical_json.dumps(value)] for key, value in document.items()}
+        return canonical_json.object_texts(members | {"assignments": canonical_json.array_texts(self._rows())})
+
+    def _rows(self) -> Iterator[list[str]]:
+        for first in range(0, len(self.assignments), CHUNK):
+            columns = (self.assignments.house_class, self.assignments.household)
+            pairs = zip(
+                *(map(canonical_json.dumps, column[first : first + CHUNK].tolist()) for column in columns), strict=True
+            )
+            yield [f'{{"house_class":{c},"household":{h}}}' for c, h in pairs]
+
+    def _statistics(self) -> dict[str, object]:
+        statistics = self.statistics
+        return self._lasting_statistics() | {
+            "threads": statistics.threads,
+            "seconds": dict(statistics.seconds),
+            "peak_memory_bytes": statistics.peak_memory_bytes,
+        }
 
     def _lasting_statistics(self) -> dict[str, object]:
         statistics = self.statistics
@@ -167,11 +182,11 @@ class Solution:
             "versions": dict(statistics.versions),
         }
 
-    def _canonical_dict(self) -> dict[str, object]:
+    def _document(self) -> dict[str, object]:
+        """The canonical JSON form but for the assignments."""
         document: dict[str, object] = {
             "format": FORMAT,
             "status": self.status.value,
-            "assignments": [{"household": h, "house_class": c} for h, c in self.assignments],
             "stages": [_without_nulls(vars(stage)) for stage in self.stages],
             "certificate": {"stages": [_certificate_row(stage) for stage in self.certificate]},
             "statistics": self._lasting_statistics(),
@@ -225,6 +240,25 @@ class _Object:
     def done(self) -> None:
         for key in sorted(self.fields.keys() - self.seen):
             raise InvalidSolution(f"{self.what}: {key} is not a field of the format")
+
+
+def _assignments(rows: list[Any]) -> Assignments:
+    """Column by column: a million rows are not taken apart one by one."""
+    names = ("household", "house_class")
+    for row in rows:
+        if not isinstance(row, dict) or row.keys() != set(names):
+            entry = _Object(row, "assignment")
+            for name in names:
+                entry.value(name, str)
+            entry.done()
+    return Assignments(*(_identifiers([row[name] for row in rows], name) for name in names))
+
+
+def _identifiers(column: list[Any], name: str) -> StrArray:
+    for identifier in column:
+        if fault := identifier_fault(identifier) if type(identifier) is str else "must be of type str":
+            raise InvalidSolution(f"assignment: {name} {identifier!r} {fault}")
+    return np.array(column, np.str_)
 
 
 def _stage(document: object) -> Stage:

@@ -67,6 +67,12 @@ class SparseRows:
         """The row of every entry."""
         return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
+    def __getitem__(self, rows: slice) -> "SparseRows":
+        """Neighbouring rows."""
+        start = self.start[rows.start : rows.stop + 1]
+        entries = slice(int(start[0]), int(start[-1]))
+        return SparseRows(start - start[0], self.column[entries], self.value[entries])
+
     def take(self, order: IntArray) -> "SparseRows":
         """The rows in another order (or some of them), the columns of each row ascending."""
         length = np.diff(self.start)[order]

@@ -1,6 +1,7 @@
 """The JSON form and the columns of a problem: what is accepted, what is refused and how it is named."""
 
 import copy
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from solver import InvalidProblem, Problem
 from solver.generate import generate
 from solver.problem import HouseClasses, Settlements
+from solver.problem_json import CHUNK
 from tests.solver.exhaustive import Row, tiny_problem
 from tests.solver.small import document, house_class, household
 
@@ -31,6 +33,58 @@ def test_json_goes_round(seed: int) -> None:
     again = Problem.from_json(problem.to_json().encode())
     assert again.to_json() == problem.to_json()
     assert (again, hash(again), again.sha256) == (problem, hash(problem), problem.sha256)
+
+
+DEFAULTS = {"points": 0, "reserved": 0, "lottery": 0, "forbidden": [], "options": {}, "uses": {}} | {
+    field: {} if field in ("capacities", "values") else None
+    for field in ("capacities", "values", "anywhere", "profile", "kin_group", "pinned")
+}
+CLUMSY = ['"', "\\", "\\u0041", "/", "ä", "a\u0308", "😀", "بيت", "בית", "\uffee", "a b", "{", "]", ":", ","]
+names = st.lists(
+    st.sampled_from(CLUMSY) | st.text(st.characters(exclude_categories=("C", "Z")), max_size=5),
+    min_size=32,
+    max_size=32,
+)
+
+
+def canonical(document: Row) -> bytes:
+    """The one spelling of a document, found without the library: the hash is a promise to other programs."""
+    document = copy.deepcopy(document)
+    for table in ("settlements", "house_classes", "profiles", "households"):
+        document[table].sort(key=lambda row: row["id"])
+        for row in document[table]:
+            for field in ("uses", "values"):
+                row[field] = {name: number for name, number in row.get(field, {}).items() if number}
+            row["forbidden"] = sorted(row.get("forbidden", []))
+            for field in [field for field, value in row.items() if field in DEFAULTS and value == DEFAULTS[field]]:
+                del row[field]
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def renamed(document: Any, names: dict[str, str]) -> Any:
+    """The document with every identifier replaced, wherever it is."""
+    if isinstance(document, dict):
+        return {names.get(key, key): renamed(value, names) for key, value in document.items()}
+    if isinstance(document, list):
+        return [renamed(value, names) for value in document]
+    return names.get(document, document) if isinstance(document, str) else document
+
+
+@given(seed=st.integers(0, 10**6), new=names)
+@settings(max_examples=100, deadline=None)
+def test_the_hash_is_that_of_the_documents_canonical_json(seed: int, new: list[str]) -> None:
+    old = [f"{letter}{i}" for letter in "schpk" for i in range(6)] + ["clinic", "school"]
+    document = renamed(tiny_problem(seed), {a: f"{b}{i}" for i, (a, b) in enumerate(zip(old, new, strict=True))})
+    problem = Problem.from_dict(document)
+    assert problem.to_json().encode() == canonical(document)
+    assert problem.sha256 == hashlib.sha256(canonical(document)).hexdigest()
+    assert problem.to_dict() == json.loads(canonical(document))
+
+
+def test_the_hash_does_not_depend_on_how_many_households_are_written_at_a_time() -> None:
+    town = generate(CHUNK + 1, 30, 1)
+    assert town.to_json().encode() == canonical(town.to_dict())
+    assert town.sha256 == hashlib.sha256(canonical(town.to_dict())).hexdigest()
 
 
 def test_fields_with_an_empty_default_may_be_left_out_or_stated() -> None:

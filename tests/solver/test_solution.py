@@ -1,11 +1,18 @@
 """The JSON form of a solution: it goes round, and what is not one is refused."""
 
 import copy
+import hashlib
+import json
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from solver import InvalidSolution, Solution, Status, solve
+from solver.solution import CHUNK, Assignments
 from tests.solver.small import house_class, household, problem
 
 SOLUTION = solve(
@@ -27,6 +34,28 @@ def test_json_goes_round() -> None:
         SOLUTION.certificate,
         Status.OPTIMAL,
     )
+
+
+@given(st.lists(st.text(min_size=1, max_size=4).filter(str.isprintable), unique=True))
+def test_the_bytes_are_the_documents_canonical_json(names: list[str]) -> None:
+    pairs = np.array(sorted(names), np.str_)
+    solution = replace(SOLUTION, assignments=Assignments(pairs, pairs[::-1]))
+    text = json.dumps(solution.to_dict(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert solution.to_json() == text
+    lasting: Any = json.loads(text)
+    for field in ("seconds", "peak_memory_bytes", "threads"):
+        del lasting["statistics"][field]
+    text = json.dumps(lasting, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert solution.canonical_bytes() == text.encode()
+    assert solution.sha256 == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_many_assignments_are_written_whole() -> None:
+    pairs = np.array([f"{i:06}" for i in range(CHUNK + 1)], np.str_)
+    solution = replace(SOLUTION, assignments=Assignments(pairs, pairs))
+    again = Solution.from_json(solution.to_json())
+    assert again.assignments.household.tolist() == pairs.tolist()
+    assert again.assignments.house_class.tolist() == pairs.tolist()
 
 
 def test_a_reason_goes_round() -> None:
@@ -54,6 +83,12 @@ def test_timings_memory_and_threads_are_not_in_the_canonical_bytes() -> None:
         (["stages", 0, "extra"], 1, "extra is not a field"),
         (["stages", 0], [], "stage must be an object"),
         (["assignments", 0, "house"], "x", "house is not a field"),
+        (["assignments", 0, "household"], 7, "household 7 must be of type str"),
+        (["assignments", 0, "household"], "a\0", "cannot be printed"),
+        (["assignments", 0, "house_class"], "\ud800", "cannot be printed"),
+        (["assignments", 0], {"household": "a"}, "house_class is missing"),
+        (["assignments", 0], {"household": 7, "house": "x"}, "household must be of type str"),
+        (["assignments", 0], None, "assignment must be an object"),
         (["certificate", "extra"], 1, "extra is not a field"),
         (["certificate", "stages", 0, "prices"], [{"kind": "magic", "price": 1}], "kind must be one of"),
         (["certificate", "stages", 0, "multipliers"], [{"stage": "points"}], "multiplier is missing"),
