@@ -1,18 +1,27 @@
 """Why every household is where it is, or why it is not housed, from one pass over the problem and the solution."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import overload
 
 import numpy as np
 
+from solver import sentences
+from solver.fairness import claims
+from solver.grouping import ranges
 from solver.lottery import kinds
-from solver.options import fits, needs, values
-from solver.problem import NONE, UNLIMITED, Problem
+from solver.options import values
+from solver.outcome import WITH_ANSWER, Offers, outcome
+from solver.problem import NONE, Problem
+from solver.sentences import Fact, Told
 from solver.solution import Solution
 from solver.tables import BoolArray, IntArray
 
-Fact = int | str | list[str]
+CELLS = 4_000_000
+"""Households at a time × (settlements + classes): what is looked at, and held in memory, at once."""
+MOST = 10_000
+"""Households at a time, however few settlements and classes there are."""
 
 
 class Reason(StrEnum):
@@ -31,7 +40,11 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """Of one household: the reason, its facts (identifiers and numbers), and a sentence that says them."""
+    """Of one household: the reason, its facts (identifiers and numbers), and a sentence that says them.
+
+    Where it has a justified claim that is not met (`solver.fairness`), the facts name the house's class
+    (`claimed_class`) and who has the house (`envied`; left out where it is empty), and the sentence says so.
+    """
 
     household: str
     reason: Reason
@@ -39,211 +52,239 @@ class Explanation:
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
-def explain(problem: Problem, solution: Solution) -> list[Explanation]:
+def explain(problem: Problem, solution: Solution) -> Sequence[Explanation]:
     """One explanation for every household, in the order of identifiers. Rule: the model's "Explanations".
 
+    They are made when they are read, some thousands at a time, so that a million need no memory; one alone is quick.
     Raises ValueError where the solution places a household or names a class that the problem does not have.
     """
-    return _Outcome(problem, solution).explanations()
+    return _Explanations(problem, solution)
 
 
-class _Outcome:
+class _Explanations(Sequence[Explanation]):
     """What is taken and what is left, looked at once for all households."""
 
     def __init__(self, problem: Problem, solution: Solution) -> None:
-        households, classes = problem.households, problem.house_classes
+        households = problem.households
         self.problem = problem
         self.ids: list[str] = households.id.tolist()
-        self.class_ids: list[str] = classes.id.tolist()
+        self.class_ids: list[str] = problem.house_classes.id.tolist()
         self.places: list[str] = problem.settlements.id.tolist()
-        self.given = np.full(len(self.ids), NONE, np.int64)
-        index, class_index = ({name: i for i, name in enumerate(names)} for names in (self.ids, self.class_ids))
-        for household, house_class in solution.assignments:
-            if household not in index or house_class not in class_index:
-                raise ValueError(f"the problem has no household {household!r} or no class {house_class!r}")
-            self.given[index[household]] = class_index[house_class]
-        rows, self.need_of = needs(problem)
-        self.fits = fits(problem, rows)
-        self.uses = np.zeros((len(self.ids), len(problem.services)), np.int64)
-        self.uses[households.uses.row, households.uses.column] = households.uses.value
-        housed = np.flatnonzero(self.given != NONE)
-        used = np.zeros_like(problem.settlements.capacity)
-        np.add.at(used, classes.settlement[self.given[housed]], self.uses[housed])
-        self.places_left = np.where(
-            problem.settlements.capacity == UNLIMITED,
-            np.iinfo(np.int64).max,
-            problem.settlements.capacity - used,
-        )
-        free = ~households.needs_step_free[housed]
-        taken = np.bincount(self.given[housed], minlength=len(self.class_ids))
-        taken_unreserved = np.bincount(self.given[housed[free]], minlength=len(self.class_ids))
-        self.left = classes.count - taken
-        self.left_unreserved = np.minimum(self.left, classes.count - classes.reserved - taken_unreserved)
-        bound = (households.kin_group[housed] != NONE) | (households.pinned[housed] != NONE)
-        self.last, self.last_bound = self._last_by_class(housed[~bound]), self._last_by_class(housed[bound])
-        self.kinds = kinds(problem)
+        self.services = [f"{service} in {place}" for place in self.places for service in problem.services.tolist()]
+        self.after = outcome(problem, solution)
+        self._look_at_classes()
+        self._look_at_takers()
+        self._look_at_kin()
+        nobody = np.full(len(self.ids), NONE, np.int64)
+        self.claimed, self.envied = claims(self.after) if solution.status in WITH_ANSWER else (nobody, nobody)
 
-    def _last_by_class(self, housed: IntArray) -> dict[int, int]:
-        """The household of the lowest tier and points, then of the largest lottery number, in every class."""
+    def _look_at_classes(self) -> None:
+        """For each need: classes that fit, those that have a house for it; where such are, and where one is left."""
+        after, classes = self.after, self.problem.house_classes
+        step_free = np.zeros((len(after.fits), 1), np.bool_)
+        step_free[after.need, 0] = self.problem.households.needs_step_free
+        self.left_unreserved = np.minimum(after.left, after.left_unreserved)
+        usable = after.fits & (np.where(step_free, classes.count, classes.count - classes.reserved) > 0)
+        left = after.fits & (np.where(step_free, after.left, self.left_unreserved) > 0)
+        self.fitting, self.usable = Offers(self.problem, after.fits), Offers(self.problem, usable)
+        self.built_in, self.left_in = self.usable.anything_in, Offers(self.problem, left).anything_in
+
+    def _look_at_takers(self) -> None:
+        """All takers, sorted by class, then priority; and the last of each class [C] (the lowest tier and points, then
+        the largest lottery number; NONE without one) among those who could have got another, and among those who
+        are bound by kin or pin. last_number: the largest lottery number housed of each kind."""
+        households, given, rank = self.problem.households, self.after.given, self.after.rank
+        housed = np.flatnonzero(given != NONE)
+        order = housed[np.lexsort((households.lottery[housed], rank[housed]))]
+        bound = (households.kin_group[order] != NONE) | (households.pinned[order] != NONE)
+        self.last, self.last_bound = np.full((2, len(self.class_ids)), NONE, np.int64)
+        self.last[given[order[~bound]]] = order[~bound]
+        self.last_bound[given[order[bound]]] = order[bound]
+        self.last_rank = np.where(self.last == NONE, NONE, rank[self.last]) if len(rank) else self.last
+        self.ranks = int(rank.max(initial=0)) + 1
+        self.of_rank = np.zeros(self.ranks, np.int64)
+        self.of_rank[rank] = np.arange(len(rank))
+        key = given[housed] * self.ranks + rank[housed]
+        by_key = np.argsort(key, kind="stable")
+        self.takers, self.taker_key = housed[by_key], key[by_key]
+        self.kind = kinds(self.problem)
+        self.kind_housed = np.bincount(self.kind[housed], minlength=len(self.ids)) > 0
+        self.last_number = np.full(len(self.ids), np.iinfo(np.int64).min)
+        np.maximum.at(self.last_number, self.kind[housed], households.lottery[housed])
+
+    def _look_at_kin(self) -> None:
+        """The members of all kin groups, group by group."""
+        group = self.problem.households.kin_group
+        self.members = np.flatnonzero(group != NONE)
+        self.members = self.members[np.argsort(group[self.members], kind="stable")]
+        groups = np.arange(len(self.problem.households.kin_groups) + 1)
+        self.members_start = np.searchsorted(group[self.members], groups)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Explanation: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Explanation]: ...
+
+    def __getitem__(self, index: int | slice) -> Explanation | list[Explanation]:
+        if isinstance(index, slice):
+            return list(self._of(np.arange(len(self))[index]))
+        return next(self._of(np.array([range(len(self))[index]])))
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return self._of(np.arange(len(self)))
+
+    def _of(self, households: IntArray) -> Iterator[Explanation]:
+        """Those of some households [h], in their order."""
+        step = max(1, min(MOST, CELLS // (len(self.places) + len(self.class_ids) + 1)))
+        for first in range(0, len(households), step):
+            yield from self._chunk(households[first : first + step])
+
+    def _chunk(self, rows: IntArray) -> list[Explanation]:
+        accepts, value = values(self.problem, rows)
+        housed = self.after.given[rows] != NONE
+        found = {h: (Reason.HOUSED, *told) for h, told in self._housed(rows[housed], accepts[housed], value[housed])}
+        found |= {h: (reason, *told) for reason, h, told in self._not_housed(rows[~housed], accepts[~housed])}
+        for h in rows[self.claimed[rows] != NONE].tolist():
+            reason, sentence, facts = found[h]
+            also, claimed = self._claim(h)
+            found[h] = reason, f"{sentence} {also}", facts | claimed
+        return [Explanation(self.ids[h], *found[h]) for h in rows.tolist()]
+
+    def _claim(self, h: int) -> Told:
+        house_class, envied = int(self.claimed[h]), int(self.envied[h])
+        place = self.places[self.problem.house_classes.settlement[house_class]]
+        return sentences.claim(self.class_ids[house_class], place, None if envied == NONE else self.ids[envied])
+
+    def _named(self, names: Sequence[str], rows: int, row: IntArray, entry: IntArray) -> list[list[str]]:
+        """For every row the names of its entries, in their order."""
+        named = [names[e] for e in entry[np.lexsort((entry, row))].tolist()]
+        end = np.cumsum(np.bincount(row, minlength=rows)).tolist()
+        return [named[first:last] for first, last in zip([0, *end], end, strict=False)]
+
+    def _housed(self, rows: IntArray, accepts: BoolArray, value: IntArray) -> Iterator[tuple[int, Told]]:
+        classes, given = self.problem.house_classes, self.after.given[rows]
+        least, penalty = self.problem.households.bedrooms_min[rows], self.problem.spare_bedroom_penalty
+        row, option = self.fitting.among(self.after.need[rows], accepts)
+
+        def gain(row: IntArray, house_class: IntArray) -> IntArray:
+            spare = classes.bedrooms[house_class] - least[row]
+            gained: IntArray = value[row, classes.settlement[house_class]] - penalty * spare
+            return gained
+
+        better = gain(row, option) > gain(np.arange(len(rows)), given)[row]
+        options = np.bincount(row, minlength=len(rows)).tolist()
+        names = self._named(self.class_ids, len(rows), row[better], option[better])
+        for h, house_class, count, above in zip(rows.tolist(), given.tolist(), options, names, strict=True):
+            settlement = self.places[classes.settlement[house_class]]
+            yield h, sentences.housed(self.class_ids[house_class], settlement, count, above)
+
+    def _not_housed(self, rows: IntArray, accepts: BoolArray) -> Iterator[tuple[Reason, int, Told]]:
+        """The first reason that applies: which rows have a house built, asked for, not lost to priority, and served."""
+        after, settlement = self.after, self.problem.house_classes.settlement
+        row, option = self.usable.among(after.need[rows], accepts)
+        step_free = self.problem.households.needs_step_free[rows[row]]
+        left = np.where(step_free, after.left[option], self.left_unreserved[option])
+        lost = (left <= 0) & (self.last_rank[option] < after.rank[rows[row]])
+        place = np.unique(row[~lost] * len(self.places) + settlement[option[~lost]])
+        at, place = place // len(self.places), place % len(self.places)
+        short = after.demand[rows[at]] > after.places_left[place]
+        built = self.built_in[after.need[rows]].any(axis=1)
+        asked, open_, served = np.zeros((3, len(rows)), np.bool_)
+        asked[row], open_[at], served[at[~short.any(axis=1)]] = True, True, True
+        kin = self.problem.households.kin_group[rows] != NONE
+        yield from self._without_class(rows[~built])
+        yield from self._elsewhere(rows[built & ~asked])
+        lost_all, of = _only(asked & ~open_, row)
+        yield from self._by_priority(rows[asked & ~open_], of, option[lost_all])
+        unserved, of = _only(open_ & ~served, at)
+        yield from self._short(rows[open_ & ~served], of, place[unserved], short[unserved])
+        yield from self._kin(rows[served & kin], accepts[served & kin])
+        equal, of = _only(served & ~kin, row)
+        yield from self._among_equals(rows[served & ~kin], of, option[equal])
+
+    def _without_class(self, rows: IntArray) -> Iterator[tuple[Reason, int, Told]]:
         households = self.problem.households
-        order = np.lexsort((households.lottery[housed], -households.points[housed], households.tier[housed]))
-        return {int(self.given[h]): int(h) for h in housed[order].tolist()}
+        for h in rows.tolist():
+            least, most = int(households.bedrooms_min[h]), int(households.bedrooms_max[h])
+            yield Reason.NO_CLASS_FITS, h, sentences.no_class_fits(least, most, bool(households.needs_step_free[h]))
 
-    def explanations(self) -> list[Explanation]:
-        return [self._not_housed(h) if self.given[h] == NONE else self._housed(h) for h in range(len(self.ids))]
+    def _elsewhere(self, rows: IntArray) -> Iterator[tuple[Reason, int, Told]]:
+        row, place = np.nonzero(self.built_in[self.after.need[rows]])
+        for h, places in zip(rows.tolist(), self._named(self.places, len(rows), row, place), strict=True):
+            yield Reason.NOT_ASKED_FOR, h, sentences.not_asked_for(places)
 
-    def _wishes(self, h: int) -> tuple[BoolArray, IntArray]:
-        """Whether a household accepts each settlement, and what it gains there: [S]."""
-        accepts, value = values(self.problem, np.array([h]))
-        return accepts[0], value[0]
-
-    def _fits(self, h: int) -> BoolArray:
-        """Whether each class meets its need: [C]."""
-        meets: BoolArray = self.fits[self.need_of[h]]
-        return meets
-
-    def _housed(self, h: int) -> Explanation:
-        """Its rank among its own options: one more than those of a higher value."""
-        classes = self.problem.house_classes
-        accepts, gain = self._wishes(h)
-        options, given = np.flatnonzero(self._fits(h) & accepts[classes.settlement]), int(self.given[h])
-        spare = classes.bedrooms - self.problem.households.bedrooms_min[h]
-        value = gain[classes.settlement] - self.problem.spare_bedroom_penalty * spare
-        better = options[value[options] > value[given]]
-        rank, count = len(better) + 1, len(options)
-        name, place = self.class_ids[given], self.places[classes.settlement[given]]
-        facts: dict[str, Fact] = {"house_class": name, "settlement": place, "rank": rank, "options": count}
-        facts["better"] = [self.class_ids[c] for c in better.tolist()]
-        sentence = f"Housed in class {name} in {place}, which is number {rank} of its {count} options."
-        if len(better):
-            sentence += f" The better ones, {_listed(facts['better'])}, went to others or would cost others more."
-        return Explanation(self.ids[h], Reason.HOUSED, sentence, facts)
-
-    def _not_housed(self, h: int) -> Explanation:
-        classes = self.problem.house_classes
-        settlement, step_free = classes.settlement, self.problem.households.needs_step_free[h]
-        fitting = np.flatnonzero(self._fits(h) & (classes.count > (0 if step_free else classes.reserved)))
-        if not len(fitting):
-            return self._no_class_fits(h)
-        options = fitting[self._wishes(h)[0][settlement[fitting]]]
-        if not len(options):
-            elsewhere = sorted({self.places[s] for s in settlement[fitting].tolist()})
-            sentence = f"Classes that fit are only in settlements that it did not ask for: {_listed(elsewhere)}."
-            return Explanation(self.ids[h], Reason.NOT_ASKED_FOR, sentence, {"settlements": elsewhere})
-        left = self.left if step_free else self.left_unreserved
-        lost = {c: left[c] <= 0 and self._all_before(c, h) for c in options.tolist()}
-        if all(lost.values()):
-            return self._by_priority(h, options)
-        if services := self._short(h, [c for c, to_others in lost.items() if not to_others]):
-            sentence = f"It would need more places than are left: {_listed(services)}."
-            return Explanation(self.ids[h], Reason.SERVICES_FULL, sentence, {"services": services})
-        if self.problem.households.kin_group[h] != NONE:
-            return self._kin(h)
-        return self._among_equals(h, options)
-
-    def _all_before(self, house_class: int, h: int) -> bool:
-        """Whether all who got a class, and could have got another, are of a better tier or have more points.
-
-        Who is pinned, or stays with kin, holds a house whoever else there is.
-        """
-        return house_class not in self.last or self._priority(self.last[house_class]) < self._priority(h)
+    def _by_priority(self, rows: IntArray, row: IntArray, option: IntArray) -> Iterator[tuple[Reason, int, Told]]:
+        """Every house that fits went to a better tier or more points, or to those who are bound to it."""
+        rank = self.after.rank
+        last, last_bound = np.full((2, len(rows)), NONE, np.int64)
+        np.maximum.at(last, row, self.last_rank[option])
+        bound = self.last_bound[option]
+        row, bound = row[bound != NONE], bound[bound != NONE]
+        np.maximum.at(last_bound, row, rank[bound])
+        worse = rank[bound] > rank[rows[row]]
+        after = self._named(self.ids, len(rows), row[worse], bound[worse])
+        for h, free, held, names in zip(rows.tolist(), last.tolist(), last_bound.tolist(), after, strict=True):
+            if free == NONE and names:
+                yield Reason.HELD_TOGETHER, h, sentences.held_together(names)
+            else:
+                priority = self._priority(self.of_rank[held if free == NONE else free])
+                yield Reason.TAKEN_BY_PRIORITY, h, sentences.taken_by_priority(priority, self._priority(h), names)
 
     def _priority(self, h: int) -> tuple[int, int]:
-        return int(self.problem.households.tier[h]), -int(self.problem.households.points[h])
+        return int(self.problem.households.tier[h]), int(self.problem.households.points[h])
 
-    def _no_class_fits(self, h: int) -> Explanation:
-        households = self.problem.households
-        least, most = int(households.bedrooms_min[h]), int(households.bedrooms_max[h])
-        step_free = bool(households.needs_step_free[h])
-        wanted = f"{least} to {most} bedrooms" + (", step-free" if step_free else "")
-        facts: dict[str, Fact] = {"bedrooms_min": least, "bedrooms_max": most, "needs_step_free": int(step_free)}
-        sentence = f"No house anywhere fits its need of {wanted}."
-        return Explanation(self.ids[h], Reason.NO_CLASS_FITS, sentence, facts)
+    def _short(
+        self, rows: IntArray, row: IntArray, place: IntArray, short: BoolArray
+    ) -> Iterator[tuple[Reason, int, Told]]:
+        """The services that lack places for the household and its kin, wherever classes are that it didn't lose."""
+        entry, service = np.nonzero(short)
+        full = place[entry] * short.shape[1] + service
+        for h, services in zip(rows.tolist(), self._named(self.services, len(rows), row[entry], full), strict=True):
+            yield Reason.SERVICES_FULL, h, sentences.services_full(services)
 
-    def _by_priority(self, h: int, options: IntArray) -> Explanation:
-        """Every house that fits went to a better tier or more points, or to those who are bound to it."""
-        bound = [self.last_bound[c] for c in options.tolist() if c in self.last_bound]
-        after = sorted(self.ids[k] for k in bound if self._priority(k) > self._priority(h))
-        free = [self._priority(self.last[c]) for c in options.tolist() if c in self.last]
-        if not free and after:
-            return self._held_together(h, after)
-        tier, points = max(free or (self._priority(k) for k in bound))
-        my_tier, my_points = self._priority(h)
-        sentence = (
-            "Every house that fits, where it would live, went to households of a better tier or more points; "
-            f"the last of them has tier {tier} and {-points} points, this one tier {my_tier} and {-my_points} points."
-        )
-        if after:
-            sentence += f" Others stay where their kin is housed or are pinned: {_listed(after)}."
-        facts: dict[str, Fact] = {
-            "lowest_tier": tier,
-            "lowest_points": -points,
-            "tier": my_tier,
-            "points": -my_points,
-            "bound": after,
-        }
-        return Explanation(self.ids[h], Reason.TAKEN_BY_PRIORITY, sentence, facts)
-
-    def _short(self, h: int, classes: list[int]) -> list[str]:
-        """The services that lack places for the household and its kin, if some does wherever those classes are."""
-        full: list[str] = []
-        for s in sorted({int(self.problem.house_classes.settlement[c]) for c in classes}):
-            short = np.flatnonzero(self.uses[self._members(h)].sum(axis=0) > self.places_left[s])
-            if not len(short):
-                return []
-            full += [f"{self.problem.services[k]} in {self.places[s]}" for k in short.tolist()]
-        return full
-
-    def _members(self, h: int) -> IntArray:
-        group = self.problem.households.kin_group[h]
-        return np.array([h]) if group == NONE else np.flatnonzero(self.problem.households.kin_group == group)
-
-    def _kin(self, h: int) -> Explanation:
+    def _kin(self, rows: IntArray, accepts: BoolArray) -> Iterator[tuple[Reason, int, Told]]:
         """In the settlement that lacks least: which members have no house left there."""
-        households, classes = self.problem.households, self.problem.house_classes
-        members = self._members(h)
-        accepts = {member: self._wishes(member)[0] for member in members.tolist()}
-        without: list[tuple[int, str, list[str]]] = []
-        for s in np.flatnonzero(accepts[h]).tolist():
-            here = classes.settlement == s
-            missing = []
-            for member in members.tolist():
-                left = self.left if households.needs_step_free[member] else self.left_unreserved
-                if not accepts[member][s] or not (self._fits(member) & here & (left > 0)).any():
-                    missing.append(self.ids[member])
-            without.append((len(missing), self.places[s], missing))
-        _, place, missing = min(without)
-        group = str(households.kin_groups[households.kin_group[h]])
-        lacking = f"nothing is left for {_listed(missing)}" if missing else "not for all of them at once"
-        sentence = f"Its kin group {group} cannot be housed whole: in {place}, where least is missing, {lacking}."
-        facts: dict[str, Fact] = {"kin_group": group, "settlement": place, "without_house": missing}
-        return Explanation(self.ids[h], Reason.KIN_NOT_WHOLE, sentence, facts)
+        households = self.problem.households
+        groups, of_row = np.unique(households.kin_group[rows], return_inverse=True)
+        size = np.diff(self.members_start)[groups]
+        members = self.members[ranges(self.members_start[groups], size)]
+        start = np.cumsum(size) - size
+        without = ~(values(self.problem, members)[0] & self.left_in[self.after.need[members]])
+        lacking = np.add.reduceat(without, start, axis=0, dtype=np.int64)[of_row] if len(rows) else accepts
+        places = np.where(accepts, lacking, len(self.ids) + 1).argmin(axis=1)
+        for h, group, place in zip(rows.tolist(), of_row.tolist(), places.tolist(), strict=True):
+            these = slice(start[group], start[group] + size[group])
+            missing = [self.ids[k] for k in members[these][without[these, place]].tolist()]
+            name = str(households.kin_groups[groups[group]])
+            yield Reason.KIN_NOT_WHOLE, h, sentences.kin_not_whole(name, self.places[place], missing)
 
-    def _among_equals(self, h: int, options: IntArray) -> Explanation:
+    def _among_equals(self, rows: IntArray, row: IntArray, option: IntArray) -> Iterator[tuple[Reason, int, Told]]:
         """Lost to equals: by the lottery, where nothing else tells them apart; or by what suits them all better."""
-        takers = np.flatnonzero(np.isin(self.given, options))
-        same = takers[self.kinds[takers] == self.kinds[h]]
-        number = int(self.problem.households.lottery[h])
-        if len(same):
-            last = int(self.problem.households.lottery[same].max())
-            sentence = f"It lost the lottery among equals: its number is {number}, the last that won was {last}."
-            return Explanation(self.ids[h], Reason.LOST_LOTTERY, sentence, {"lottery": number, "last_lottery": last})
-        equals = [self.ids[k] for k in takers.tolist() if self._priority(k) == self._priority(h)]
-        if equals:
-            sentence = (
-                f"Houses that fit went to others of the same tier and points, whom they suit better: {_listed(equals)}."
-            )
-            return Explanation(self.ids[h], Reason.EQUALS_FIT_BETTER, sentence, {"equals": equals})
-        return self._held_together(h, [self.ids[k] for k in takers.tolist() if self._priority(k) > self._priority(h)])
-
-    def _held_together(self, h: int, after: list[str]) -> Explanation:
-        sentence = (
-            "Houses that fit went to others of a lower tier or fewer points, who are pinned there, stay with their "
-            f"kin, or need fewer places of a full service: {_listed(after)}."
-        )
-        return Explanation(self.ids[h], Reason.HELD_TOGETHER, sentence, {"households": after})
+        lottery = self.kind_housed[self.kind[rows]]
+        for h in rows[lottery].tolist():
+            number = int(self.problem.households.lottery[h])
+            yield Reason.LOST_LOTTERY, h, sentences.lost_lottery(number, int(self.last_number[self.kind[h]]))
+        keep, row = _only(~lottery, row)
+        rows, option = rows[~lottery], option[keep]
+        key = option * self.ranks + self.after.rank[rows[row]]
+        wanted = np.stack([key, key + 1, (option + 1) * self.ranks])
+        first, last, end = np.searchsorted(self.taker_key, wanted)
+        equals = np.bincount(row, weights=last - first, minlength=len(rows)) > 0
+        length = np.where(equals[row], last - first, end - last)
+        takers = self.takers[ranges(np.where(equals[row], first, last), length)]
+        names = self._named(self.ids, len(rows), np.repeat(row, length), takers)
+        for h, are_equals, others in zip(rows.tolist(), equals.tolist(), names, strict=True):
+            if are_equals:
+                yield Reason.EQUALS_FIT_BETTER, h, sentences.equals_fit_better(others)
+            else:
+                yield Reason.HELD_TOGETHER, h, sentences.held_together(others)
 
 
-def _listed(names: object) -> str:
-    entries = [str(name) for name in names] if isinstance(names, list) else [str(names)]
-    return ", ".join(entries) if len(entries) < 6 else f"{', '.join(entries[:5])} and {len(entries) - 5} more"
+def _only(rows: BoolArray, row: IntArray) -> tuple[BoolArray, IntArray]:
+    """Which entries belong to some of the rows, and the row of each among those."""
+    keep = rows[row]
+    return keep, (np.cumsum(rows) - 1)[row[keep]]

@@ -4,10 +4,13 @@ Outcomes are ordered: housed before not housed, then the higher value, then the 
 numbers are told apart by the household's identifier.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from solver.problem import Problem
-from solver.tables import IntArray
+from solver.grouping import distinct
+from solver.problem import Households, Problem
+from solver.tables import BoolArray, IntArray
 
 
 def draw(problem: Problem, house_class: IntArray, value: IntArray) -> IntArray:
@@ -24,28 +27,28 @@ def draw(problem: Problem, house_class: IntArray, value: IntArray) -> IntArray:
 
 def kinds(problem: Problem) -> IntArray:
     """A number for each household [H], equal where everything but id and lottery is equal."""
-    households = problem.households
-    columns = np.column_stack(
-        [
-            households.tier,
-            households.points,
-            households.bedrooms_min,
-            households.bedrooms_max,
-            households.needs_step_free,
-            households.has_anywhere,
-            households.anywhere,
-            households.profile,
-            households.kin_group,
-            households.pinned,
-        ]
-    ).astype(np.int64)
-    numbers: dict[tuple[bytes, ...], int] = {}
-    rows = [
-        (rows.start.tolist(), rows.column, rows.value)
-        for rows in (households.options, households.uses, households.forbidden)
-    ]
-    kind = np.empty(len(columns), np.int64)
-    for i, row in enumerate(columns):
-        sparse = (part[start[i] : start[i + 1]].tobytes() for start, *parts in rows for part in parts)
-        kind[i] = numbers.setdefault((row.tobytes(), *sparse), len(numbers))
-    return kind
+    return distinct(_columns(problem.households), len(problem.households.id))[1]
+
+
+def _columns(households: Households) -> Iterator[IntArray | BoolArray]:
+    """Every column but id and lottery; of the sparse rows the first entry of each, then the second, and so on."""
+    yield households.tier
+    yield households.points
+    yield households.bedrooms_min
+    yield households.bedrooms_max
+    yield households.needs_step_free
+    yield households.has_anywhere
+    yield households.anywhere
+    yield households.profile
+    yield households.kin_group
+    yield households.pinned
+    for rows in (households.options, households.uses, households.forbidden):
+        length = np.diff(rows.start)
+        yield length
+        for position in range(int(length.max(initial=0))):
+            has = length > position
+            entry = rows.start[:-1][has] + position
+            for part in (rows.column, rows.value):
+                column = np.zeros(len(length), np.int64)
+                column[has] = part[entry]
+                yield column

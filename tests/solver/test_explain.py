@@ -137,6 +137,18 @@ def test_every_household_of_a_town_is_explained_as_it_was_decided() -> None:
     assert len({e.reason for e in explanations}) > 2
 
 
+def test_each_is_the_same_alone_and_among_all() -> None:
+    town = generate(120, 3, 4, households_per_house=2, kin_share=0.3, places_per_need=0.7)
+    explanations = explain(town, solve(town))
+    every = list(explanations)
+    assert len(explanations) == len(every) == 120
+    assert [explanations[i] for i in range(120)] == every
+    assert explanations[3:9] == every[3:9]
+    assert explanations[-1] == every[-1]
+    with pytest.raises(IndexError):
+        explanations[120]
+
+
 def test_every_household_is_explained_where_nobody_is_housed() -> None:
     given = problem([household("a", pinned="C"), household("b", pinned="C"), household("c")])
     assert [e.household for e in explain(given, solve(given))] == ["a", "b", "c"]

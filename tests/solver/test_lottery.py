@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solver import Problem, check, solve
-from tests.solver.small import document, house_class, household, problem, solved
+from solver.lottery import kinds
+from tests.solver.exhaustive import tiny_problem
+from tests.solver.small import Row, document, house_class, household, problem, solved
 
 
 def test_the_smaller_number_is_housed() -> None:
@@ -53,3 +55,15 @@ def test_outcomes_follow_the_numbers(numbers: list[int], houses: int, spare: int
     outcomes = [rank[housed.get(f"h{i}")] for i in order]
     assert all(before <= after for before, after in pairwise(outcomes))
     assert check(given_problem, solution) == []
+
+
+@pytest.mark.parametrize("first", range(0, 300, 100))
+def test_a_kind_is_all_but_id_and_lottery(first: int) -> None:
+    for seed in range(first, first + 100):
+        given_problem = Problem.from_dict(tiny_problem(seed))
+        written: Row = given_problem.to_dict()
+        rows = written["households"]
+        alike = [{key: field for key, field in row.items() if key not in ("id", "lottery")} for row in rows]
+        kind = kinds(given_problem).tolist()
+        for i, one in enumerate(alike):
+            assert [kind[i] == other for other in kind] == [one == other for other in alike], seed
