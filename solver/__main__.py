@@ -1,16 +1,23 @@
-"""The command line: python -m solver solve|check|explain|generate."""
+"""The command line: python -m solver solve|check|explain|generate.
+
+Problems are JSON, or NumPy columns where the file's name ends in .npz; solutions are JSON.
+"""
 
 import argparse
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO, TypeVar
 
 from solver import InvalidProblem, InvalidSolution, Parameters, Problem, Progress, Solution, check, explain, solve
 from solver.generate import generate
+
+NPZ = ".npz"
+T = TypeVar("T")
 
 
 class Refused(Exception):  # noqa: N818 - what the command answers, not an error of it
@@ -63,16 +70,16 @@ def _solve(options: argparse.Namespace) -> int:
         parameters = Parameters(time_limit_seconds=options.time_limit, seed=options.seed, threads=options.threads)
     except ValueError as error:
         options.parser.error(str(error))
-    problem = Problem.from_json(_read(options.problem))
+    problem = _problem(options.problem)
     solution = solve(problem, parameters, _print_progress if options.progress else None)
-    _write(options.output, solution.to_json())
+    _write_text(options.output, solution.to_json())
     print(_summary(solution), file=sys.stderr)
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    problem = Problem.from_json(_read(options.problem))
-    solution = Solution.from_json(_read(options.solution))
+    problem = _problem(options.problem)
+    solution = Solution.from_json(_read(options.solution, Path.read_bytes))
     for violation in check(problem, solution):
         raise Refused(f"{violation.code}: {violation.sentence}")
     print(_summary(solution))
@@ -80,8 +87,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    problem = Problem.from_json(_read(options.problem))
-    solution = Solution.from_json(_read(options.solution))
+    problem = _problem(options.problem)
+    solution = Solution.from_json(_read(options.solution, Path.read_bytes))
     try:
         explanations = explain(problem, solution)
     except ValueError as error:
@@ -96,7 +103,10 @@ def _generate(options: argparse.Namespace) -> int:
         problem = generate(options.households, options.settlements, options.seed)
     except ValueError as error:
         options.parser.error(str(error))
-    _write(options.output, problem.to_json())
+    if options.output.suffix == NPZ:
+        _write(options.output, problem.to_npz)
+    else:
+        _write_text(options.output, problem.to_json())
     return 0
 
 
@@ -114,21 +124,29 @@ def _summary(solution: Solution) -> str:
     return f"{solution.status.value}: {len(solution.assignments)} households housed; {stages}"
 
 
-def _read(path: Path) -> bytes:
+def _problem(path: Path) -> Problem:
+    return _read(path, Problem.from_npz) if path.suffix == NPZ else Problem.from_json(_read(path, Path.read_bytes))
+
+
+def _read(path: Path, read: Callable[[Path], T]) -> T:
     try:
-        return path.read_bytes()
+        return read(path)
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """All of the file or nothing: written beside it, then renamed."""
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as beside:
-            beside.write(text + "\n")
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as beside:
+            write(beside.file)
         os.replace(beside.name, path)  # noqa: PTH105 - a rename over an existing file on every system
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    _write(path, lambda file: file.write(f"{text}\n".encode()))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,17 @@ kept sorted by identifier, so that the same problem always has the same bytes an
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
-from solver import problem_json, validation
+from solver import problem_json, problem_npz, validation
 from solver.tables import (
     NONE,
     UNLIMITED,
@@ -55,14 +58,7 @@ class Problem:
     spare_bedroom_penalty: int = 0
 
     def __post_init__(self) -> None:
-        validation.validate(
-            self.settlements,
-            self.house_classes,
-            self.profiles,
-            self.households,
-            self.services,
-            self.spare_bedroom_penalty,
-        )
+        validation.validate(*self._tables)
         for name, value in _canonical(self).items():
             object.__setattr__(self, name, value)
 
@@ -75,6 +71,17 @@ class Problem:
     def from_json(cls, text: str | bytes) -> "Problem":
         """From the JSON form `hearth-problem/1`. Raises InvalidProblem."""
         return cls(*problem_json.read(problem_json.parse(text)))
+
+    @classmethod
+    def from_npz(cls, source: str | os.PathLike[str] | IO[bytes]) -> "Problem":
+        """From the columns that `to_npz` writes: a path or an open file. Raises InvalidProblem, OSError."""
+        with Path(source).open("rb") if isinstance(source, str | os.PathLike) else nullcontext(source) as file:
+            return cls(*problem_npz.read(file))
+
+    def to_npz(self, target: str | os.PathLike[str] | IO[bytes]) -> None:
+        """Write the columns to a path or an open file, as `solver.problem_npz` says. Raises OSError."""
+        with Path(target).open("wb") if isinstance(target, str | os.PathLike) else nullcontext(target) as file:
+            problem_npz.write(file, self._tables)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, parsed: rows sorted by identifier, fields with an empty default left out."""
@@ -94,7 +101,11 @@ class Problem:
         return digest.hexdigest()
 
     def _texts(self) -> Iterator[str]:
-        return problem_json.texts(
+        return problem_json.texts(*self._tables)
+
+    @property
+    def _tables(self) -> problem_json.Tables:
+        return (
             self.settlements,
             self.house_classes,
             self.profiles,

@@ -73,12 +73,19 @@ class SparseRows:
         entries = slice(int(start[0]), int(start[-1]))
         return SparseRows(start - start[0], self.column[entries], self.value[entries])
 
+    @property
+    def ascending(self) -> bool:
+        """Whether the columns of each row ascend, or are there twice."""
+        descends = np.flatnonzero(np.diff(self.column) < 0) + 1
+        return bool(np.isin(descends, self.start).all())
+
     def take(self, order: IntArray) -> "SparseRows":
         """The rows in another order (or some of them), the columns of each row ascending."""
         length = np.diff(self.start)[order]
         start = np.concatenate([[0], np.cumsum(length)])
         entry = np.repeat(self.start[:-1][order] - start[:-1], length) + np.arange(int(start[-1]))
-        entry = entry[np.lexsort((self.column[entry], np.repeat(np.arange(len(order)), length)))]
+        if not self.ascending:
+            entry = entry[np.lexsort((self.column[entry], np.repeat(np.arange(len(order)), length)))]
         return SparseRows(start, self.column[entry], self.value[entry])
 
     def at(self, i: int) -> dict[int, int]:

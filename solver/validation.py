@@ -150,14 +150,18 @@ def _households(households: Households, classes: int, profiles: int) -> None:
 def _sparse(ids: StrArray, field: str, rows: SparseRows, columns: int, least: int) -> None:
     table = "households"
     _shape(table, field, rows.start, (len(ids) + 1,))
-    entries = len(rows.column)
+    for column in (rows.start, rows.column):
+        if column.dtype != np.int64:
+            raise InvalidProblem(table, "", field, f"must be 64-bit integers, not {column.dtype}")
+    entries = rows.column.size
     _shape(table, field, rows.value, (entries,))
     bounds = rows.start[0] == 0 and rows.start[-1] == entries
-    if not bounds or (np.diff(rows.start) < 0).any():
+    if not bounds or (rows.start[1:] < rows.start[:-1]).any():
         raise InvalidProblem(table, "", field, "has row starts that do not ascend from 0 to the number of entries")
     row = rows.row
     _index(table, field, ids[row], rows.column, 0, columns)
     _range(table, field, ids[row], rows.value, least, LARGEST)
-    order = np.lexsort((rows.column, row))
-    same = (np.diff(row[order]) == 0) & (np.diff(rows.column[order]) == 0)
-    _refuse(table, field, ids[row[order][1:]], same, "names the same column twice")
+    if not rows.ascending:
+        rows = rows.take(np.arange(len(ids)))
+    same = (np.diff(row) == 0) & (np.diff(rows.column) == 0)
+    _refuse(table, field, ids[row[1:]], same, "names the same column twice")

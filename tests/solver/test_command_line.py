@@ -60,6 +60,19 @@ def test_explain_says_why_for_every_household(folder: Path) -> None:
     ).households.id.tolist()
 
 
+def test_npz_is_read_and_written_by_its_suffix(folder: Path, tmp_path: Path) -> None:
+    problem, solution = tmp_path / "problem.npz", tmp_path / "solution.json"
+    made = run("generate", "--households", 80, "--settlements", 2, "--seed", 4, "-o", problem)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert Problem.from_npz(problem) == Problem.from_json((folder / "problem.json").read_bytes())
+    assert run("solve", problem, "-o", solution, "--seed", 3).returncode == 0
+    for command in ("check", "explain"):
+        from_npz = run(command, problem, solution)
+        from_json = run(command, folder / "problem.json", folder / "solution.json")
+        assert (from_npz.returncode, from_npz.stderr, from_npz.stdout) == (0, "", from_json.stdout)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["problem.npz", "solution.json"]
+
+
 def test_an_infeasible_problem_is_a_result(tmp_path: Path) -> None:
     problem, solution = tmp_path / "problem.json", tmp_path / "solution.json"
     problem.write_text(json.dumps(document([household(name, pinned="C") for name in "ab"])))
@@ -72,10 +85,16 @@ def test_an_infeasible_problem_is_a_result(tmp_path: Path) -> None:
 def test_files_that_cannot_be_used_are_one_sentence(folder: Path, tmp_path: Path) -> None:
     problem, solution = folder / "problem.json", folder / "solution.json"
     (tmp_path / "text").write_text("hello")
+    (tmp_path / "text.npz").write_text("hello")
+    made = ("generate", "--households", 5, "--settlements", 1, "--seed", 1, "-o")
     for arguments, words in (
         (("solve", tmp_path / "none", "-o", tmp_path / "out"), "cannot be read"),
         (("solve", tmp_path / "text", "-o", tmp_path / "out"), "not JSON"),
+        (("solve", tmp_path / "none.npz", "-o", tmp_path / "out"), "cannot be read"),
+        (("solve", tmp_path / "text.npz", "-o", tmp_path / "out"), "not an .npz file"),
+        (("check", tmp_path / "text.npz", solution), "not an .npz file"),
         (("solve", problem, "-o", tmp_path / "none" / "out"), "cannot be written"),
+        ((*made, tmp_path / "none" / "out.npz"), "cannot be written"),
         (("check", problem, tmp_path / "text"), "not JSON"),
         (("explain", problem, problem), "format must be"),
     ):
@@ -84,7 +103,7 @@ def test_files_that_cannot_be_used_are_one_sentence(folder: Path, tmp_path: Path
         assert words in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
     assert run("explain", tmp_path / "text", solution).returncode == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["text"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["text", "text.npz"]
 
 
 def test_wrong_usage_is_exit_code_2(folder: Path) -> None:

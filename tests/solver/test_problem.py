@@ -216,6 +216,8 @@ def wrong_columns() -> list[tuple[str, dict[str, Any]]]:
         ("needs_step_free", {"households": replace(people, needs_step_free=people.tier)}),
         ("options", {"households": replace(people, options=replace(options, start=options.start[::-1].copy()))}),
         ("options", {"households": replace(people, options=replace(options, column=options.column * 0))}),
+        ("options", {"households": replace(people, options=replace(options, start=options.start.astype(float)))}),
+        ("options", {"households": replace(people, options=replace(options, column=options.column.astype(float)))}),
         ("id", {"households": replace(people, id=people.tier)}),
         ("capacities", {"settlements": Settlements(town.settlements.id, town.settlements.capacity[:, :1])}),
     ]
