@@ -151,10 +151,14 @@ def broken_rules(problem: Problem, given: IntArray, achieved: dict[str, int]) ->
 
 
 def run(instance: Instance, peer: str, seconds: float, memory_gb: float) -> State:
-    """The last state of a peer in a process of its own, with the peak memory that it had; never an exception of it."""
+    """The last state of a peer in a process of its own, with the peak memory that it had; never an exception of it.
+
+    The seconds of a process that was ended or failed are those of its whole life.
+    """
     command = [sys.executable, "-m", "benchmarks.peers", peer, f"{instance.households}/{instance.settlements}"]
     command += ["--seed", str(instance.seed), "--family", instance.family]
     command += ["--seconds", str(seconds), "--memory-gb", str(memory_gb)]
+    started = time.monotonic()
     with tempfile.TemporaryFile("w+") as errors:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
             assert process.stdout is not None  # noqa: S101 - it was asked for
@@ -164,7 +168,7 @@ def run(instance: Instance, peer: str, seconds: float, memory_gb: float) -> Stat
         errors.seek(0)
         state: State = json.loads(lines[-1]) if lines else {"status": "", "seconds": 0.0, "stages": [], "breaks": None}
         if process.returncode:
-            state["status"] = _why(process.returncode, errors.read())
+            state |= {"status": _why(process.returncode, errors.read()), "seconds": time.monotonic() - started}
     return {"peer": peer, "peak_memory_mb": round(usage.ru_maxrss / UNITS_PER_MB)} | state
 
 

@@ -82,6 +82,12 @@ def test_a_process_reports_its_last_state_and_memory() -> None:
 def test_a_process_that_needs_too_much_memory_says_so() -> None:
     state = peers.run(Instance("default", 20_000, 2, 1), peers.ASSIGNMENT, SECONDS, 1.0)
     assert (state["status"], state["stages"], state["breaks"]) == ("out of memory", [], None)
+    assert state["seconds"] > 0
+
+
+def test_a_process_that_does_not_look_at_the_clock_is_ended() -> None:
+    state = peers.run(Instance("default", 3_000, 2, 1), peers.ASSIGNMENT, 0.001 - peers.GRACE_SECONDS, peers.MEMORY_GB)
+    assert (state["status"], state["stages"], state["breaks"]) == ("did not stop in time", [], None)
 
 
 def test_a_process_that_fails_says_why() -> None:
