@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from solver.lagrangian import Lagrangian
 from solver.problem import NONE, UNLIMITED, Problem
 from solver.proof import price_bound
 from solver.solution import Solution, Stage, Status
-from solver.tables import BoolArray, IntArray, StrArray
+from solver.tables import BoolArray, IntArray, StrArray, alike
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,17 @@ class Violation:
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """The assigned households [a] as indices: household (ascending), class, settlement, and who needs step-free."""
+    """The assigned households [a] as indices: household (ascending), class, settlement.
+
+    needs: who needs step-free; accepts: who accepts the settlement; value: what each gains, spare bedrooms deducted.
+    """
 
     household: IntArray
     house_class: IntArray
     settlement: IntArray
     needs: BoolArray
+    accepts: BoolArray
+    value: IntArray
 
 
 def check(problem: Problem, solution: Solution, stages: Sequence[str] | None = None) -> list[Violation]:
@@ -44,10 +50,12 @@ def check(problem: Problem, solution: Solution, stages: Sequence[str] | None = N
         return found + list(_without_answer(problem, solution))
     if solution.reason is not None:
         found.append(Violation("status", f"a reason is given for status {solution.status.value}"))
-    unknown = list(_identifiers(problem, solution))
+    household = _position(problem.households.id, solution.assignments.household)
+    house_class = _position(problem.house_classes.id, solution.assignments.house_class)
+    unknown = list(_identifiers(solution, household, house_class))
     if unknown:
         return found + unknown
-    placed = _placed(problem, solution)
+    placed = _placed(problem, household, house_class)
     for rule in (_classes, _needs, _reserved, _services, _kin_groups, _pins, _accepted, _lottery):
         found += rule(problem, placed)
     names = problem.stages if stages is None else tuple(stages)
@@ -78,16 +86,16 @@ def _position(identifiers: StrArray, wanted: StrArray) -> IntArray:
     return np.where(identifiers[at] == wanted, at, NONE)
 
 
-def _identifiers(problem: Problem, solution: Solution) -> Iterator[Violation]:
+def _identifiers(solution: Solution, household: IntArray, house_class: IntArray) -> Iterator[Violation]:
     assignments = solution.assignments
     if len(assignments.household) != len(assignments.house_class):
         yield Violation("assignments", "there are not as many classes as households")
         return
-    for identifiers, wanted, what in (
-        (problem.households.id, assignments.household, "household"),
-        (problem.house_classes.id, assignments.house_class, "class"),
+    for position, wanted, what in (
+        (household, assignments.household, "household"),
+        (house_class, assignments.house_class, "class"),
     ):
-        missing = np.flatnonzero(_position(identifiers, wanted) == NONE)
+        missing = np.flatnonzero(position == NONE)
         if len(missing):
             yield Violation("assignments", f"{what} {str(wanted[missing[0]])!r} is not in the problem")
     after = np.flatnonzero(assignments.household[1:] <= assignments.household[:-1])
@@ -96,11 +104,13 @@ def _identifiers(problem: Problem, solution: Solution) -> Iterator[Violation]:
         yield Violation("assignments", f"household {name!r} is there twice or not in the order of identifiers")
 
 
-def _placed(problem: Problem, solution: Solution) -> _Placed:
-    household = _position(problem.households.id, solution.assignments.household)
-    house_class = _position(problem.house_classes.id, solution.assignments.house_class)
-    settlement = problem.house_classes.settlement[house_class]
-    return _Placed(household, house_class, settlement, problem.households.needs_step_free[household])
+def _placed(problem: Problem, household: IntArray, house_class: IntArray) -> _Placed:
+    households, classes = problem.households, problem.house_classes
+    settlement = classes.settlement[house_class]
+    accepts, value = _lookup(problem, household, settlement)
+    spare = classes.bedrooms[house_class] - households.bedrooms_min[household]
+    value = value - problem.spare_bedroom_penalty * spare
+    return _Placed(household, house_class, settlement, households.needs_step_free[household], accepts, value)
 
 
 def _each(code: str, wrong: BoolArray, sentence: Callable[[int], str]) -> Iterator[Violation]:
@@ -198,15 +208,15 @@ def _pins(problem: Problem, placed: _Placed) -> Iterator[Violation]:
     )
 
 
-def _lookup(problem: Problem, placed: _Placed) -> tuple[BoolArray, IntArray]:
+def _lookup(problem: Problem, household: IntArray, settlement: IntArray) -> tuple[BoolArray, IntArray]:
     """Whether each placed household accepts its settlement, and what it gains there."""
     households, width = problem.households, len(problem.settlements.id)
-    wanted = placed.household * width + placed.settlement
-    accepts = households.has_anywhere[placed.household]
-    profile = households.profile[placed.household]
-    value = np.where(accepts, households.anywhere[placed.household], 0)
+    wanted = household * width + settlement
+    accepts = households.has_anywhere[household]
+    profile = households.profile[household]
+    value = np.where(accepts, households.anywhere[household], 0)
     has_profile = accepts & (profile != NONE)
-    value[has_profile] += problem.profiles.value[profile[has_profile], placed.settlement[has_profile]]
+    value[has_profile] += problem.profiles.value[profile[has_profile], settlement[has_profile]]
     listed = households.options.row * width + households.options.column
     entry = _entry(listed, wanted)
     value = np.where(entry == NONE, value, np.append(households.options.value, 0)[entry])
@@ -224,21 +234,14 @@ def _entry(keys: IntArray, wanted: IntArray) -> IntArray:
 
 def _accepted(problem: Problem, placed: _Placed) -> Iterator[Violation]:
     """Rule 6, forbidden settlements; and who may live where."""
-    accepts, _ = _lookup(problem, placed)
     return _each(
         "settlement",
-        ~accepts,
+        ~placed.accepts,
         lambda i: (
             f"household {str(problem.households.id[placed.household[i]])!r} is placed in settlement "
             f"{str(problem.settlements.id[placed.settlement[i]])!r}, which it does not accept or which is forbidden"
         ),
     )
-
-
-def _values(problem: Problem, placed: _Placed) -> IntArray:
-    _, value = _lookup(problem, placed)
-    spare = problem.house_classes.bedrooms[placed.house_class] - problem.households.bedrooms_min[placed.household]
-    return value - problem.spare_bedroom_penalty * spare
 
 
 def _achieved(problem: Problem, stages: Sequence[Stage], placed: _Placed) -> Iterator[Violation]:
@@ -250,7 +253,7 @@ def _achieved(problem: Problem, stages: Sequence[Stage], placed: _Placed) -> Ite
 
 def _worth(problem: Problem, name: str, placed: _Placed) -> int:
     if name == "value":
-        return int(_values(problem, placed).sum())
+        return int(placed.value.sum())
     if name == "points":
         return int(problem.households.points[placed.household].sum())
     tier = int(name.removeprefix("tier "))
@@ -261,6 +264,7 @@ def _bounds(problem: Problem, solution: Solution, placed: _Placed) -> Iterator[V
     housed = np.zeros(len(problem.households.id), np.bool_)
     housed[placed.household] = True
     achieved = {stage.name: _worth(problem, stage.name, placed) for stage in solution.stages}
+    lagrangian = Lagrangian(problem)
     for index, (stage, certificate) in enumerate(zip(solution.stages, solution.certificate, strict=True)):
         earlier = {before.name: achieved[before.name] for before in solution.stages[:index]}
         if (stage.scope is None) != (stage.name != "value"):
@@ -268,7 +272,7 @@ def _bounds(problem: Problem, solution: Solution, placed: _Placed) -> Iterator[V
             continue
         only = housed if stage.scope == "housed" else None
         try:
-            proven = price_bound(problem, certificate, earlier, only)
+            proven = price_bound(problem, certificate, earlier, only, lagrangian)
         except ValueError as error:
             yield Violation("certificate", f"{stage.name}: {error}")
             continue
@@ -297,9 +301,10 @@ def _lottery(problem: Problem, placed: _Placed) -> Iterator[Violation]:
     house_class = np.full(len(households.id), len(problem.house_classes.id))
     value = np.zeros(len(households.id), np.int64)
     house_class[placed.household] = placed.house_class
-    value[placed.household] = _values(problem, placed)
+    value[placed.household] = placed.value
     kind = _kinds(problem)
-    order = np.lexsort((np.arange(len(kind)), households.lottery, kind))
+    equals = np.flatnonzero(kind >= 0)
+    order = equals[np.lexsort((equals, households.lottery[equals], kind[equals]))]
     before, after = order[:-1], order[1:]
     out = house_class == len(problem.house_classes.id)
     worse = np.where(
@@ -318,37 +323,20 @@ def _lottery(problem: Problem, placed: _Placed) -> Iterator[Violation]:
 
 
 def _kinds(problem: Problem) -> IntArray:
-    """Households that differ in id and lottery alone share a number; found column by column."""
+    """Households that differ in id and lottery alone share a number; below 0: there is no other of the kind."""
     households = problem.households
-    kind = np.zeros(len(households.id), np.int64)
-    dense: tuple[IntArray | BoolArray, ...] = (
-        households.tier,
+    return alike(
         households.points,
+        households.options,
+        households.anywhere,
+        households.kin_group,
+        households.profile,
+        households.uses,
+        households.tier,
         households.bedrooms_min,
         households.bedrooms_max,
         households.needs_step_free,
         households.has_anywhere,
-        households.anywhere,
-        households.profile,
-        households.kin_group,
         households.pinned,
+        households.forbidden,
     )
-    for column in dense:
-        kind = _split(kind, column)
-    for rows in (households.options, households.uses, households.forbidden):
-        length = np.diff(rows.start)
-        kind = _split(kind, length)
-        for position in range(int(length.max(initial=0))):
-            has = length > position
-            entry = rows.start[:-1][has] + position
-            for part in (rows.column, rows.value):
-                at_position = np.full(len(kind), NONE)
-                at_position[has] = part[entry]
-                kind = _split(kind, at_position)
-    return kind
-
-
-def _split(kind: IntArray, column: IntArray | BoolArray) -> IntArray:
-    _, number = np.unique(column, return_inverse=True)
-    split: IntArray = np.unique(kind * (int(number.max(initial=0)) + 1) + number, return_inverse=True)[1]
-    return split

@@ -5,6 +5,7 @@ A million households are a few arrays, never a million objects.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -73,11 +74,10 @@ class SparseRows:
         entries = slice(int(start[0]), int(start[-1]))
         return SparseRows(start - start[0], self.column[entries], self.value[entries])
 
-    @property
+    @cached_property
     def ascending(self) -> bool:
         """Whether the columns of each row ascend, or are there twice."""
-        descends = np.flatnonzero(np.diff(self.column) < 0) + 1
-        return bool(np.isin(descends, self.start).all())
+        return not ((np.diff(self.column) < 0) & (np.diff(self.row) == 0)).any()
 
     def take(self, order: IntArray) -> "SparseRows":
         """The rows in another order (or some of them), the columns of each row ascending."""
@@ -146,3 +146,34 @@ class Households:
     lottery: IntArray
     pinned: IntArray
     forbidden: SparseRows
+
+
+def alike(*columns: IntArray | BoolArray | SparseRows) -> IntArray:
+    """A number for each row: rows have the same where every column is the same. Below 0: no other row has it.
+
+    Rows that are like no other are left alone from then on: columns that tell many apart come first, for speed.
+    """
+    rows = len(columns[0].start) - 1 if isinstance(columns[0], SparseRows) else len(columns[0])
+    number, shared = np.zeros(rows, np.int64), np.arange(rows)
+    for column in columns:
+        if not isinstance(column, SparseRows):
+            shared = _split(number, shared, column[shared])
+            continue
+        length, position = np.diff(column.start), 0
+        shared = _split(number, shared, length[shared])
+        while position < length[shared].max(initial=0):
+            for part in (column.column, column.value):
+                entry = np.where(position < length[shared], column.start[shared] + position, 0)
+                shared = _split(number, shared, part[entry])
+            position += 1
+    return number
+
+
+def _split(number: IntArray, shared: IntArray, values: IntArray | BoolArray) -> IntArray:
+    """Numbers anew the rows that share a number, apart where the values are; which of them still do."""
+    different, code = np.unique(values, return_inverse=True)
+    _, same, count = np.unique(number[shared] * len(different) + code, return_inverse=True, return_counts=True)
+    several = count[same] > 1
+    number[shared] = np.where(several, same, ~shared)
+    still: IntArray = shared[several]
+    return still
