@@ -10,7 +10,7 @@ import numpy as np
 
 from solver.grouping import distinct
 from solver.options import CHUNK, values
-from solver.outcome import WITH_ANSWER, Outcome, outcome
+from solver.outcome import Outcome, outcome, require_answer
 from solver.problem import NONE, UNLIMITED, Problem
 from solver.solution import Solution
 from solver.tables import BoolArray, IntArray
@@ -47,8 +47,7 @@ def justified_envy(problem: Problem, solution: Solution) -> JustifiedEnvy:
 
     Raises ValueError where the solution has no answer, or names what the problem does not have.
     """
-    if solution.status not in WITH_ANSWER:
-        raise ValueError(f"a solution that is {solution.status.value} houses nobody")
+    require_answer(solution)
     after = outcome(problem, solution)
     claimed, envied = claims(after)
     households, classes = problem.households.id, problem.house_classes.id

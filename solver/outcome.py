@@ -39,6 +39,12 @@ class Outcome:
         return np.flatnonzero(self.given == NONE)
 
 
+def require_answer(solution: Solution) -> None:
+    """Raises ValueError where a solution is infeasible or cancelled: there is nothing to ask it."""
+    if solution.status not in WITH_ANSWER:
+        raise ValueError(f"a solution that is {solution.status.value} houses nobody")
+
+
 def outcome(problem: Problem, solution: Solution) -> Outcome:
     """Raises ValueError where the solution places a household or names a class that the problem does not have."""
     households, classes = problem.households, problem.house_classes
