@@ -13,7 +13,7 @@ Vector = tuple[int, ...]
 
 def best(problem: Row) -> Vector | None:
     """The lexicographically largest (tier 1, …, tier T, points, value); None where the pins contradict."""
-    vectors = (_vector(problem, allocation) for allocation in allocations(problem))
+    vectors = (vector(problem, allocation) for allocation in allocations(problem))
     return max(vectors, default=None)
 
 
@@ -100,7 +100,7 @@ def _kin_whole(problem: Row, chosen: dict[str, Row]) -> bool:
     return all(len(places) == 1 for places in groups.values())
 
 
-def _vector(problem: Row, chosen: dict[str, Row]) -> Vector:
+def vector(problem: Row, chosen: dict[str, Row]) -> Vector:
     rows = [row for row in problem["households"] if row["id"] in chosen]
     last = max((row["tier"] for row in problem["households"]), default=0)
     tiers = [sum(row["tier"] == tier for row in rows) for tier in range(1, last + 1)]
