@@ -299,6 +299,32 @@ def test_a_lottery_that_favours_the_larger_number_is_found() -> None:
     assert [found.code for found in check(equals, with_assignments(right, ("a", "C")))] == ["lottery"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tier", 2),
+        ("points", 1),
+        ("bedrooms_min", 1),
+        ("bedrooms_max", 3),
+        ("needs_step_free", True),
+        ("options", {"S": 10, "T": 1}),
+        ("anywhere", 0),
+        ("profile", "p"),
+        ("kin_group", "k"),
+        ("uses", {"school": 1}),
+        ("pinned", "C"),
+        ("forbidden", ["T"]),
+    ],
+)
+def test_the_lottery_is_among_equals_alone(field: str, value: object) -> None:
+    """The larger number is favoured: wrong among equals, and no matter where one field tells them apart."""
+    world = {"settlements": [{"id": "S"}, {"id": "T"}], "profiles": [{"id": "p"}]}
+    for change, expected in ({}, True), ({field: value}, False):
+        pair = problem([household("a", lottery=2), household("b", lottery=1, **change)], **world)
+        favoured = with_assignments(solve(pair), ("a", "C"))
+        assert ("lottery" in [found.code for found in check(pair, favoured)]) is expected
+
+
 def test_the_order_that_the_programme_decided_is_demanded(town: Problem, good: Solution) -> None:
     order = ("points", *good_names(good)[:-2], "value")
     assert [found.code for found in check(town, good, stages=order)] == ["stages"]
