@@ -1,14 +1,17 @@
 """Whether explanations hold: for households not housed, the change that the reason implies is made and solved.
 
-Each reason says what stands in a household's way. It holds where the household is housed once that is taken away:
+Each reason says what stands in a household's way. It holds where the household is housed once that is taken away. Where
+the sentence suggests less than that, the lesser change is made first: where it houses the household, it is `enough`.
 
 - no_class_fits: it gets a house of the bedrooms and steps that it needs in every settlement that it accepts (in any,
   where it accepts none), on its own and first of all;
 - not_asked_for: it accepts any settlement, forbidden ones too, on its own and first of all;
-- taken_by_priority: it, with its kin, gets the tier and one point more than the points of the last who got one;
-- services_full: the services that are named get as many more places as it uses, with its kin;
-- kin_not_whole: it leaves its kin group; or each member for whom nothing is left (each member, where none is named)
-  gets a house of its need in the settlement that is named, and accepts to live there;
+- taken_by_priority: it, with its kin, gets the tier of the last who got a house, and one point more; or else tier 1
+  and more points than anybody;
+- services_full: the services that are named get as many more places as it uses, with its kin, open to everybody; or
+  else kept for it: it takes no places, nor its kin;
+- kin_not_whole: each member for whom nothing is left (each member, where none is named) gets a house of its need in the
+  settlement that is named, and accepts to live there; or else it leaves its kin group;
 - lost_lottery: its number is the first of all;
 - equals_fit_better: it gets one point more;
 - held_together: those who are named are neither pinned nor with kin, and it takes no places of services, nor its kin.
@@ -36,13 +39,14 @@ DEFAULTS = Parameters()
 
 @dataclass(frozen=True)
 class Trial:
-    """An explanation that was put to the test. change: what was changed, of the tries the one that housed it or the
-    last; proven: the changed problem was solved to optimality, so that the verdict is final."""
+    """An explanation that was put to the test. change: the one that housed it, or the last that was tried; enough: it
+    was the first, which the sentence suggests; proven: each was solved to optimality, so that the verdict is final."""
 
     household: str
     reason: Reason
     change: str
     holds: bool
+    enough: bool
     proven: bool
 
 
@@ -56,7 +60,16 @@ class Confirmation:
     @property
     def share(self) -> float | None:
         """Of the trials, the share whose explanation holds; None without trials."""
-        return sum(trial.holds for trial in self.trials) / len(self.trials) if self.trials else None
+        return _share([trial.holds for trial in self.trials])
+
+    @property
+    def share_enough(self) -> float | None:
+        """Of the trials, the share where already the change that the sentence suggests houses the household."""
+        return _share([trial.enough for trial in self.trials])
+
+
+def _share(verdicts: list[bool]) -> float | None:
+    return sum(verdicts) / len(verdicts) if verdicts else None
 
 
 def confirm(
@@ -64,7 +77,7 @@ def confirm(
 ) -> Confirmation:
     """Tests the explanations of `sample` households not housed (of all, where there are fewer), drawn by the seed.
 
-    Each takes one re-solve, kin_not_whole up to two, each within the time limit of the parameters. Raises ValueError
+    Each takes one re-solve or two, each within the time limit of the parameters. Raises ValueError
     where the sample is negative, or the solution has no answer or names what the problem does not have.
     """
     if sample < 0:
@@ -111,14 +124,15 @@ class _Change:
 
 
 def _trial(case: _Case, solution: Solution, parameters: Parameters) -> Trial:
-    told, tried, proven = case.told, "", True
-    for change in CHANGES[told.reason](case):
+    name, tried, proven, holds = case.told.household, list[str](), True, False
+    for change in CHANGES[case.told.reason](case):
         again = changes.solved_again(change.problem, solution, parameters, change.first)
-        tried, optimal = change.sentence, again.status is Status.OPTIMAL
-        if changes.settlement_of(change.problem, again, told.household) is not None:
-            return Trial(told.household, told.reason, tried, holds=True, proven=optimal)
-        proven &= optimal
-    return Trial(told.household, told.reason, tried, holds=False, proven=proven)
+        tried.append(change.sentence)
+        proven &= again.status is Status.OPTIMAL
+        holds = changes.settlement_of(change.problem, again, name) is not None
+        if holds:
+            break
+    return Trial(name, case.told.reason, tried[-1], holds=holds, enough=holds and len(tried) == 1, proven=proven)
 
 
 def _no_class_fits(case: _Case) -> Iterator[_Change]:
@@ -145,8 +159,10 @@ def _not_asked_for(case: _Case) -> Iterator[_Change]:
 
 def _taken_by_priority(case: _Case) -> Iterator[_Change]:
     tier, points = case.number("lowest_tier"), min(case.number("lowest_points") + 1, LARGEST)
-    members = changes.unit(case.after.problem, case.household)
-    yield _Change(f"tier {tier} and {points} points", changes.at_least(case.after.problem, members, tier, points))
+    problem, members = case.after.problem, changes.unit(case.after.problem, case.household)
+    yield _Change(f"tier {tier} and {points} points", changes.at_least(problem, members, tier, points))
+    most = min(int(problem.households.points.max()) + 1, LARGEST)
+    yield _Change(f"tier 1 and {most} points", changes.at_least(problem, members, 1, most))
 
 
 def _services_full(case: _Case) -> Iterator[_Change]:
@@ -158,11 +174,12 @@ def _services_full(case: _Case) -> Iterator[_Change]:
         if f"{service} in {settlement}" in named
     ]
     yield _Change("more places of the services that are full", changes.with_places(problem, places))
+    kept = changes.without_uses(problem, changes.unit(problem, case.household))
+    yield _Change("places of services kept for it", kept)
 
 
 def _kin_not_whole(case: _Case) -> Iterator[_Change]:
     problem, place = case.after.problem, str(case.told.facts["settlement"])
-    yield _Change("it leaves its kin group", changes.without_kin(problem, case.alone))
     missing = case.households("without_house")
     members = missing if len(missing) else changes.unit(problem, case.household)
     settlement = problem.settlements.id.tolist().index(place)
@@ -170,6 +187,7 @@ def _kin_not_whole(case: _Case) -> Iterator[_Change]:
     for member in members.tolist():
         problem = _with_house_for(problem, member, settlement)
     yield _Change(f"{len(members)} more houses of the members' needs in {place}", problem)
+    yield _Change("its kin group left", changes.without_kin(case.after.problem, case.alone))
 
 
 def _lost_lottery(case: _Case) -> Iterator[_Change]:

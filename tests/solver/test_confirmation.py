@@ -11,10 +11,6 @@ from tests.solver.small import Row, house_class, household, problem
 from tests.solver.test_explain import CASES
 
 BOUND = problem([household("x", tier=2), household("y", pinned="C", points=4)])
-SPLIT = problem(
-    [household("x", kin_group="k"), household("y", kin_group="k", bedrooms_min=4, bedrooms_max=4)],
-    settlements=[{"id": "S", "capacities": {"school": 1}}],
-)
 FULL: list[Row] = [{"id": "S", "capacities": {"school": 0}}, {"id": "T", "capacities": {"school": 0}}]
 
 
@@ -23,6 +19,7 @@ def test_the_explanations_of_plain_cases_hold(given: Problem, reason: Reason) ->
     trials = {trial.household: trial for trial in confirm(given, solve(given), 10).trials}
     assert trials["x"].reason is reason
     assert trials["x"].holds
+    assert trials["x"].enough
     assert trials["x"].proven
     assert trials["x"].change
 
@@ -51,17 +48,54 @@ def test_an_explanation_that_is_not_the_whole_story_does_not_hold(given: Problem
     assert (trial.household, trial.reason, trial.holds, trial.proven) == ("x", reason, False, True)
 
 
-def test_houses_for_the_missing_confirm_what_leaving_the_kin_does_not() -> None:
-    """x alone would lose C to y2, whom more points put first; with a house for its brother both move in."""
-    people = [
-        household("x", kin_group="k"),
-        household("brother", kin_group="k", bedrooms_min=4, bedrooms_max=4, points=9),
-        household("y", points=5),
-    ]
-    given = problem(people, [house_class(count=2, reserved=0)])
+@pytest.mark.parametrize(
+    ("given", "reason", "change"),
+    [
+        (
+            problem(
+                [household("x", tier=2, uses={"school": 2}), household("y", uses={"school": 1})],
+                settlements=[{"id": "S", "capacities": {"school": 1}}],
+            ),
+            Reason.TAKEN_BY_PRIORITY,
+            None,
+        ),
+        (
+            problem(
+                [household("x", tier=3), household("y", tier=2), household("z", tier=1, bedrooms_max=3)],
+                [house_class("C"), house_class("D", bedrooms=3)],
+            ),
+            Reason.TAKEN_BY_PRIORITY,
+            "tier 2 and 1 points",
+        ),
+        (
+            problem(
+                [household("x", tier=2, uses={"school": 1}), *(household(n, uses={"school": 1}) for n in "yz")],
+                [house_class(count=2)],
+                [{"id": "S", "capacities": {"school": 1}}],
+            ),
+            Reason.SERVICES_FULL,
+            "places of services kept for it",
+        ),
+        (
+            problem(
+                [
+                    household("x", kin_group="k", points=1),
+                    household("brother", kin_group="k", bedrooms_min=4, bedrooms_max=4, forbidden=["S"]),
+                ]
+            ),
+            Reason.KIN_NOT_WHOLE,
+            "its kin group left",
+        ),
+    ],
+    ids=["a school too small whoever it is", "enough", "others queue for the place", "a brother who can't live there"],
+)
+def test_the_change_that_the_sentence_suggests_may_not_be_enough(
+    given: Problem, reason: Reason, change: str | None
+) -> None:
     trial = next(t for t in confirm(given, solve(given), 9).trials if t.household == "x")
-    assert trial.reason is Reason.KIN_NOT_WHOLE
-    assert trial.holds
+    assert (trial.reason, trial.holds, trial.proven) == (reason, change is not None, True)
+    assert trial.enough == (change is not None and change.startswith("tier 2"))
+    assert change in (None, trial.change)
 
 
 def test_the_share_of_a_sample_is_drawn_by_the_seed() -> None:
@@ -72,6 +106,7 @@ def test_the_share_of_a_sample_is_drawn_by_the_seed() -> None:
     assert found.not_housed == 60 - len(solution.assignments)
     assert len(found.trials) == 6
     assert found.share == sum(trial.holds for trial in found.trials) / 6
+    assert found.share_enough == sum(trial.enough for trial in found.trials) / 6
     reasons = {told.household: told.reason for told in explain(town, solution)}
     assert all(reasons[trial.household] is trial.reason for trial in found.trials)
     other = confirm(town, solution, 6, seed=4, parameters=Parameters(time_limit_seconds=20))
@@ -95,7 +130,7 @@ def test_lotteries_and_ties_always_hold() -> None:
 def test_nobody_to_ask() -> None:
     given = problem([household("a")])
     found = confirm(given, solve(given), 5)
-    assert (found.not_housed, found.trials, found.share) == (0, (), None)
+    assert (found.not_housed, found.trials, found.share, found.share_enough) == (0, (), None, None)
 
 
 def test_refusals() -> None:
