@@ -1,7 +1,7 @@
 """Σ over units of the best they can do at given prices, in exact integers: the sum in D of the model's "The proof".
 
 What a household loses by a house and by the places that it uses depends on its need, its uses and the settlement
-alone: so that is found once for each kind of household, and shared.
+alone: so that is found once for each kind of household, and shared. It is a part of the checker, and knows no solver.
 """
 
 from collections.abc import Iterator

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -83,9 +83,9 @@ class Problem:
         with Path(target).open("wb") if isinstance(target, str | os.PathLike) else nullcontext(target) as file:
             problem_npz.write(file, self._tables)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The JSON form, parsed: rows sorted by identifier, fields with an empty default left out."""
-        document: dict[str, Any] = json.loads(self.to_json())
+        document: dict[str, object] = json.loads(self.to_json())
         return document
 
     def to_json(self) -> str:

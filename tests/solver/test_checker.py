@@ -1,8 +1,11 @@
 """The checker finds whatever is changed in a good solution, one number or name at a time."""
 
+import ast
 import copy
+import inspect
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver import Problem, Solution, Status, check, solve
+from solver import Problem, Solution, Status, check, checker, lagrangian, proof, solve
 from solver.generate import generate
 from solver.proof import price_bound
 from solver.solution import Assignments
@@ -211,6 +214,16 @@ def test_households_that_fit_nowhere_add_nothing(places: int) -> None:
     rows[2] |= {"options": {}, "anywhere": 4, "kin_group": "k"}
     nowhere = Problem.from_dict(document(rows) | {"settlements": settlements, "house_classes": []})
     assert check(nowhere, solve(nowhere)) == []
+
+
+@pytest.mark.parametrize("module", [checker, proof, lagrangian])
+def test_the_checker_knows_no_solver(module: ModuleType) -> None:
+    """Only what a problem and a solution are, and its own parts: what is wrong elsewhere cannot be wrong here too."""
+    tree = ast.parse(inspect.getsource(module))
+    named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    ours = {f"solver.{name}" for name in ("problem", "solution", "tables", "proof", "lagrangian")}
+    assert named <= ours | {"numpy", "numpy.typing", "collections.abc", "dataclasses", "itertools", "typing"}
 
 
 @pytest.mark.parametrize("status", [Status.FEASIBLE, Status.INFEASIBLE, Status.CANCELLED])
