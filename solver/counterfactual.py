@@ -17,7 +17,7 @@ from solver.options import values
 from solver.outcome import Outcome, outcome, require_answer
 from solver.parameters import Parameters
 from solver.problem import NONE, Problem
-from solver.sentences import listed
+from solver.sentences import listed, size
 from solver.solution import Solution, Status
 from solver.tables import BoolArray, IntArray
 
@@ -181,20 +181,16 @@ class _Candidates:
         (named by nothing) of the bedrooms that it needs."""
         classes, least = self.problem.house_classes, int(self.problem.households.bedrooms_min[self.h])
         fitting = np.flatnonzero(self.after.fits[self.after.need[self.h]] & (classes.settlement == settlement))
-        sizes = [(int(classes.bedrooms[c]), str(classes.id[c])) for c in fitting.tolist()] or [(least, "")]
-        lacking, gain, penalty = int(self.short[settlement].sum()), int(self.value[settlement]), self._penalty
-        return [(lacking, penalty * (size - least) - gain, settlement, size, name) for size, name in sizes]
-
-    @property
-    def _penalty(self) -> int:
-        return self.problem.spare_bedroom_penalty
+        offered = [(int(classes.bedrooms[c]), str(classes.id[c])) for c in fitting.tolist()] or [(least, "")]
+        lacking, gain = int(self.short[settlement].sum()), int(self.value[settlement])
+        penalty = self.problem.spare_bedroom_penalty
+        return [(lacking, penalty * (most - least) - gain, settlement, most, name) for most, name in offered]
 
     def _with_house(self, kind: Kind, problem: Problem, s: int, bedrooms: int, house_class: str) -> Candidate:
         needs = bool(self.problem.households.needs_step_free[self.h])
         classes = self.problem.house_classes
         step_free = bool(classes.step_free[classes.id == house_class][0]) if house_class else needs
-        size = f"{bedrooms} bedroom{'' if bedrooms == 1 else 's'}{', step-free' if step_free else ''}"
-        sentence = f"one more house in {self.places[s]} ({size})"
+        sentence = f"one more house in {self.places[s]} ({size(bedrooms, step_free)})"
         if kind is Kind.HOUSE_ELSEWHERE:
             sentence = f"any settlement accepted and {sentence}"
         if house_class:

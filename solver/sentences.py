@@ -15,6 +15,10 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
+def size(bedrooms: int, step_free: bool) -> str:
+    return f"{bedrooms} bedroom{'' if bedrooms == 1 else 's'}{', step-free' if step_free else ''}"
+
+
 def housed(house_class: str, settlement: str, options: int, better: list[str]) -> Told:
     """Its rank among its own options: one more than those of a higher value."""
     rank = len(better) + 1

@@ -17,6 +17,7 @@ import numpy as np
 from solver import changes
 from solver.parameters import Parameters
 from solver.problem import UNLIMITED, Problem
+from solver.sentences import size
 from solver.solution import Price, Solution, Status
 
 DEFAULTS = Parameters()
@@ -36,8 +37,8 @@ class Resource:
     def __str__(self) -> str:
         if self.kind == "service":
             return f"one more place of {self.service} in {self.settlement}"
-        access = ", step-free" if self.step_free else ""
-        return f"one more house of class {self.house_class} in {self.settlement} ({self.bedrooms} bedrooms{access})"
+        kind = size(self.bedrooms or 0, bool(self.step_free))
+        return f"one more house of class {self.house_class} in {self.settlement} ({kind})"
 
 
 @dataclass(frozen=True)
