@@ -29,6 +29,8 @@ INTEGRAL = 1e-5
 """A relaxed column this close to 1 is 1; what is rounded is then verified in integers."""
 ROUNDING = 1e-6
 """The relative error that the bound of a search in floats may have."""
+HEURISTICS = tuple(f"mip_heuristic_run_{name}" for name in ("rins", "rens", "root_reduced_cost", "feasibility_jump"))
+"""What HiGHS tries for incumbents: of no use where a cutoff leaves few allocations, and most of the time there."""
 
 
 class Verdict(Enum):
@@ -123,13 +125,18 @@ class Program:
         must: BoolArray,
         seconds: float,
         *,
+        cutoff: int | None = None,
+        nodes: int | None = None,
         exact: bool = False,
         relative_gap: float = 0.0,
     ) -> Found:
         """The best integer solution by weights [n + m] that uses `columns` alone, houses every unit in `must` and keeps
-        the rows `at_least`. exact: by CP-SAT."""
+        the rows `at_least`. cutoff: less is not looked for, though it may be found; nodes: for no more than so many
+        nodes, 1 for what cuts alone prove; exact: by CP-SAT."""
         units = _Block(self.units.key, self.units.column, self.units.weight, np.where(must, 1.0, 0.0), self.units.most)
         rows = [_stage_row(stage, least) for stage, least in at_least]
+        if exact and cutoff is not None:
+            rows.append(_stage_row(weights, cutoff))
         blocks = [units, self.seats, self.classes, self.unreserved, self.services, *rows]
         scale = int(np.gcd.reduce(weights)) or 1
         heavy = [weights // scale, *(stage for stage, _ in at_least)]
@@ -147,6 +154,13 @@ class Program:
         else:
             parameters.highs.int_options["random_seed"] = self.seed
             parameters.highs.string_options["parallel"] = "off"
+            if nodes is not None:
+                parameters.highs.int_options["mip_max_nodes"] = nodes
+            if cutoff is not None:
+                parameters.highs.double_options["objective_bound"] = 0.5 - math.ceil(cutoff / scale)
+            if cutoff is not None or nodes is not None:
+                parameters.highs.bool_options.update(dict.fromkeys(HEURISTICS, False))
+                parameters.highs.int_options["mip_pscost_minreliable"] = 1
         solver = mathopt.SolverType.CP_SAT if exact else mathopt.SolverType.HIGHS
         result = mathopt.solve(model, solver, params=parameters)
         bound = result.termination.objective_bounds.dual_bound

@@ -2,10 +2,12 @@
 
 Every stage is first relaxed; the integer part of what its prices prove becomes its target, and the next stage is
 relaxed under that target at once. What the prices of all these stages leave open is little, and one exact search
-there usually attains all targets together. Where it cannot, the first stage whose target is out of reach is found,
-closed by exact search, and the stages after it are taken up again.
+there usually attains all targets together. Where it cannot, the last of them is lowered to what cutting planes prove,
+and looked for somewhat below. Where that fails too, the first stage whose target is out of reach is found, closed by
+exact search, and the stages after it are taken up again.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +24,15 @@ from solver.relaxation import Relaxation, Relaxations
 from solver.tables import BoolArray, IntArray
 
 TRIES = 2
-"""How often one of the last targets is lowered before an earlier one is suspected."""
+"""How many strides one of the last targets is lowered by before an earlier one is suspected."""
+NEAR = (0, 0, 3)
+"""How far below what is open a target is looked for at first."""
+STRIDE = 8e-4
+"""How far below what cuts prove, relative to it, an allocation is looked for."""
 GROWTH = 4
-"""How the steps grow by which a target is lowered."""
-WIDER = 64
-"""Past a step of this length, any allocation is welcome, and the target is what is already known."""
+"""How strides grow."""
+WIDE = 2
+"""After so many strides, any better allocation is welcome."""
 GOOD_ENOUGH = 5e-3
 """The relative gap at which a search for no more than an incumbent ends."""
 
@@ -191,21 +197,38 @@ class Ladder:
         self._lower(last, None)
 
     def _lower(self, last: int, tries: int | None) -> bool:
-        """Lowers the target of a stage, in growing steps, until an allocation attains it."""
-        step = 1
-        while not self._search(last, self.targets[last], confined=step <= WIDER):
-            self.ceilings[tuple(self.targets[:last])] = self.targets[last] - 1
-            self.report(self.names[last], self.achieved(self.incumbent)[last], self.targets[last] - 1)
-            if tries is not None and step >= GROWTH**tries:
-                return False
-            self.targets[last] -= step
-            if self.proven == last:
-                if step == WIDER and self.names[last] == "value":
-                    self._rehouse(last)
-                known = self.achieved(self.incumbent)[last]
-                self.targets[last] = known if step > WIDER else max(self.targets[last], known)
-            step *= GROWTH
-        return True
+        """Lowers the target of a stage until an allocation attains it: at first little by little, then to what cuts
+        prove, and from there in growing strides. tries: after so many strides, give up."""
+        for depth in NEAR:
+            if self._search(last, self.targets[last] - depth):
+                return True
+        root = self._root(last)
+        if root is None:
+            return False
+        self._bound(last, root)
+        stride = math.ceil(STRIDE * abs(self.targets[last]))
+        strides = 0
+        while strides != tries:
+            if tries is None and strides == WIDE and self.names[last] == "value":
+                self._rehouse(last)
+            known = self.achieved(self.incumbent)[last] if self.proven == last else None
+            least = self.targets[last] - stride
+            if known is not None and (least <= known or strides > WIDE):
+                if not self._search(last, known + 1, cut=True):
+                    self.targets[last] = known
+                    self._advance()
+                return True
+            if self._search(last, least, cut=True):
+                return True
+            stride *= GROWTH
+            strides += 1
+        return False
+
+    def _bound(self, last: int, ceiling: int) -> None:
+        """Nothing exceeds the ceiling in a stage while the stages before keep their targets."""
+        ceiling = min(ceiling, self.targets[last])
+        self.targets[last] = self.ceilings[tuple(self.targets[:last])] = ceiling
+        self.report(self.names[last], self.achieved(self.incumbent)[last], ceiling)
 
     def _rehouse(self, last: int) -> None:
         """A better incumbent for a stage with a wide gap: the same households, in the houses that suit them best."""
@@ -224,28 +247,30 @@ class Ladder:
     def _back_to(self, stages: int) -> None:
         del self.targets[stages:], self.bounds[stages:], self.prices[stages:]
 
-    def _open(self, last: int, least: int) -> tuple[BoolArray, BoolArray]:
+    def _open(self, last: int, least: int | None) -> tuple[BoolArray, BoolArray]:
         """The columns that may be used, and the units that must be housed, by the prices of every stage."""
         columns = np.ones(self.options.columns, np.bool_)
         must = self.options.must.copy()
-        for stage, bound in enumerate(self.bounds[: last + 1]):
-            open_columns, may_stay_out = bound.open(least if stage == last else self.targets[stage])
+        targets = [*self.targets[:last], *([] if least is None else [least])]
+        for target, bound in zip(targets, self.bounds, strict=False):
+            open_columns, may_stay_out = bound.open(target)
             columns &= open_columns
             must |= ~may_stay_out
         return columns, must
 
-    def _search(self, last: int, least: int, *, confined: bool = True) -> bool:
+    def _search(self, last: int, least: int, *, cut: bool = False) -> bool:
         """Whether the stages before `last` keep their targets with at least `least` there; the best such is then
-        the incumbent, and its value the target. Not confined, less than `least` is welcome too, as an incumbent:
-        slower to refute, but something is found."""
+        the incumbent, and its value the target. cut: by cutting off what is less, not by a row, which helps to refute
+        and hinders finding."""
         columns, must = self._open(last, least)
         rows = list(zip(self.weights[:last], self.targets, strict=False))
-        rows += [(self.weights[last], least)] if confined else []
+        weights = self.weights[last]
+        confined = rows if cut else [*rows, (weights, least)]
         started = time.monotonic()
-        found = self.program.search(self.weights[last], rows, columns, must, self._left())
+        found = self.program.search(weights, confined, columns, must, self._left(), cutoff=least if cut else None)
         unsound = found.verdict is Verdict.OPTIMAL and not self._keeps(found.taken, rows)
         if unsound or found.verdict is Verdict.FAILED:
-            arguments = (self.weights[last], rows, columns, must, self._left())
+            arguments = (weights, [*rows, (weights, least)], columns, must, self._left())
             found = self.program.search(*arguments, exact=True)
         self.seconds["search"] += time.monotonic() - started
         taken = found.taken
@@ -253,15 +278,27 @@ class Ladder:
             self._improve(taken)
         if found.verdict in (Verdict.TIMED_OUT, Verdict.FAILED):
             if found.bound is not None:
-                known = tuple(self.targets[:last])
-                ceiling = max(found.bound, least - 1)
-                self.ceilings[known] = min(ceiling, self.ceilings.get(known, ceiling))
+                self._bound(last, max(found.bound, least - 1))
             raise OutOfTime
-        if found.verdict is Verdict.IMPOSSIBLE or taken is None or int(self.weights[last] @ taken) < least:
+        if found.verdict is Verdict.IMPOSSIBLE or taken is None or int(weights @ taken) < least:
+            self._bound(last, least - 1)
             return False
         self.targets[last] = self.achieved(self.incumbent)[last]
         self._advance()
         return True
+
+    def _root(self, last: int) -> int | None:
+        """What cuts alone prove of a stage while the stages before keep their targets; None where they cannot."""
+        columns, must = self._open(last, self.achieved(self.incumbent)[last] if self.proven == last else None)
+        rows = list(zip(self.weights[:last], self.targets, strict=False))
+        started = time.monotonic()
+        found = self.program.search(self.weights[last], rows, columns, must, self._left(), nodes=1)
+        self.seconds["search"] += time.monotonic() - started
+        if found.taken is not None and self._keeps(found.taken, rows):
+            self._improve(found.taken)
+        if found.verdict is Verdict.IMPOSSIBLE:
+            return None
+        return self.targets[last] if found.bound is None else found.bound
 
     def _keeps(self, taken: IntArray | None, rows: Sequence[tuple[IntArray, int]]) -> bool:
         """In exact integers: every rule of the model, and the rows of the stages."""
