@@ -16,6 +16,7 @@ COPY --from=build /opt/hearth /opt/hearth
 ENV PATH=/opt/hearth/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    NUMBA_CACHE_DIR=/tmp/numba \
     HEARTH_DATA_DIR=/data \
     HEARTH_HOST=0.0.0.0 \
     HEARTH_PORT=8080

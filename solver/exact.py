@@ -52,7 +52,7 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
+class Block:
     """Rows that share a form: entry → row key, column and weight; every row's bounds by key."""
 
     key: IntArray
@@ -72,7 +72,7 @@ class Program:
         self.most = np.concatenate([np.ones(options.placements, np.int64), seats[options.supply_key]])
         self.units, self.seats, self.classes, self.unreserved, self.services = self._blocks()
 
-    def _blocks(self) -> tuple[_Block, _Block, _Block, _Block, _Block]:
+    def _blocks(self) -> tuple[Block, Block, Block, Block, Block]:
         classes, options, capacity = self.problem.house_classes, self.options, self.problem.settlements.capacity
         placements, supplies = np.arange(options.placements), np.arange(options.placements, options.columns)
         one, keys = np.ones(options.columns, np.int64), len(options.supply_start) - 1
@@ -82,10 +82,10 @@ class Program:
         service_key = options.settlement[entry] * len(self.problem.services) + service
         unreserved = classes.count - classes.reserved
         return (
-            _Block(
+            Block(
                 options.unit, placements, one[placements], np.where(options.must, 1.0, 0.0), np.ones(len(options.must))
             ),
-            _Block(
+            Block(
                 np.concatenate([options.seat_key, options.supply_key]),
                 np.concatenate([options.seat_placement, supplies]),
                 np.concatenate([options.seat_count, -one[supplies]]),
@@ -97,16 +97,16 @@ class Program:
             self._at_most(service_key, entry, use[entry, service], capacity.ravel()),
         )
 
-    def _at_most(self, key: IntArray, column: IntArray, weight: IntArray, most: IntArray) -> _Block:
+    def _at_most(self, key: IntArray, column: IntArray, weight: IntArray, most: IntArray) -> Block:
         """Rows Σ weight ≤ most; a row that cannot be broken is left out."""
         demand = np.zeros(len(most), np.int64)
         np.add.at(demand, key, weight * self.most[column])
         scarce = (demand > most)[key]
         least = np.full(len(most), -np.inf)
-        return _Block(key[scarce], column[scarce], weight[scarce], least, most.astype(np.float64))
+        return Block(key[scarce], column[scarce], weight[scarce], least, most.astype(np.float64))
 
     @property
-    def blocks(self) -> tuple[_Block, ...]:
+    def blocks(self) -> tuple[Block, ...]:
         """The rows of the rules: units, seats, classes, their unreserved parts, services."""
         return self.units, self.seats, self.classes, self.unreserved, self.services
 
@@ -115,7 +115,7 @@ class Program:
     ) -> tuple[mathopt.Model, list[IntArray]]:
         """The model over some of the columns, and the positions of the rows of each block (ascending keys) in it."""
         rows = [_stage_row(stage, least) for stage, least in at_least]
-        return _model([*self.blocks, *rows], weights, columns, self.most, np.full(len(columns), integer))
+        return linear_model([*self.blocks, *rows], weights, columns, self.most, np.full(len(columns), integer))
 
     def search(
         self,
@@ -133,7 +133,7 @@ class Program:
         """The best integer solution by weights [n + m] that uses `columns` alone, houses every unit in `must` and keeps
         the rows `at_least`. cutoff: less is not looked for, though it may be found; nodes: for no more than so many
         nodes, 1 for what cuts alone prove; exact: by CP-SAT."""
-        units = _Block(self.units.key, self.units.column, self.units.weight, np.where(must, 1.0, 0.0), self.units.most)
+        units = Block(self.units.key, self.units.column, self.units.weight, np.where(must, 1.0, 0.0), self.units.most)
         rows = [_stage_row(stage, least) for stage, least in at_least]
         if exact and cutoff is not None:
             rows.append(_stage_row(weights, cutoff))
@@ -143,7 +143,7 @@ class Program:
         exact = exact or max(int(np.abs(stage) @ self.most) for stage in heavy) > LARGEST_FOR_FLOATS
         # Whole placements leave a flow of houses to the supplies, whose optima are whole by themselves.
         integer = np.arange(self.options.columns) < (self.options.columns if exact else self.options.placements)
-        model, _ = _model(blocks, weights // scale, columns, self.most, integer)
+        model, _ = linear_model(blocks, weights // scale, columns, self.most, integer)
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
             relative_gap_tolerance=relative_gap,
@@ -172,7 +172,9 @@ class Program:
 
     def whole(self, columns: FloatArray) -> IntArray | None:
         """The placements that are whole among relaxed columns, with houses for them; None where there are too few."""
-        return seat(self.problem, self.options, columns[: self.options.placements] > 1 - INTEGRAL)
+        classes = self.problem.house_classes
+        placed = columns[: self.options.placements] > 1 - INTEGRAL
+        return seat(classes.count, classes.count - classes.reserved, self.options, placed)
 
     def keeps(self, taken: IntArray) -> bool:
         """Whether an allocation breaks no rule of the model, in exact integers. taken: how often each column is."""
@@ -202,14 +204,14 @@ def _verdict(result: mathopt.SolveResult) -> Verdict:
     return Verdict.TIMED_OUT if result.termination.reason in stopped else Verdict.FAILED
 
 
-def _stage_row(weights: IntArray, least: int) -> _Block:
+def _stage_row(weights: IntArray, least: int) -> Block:
     column = np.flatnonzero(weights)
     key = np.zeros_like(column)
-    return _Block(key, column, weights[column], np.array([float(least)]), np.array([np.inf]))
+    return Block(key, column, weights[column], np.array([float(least)]), np.array([np.inf]))
 
 
-def _model(
-    blocks: Sequence[_Block], weights: IntArray, columns: BoolArray, most: IntArray, integer: BoolArray
+def linear_model(
+    blocks: Sequence[Block], weights: IntArray, columns: BoolArray, most: IntArray, integer: BoolArray
 ) -> tuple[mathopt.Model, list[IntArray]]:
     """The model over some of the columns, and the positions of each block's rows (ascending keys) in it."""
     number, size = np.cumsum(columns) - 1, int(columns.sum())

@@ -3,8 +3,9 @@
 import numpy as np
 from ortools.graph.python import max_flow  # type: ignore[import-untyped]  # ships no type marker
 
-from solver.options import Options, fits, needs, values
+from solver.options import Options, fits, needs, options, values
 from solver.problem import NONE, UNLIMITED, Problem
+from solver.seating import deal
 from solver.tables import IntArray
 
 
@@ -22,6 +23,21 @@ def place(problem: Problem, options: Options) -> IntArray:
     forced = np.flatnonzero(options.must[options.unit_of])
     _refuse_overfull(problem, options, forced)
     return _seat(problem, options, forced)
+
+
+def settled(problem: Problem) -> IntArray:
+    """The class of every household [H] that has to be housed, as `place` finds it; NONE for the others."""
+    households = problem.households
+    must = households.pinned != NONE
+    groups = households.kin_group[must]
+    must |= np.isin(households.kin_group, groups[groups != NONE])
+    given = np.full(len(must), NONE, np.int64)
+    who = np.flatnonzero(must)
+    if len(who):
+        alone = problem.among(who)
+        choices = options(alone)
+        given[who] = deal(choices, place(alone, choices))
+    return given
 
 
 def _name(problem: Problem, households: IntArray, most: int = 5) -> str:

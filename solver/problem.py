@@ -120,6 +120,10 @@ class Problem:
     def __hash__(self) -> int:
         return hash(self.sha256)
 
+    def among(self, households: IntArray) -> "Problem":
+        """The same problem with some of its households alone."""
+        return replace(self, households=self.households.take(households))
+
     @property
     def tiers(self) -> int:
         """T: the largest tier of the problem; 0 where there are no households."""

@@ -4,16 +4,16 @@ import numpy as np
 from ortools.graph.python import min_cost_flow  # type: ignore[import-untyped]  # ships no type marker
 
 from solver.options import Options
-from solver.problem import NONE, Problem
+from solver.problem import NONE
 from solver.tables import BoolArray, IntArray
 
 
-def seat(problem: Problem, options: Options, placed: BoolArray) -> IntArray | None:
+def seat(count: IntArray, unreserved: IntArray, options: Options, placed: BoolArray) -> IntArray | None:
     """Placements that are taken [n] → how often every column is [n + m]; None where the houses are too few.
 
+    count, unreserved [C]: houses of each class, and how many of them anyone may take.
     The classes of a settlement and their unreserved parts nest, so that sharing them out is a flow of whole houses.
     """
-    classes = problem.house_classes
     taken = np.concatenate([placed.astype(np.int64), np.zeros(len(options.supply_class), np.int64)])
     demand = np.zeros(len(options.supply_start) - 1, np.int64)
     seats = placed[options.seat_placement]
@@ -22,9 +22,9 @@ def seat(problem: Problem, options: Options, placed: BoolArray) -> IntArray | No
     if not len(supplies):
         return taken
     keys, origin = np.unique(options.supply_key[supplies], return_inverse=True)
-    width, every = len(classes.id), np.arange(len(classes.id))
-    unreserved = len(keys) + every
-    whole = unreserved + width
+    width, every = len(count), np.arange(len(count))
+    part_of = len(keys) + every
+    whole = part_of + width
     sink = len(keys) + 2 * width
     part = np.where(options.limited[supplies], len(keys), len(keys) + width)
     flow = min_cost_flow.SimpleMinCostFlow()
@@ -32,8 +32,8 @@ def seat(problem: Problem, options: Options, placed: BoolArray) -> IntArray | No
         origin, part + options.supply_class[supplies], demand[options.supply_key[supplies]], options.spare[supplies]
     )
     free = np.zeros(width, np.int64)
-    flow.add_arcs_with_capacity_and_unit_cost(unreserved, whole, classes.count - classes.reserved, free)
-    flow.add_arcs_with_capacity_and_unit_cost(whole, np.full(width, sink), classes.count, free)
+    flow.add_arcs_with_capacity_and_unit_cost(part_of, whole, unreserved, free)
+    flow.add_arcs_with_capacity_and_unit_cost(whole, np.full(width, sink), count, free)
     flow.set_nodes_supplies(np.append(np.arange(len(keys)), sink), np.append(demand[keys], -demand[keys].sum()))
     if flow.solve() != flow.OPTIMAL:
         return None

@@ -2,7 +2,9 @@
 
 import resource
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Literal
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from solver import prices as pricing
 from solver.exact import Program
 from solver.greedy import greedy
 from solver.lottery import draw
-from solver.options import Options, gains, options
+from solver.options import gains, options
 from solver.parameters import Parameters
 from solver.pins import Contradiction, place
 from solver.problem import NONE, Problem
@@ -18,9 +20,14 @@ from solver.progress import Cancelled, Progress, Report
 from solver.seating import deal
 from solver.solution import Assignments, Solution, Stage, StageCertificate, Statistics, Status
 from solver.stages import Closed, Ladder
+from solver.stages import Report as Heard
 from solver.tables import IntArray
 
+Scope = Literal["any", "housed"]
+
 DEFAULTS = Parameters()
+EXACT = 2_000
+"""Up to so many households every stage is searched for its proven optimum."""
 
 
 def solve(problem: Problem, parameters: Parameters = DEFAULTS, progress: Report | None = None) -> Solution:
@@ -43,47 +50,71 @@ def solve(problem: Problem, parameters: Parameters = DEFAULTS, progress: Report 
         statistics = _statistics(problem, parameters, seconds | {"total": time.monotonic() - started})
         return Solution(status, Assignments(), (), (), statistics, reason)
 
-    choices = options(problem)
+    search = _large if len(problem.households.id) > EXACT else _exact
     try:
-        placed = place(problem, choices)
+        house_class, closed = search(problem, parameters, names, report, seconds)
     except Contradiction as contradiction:
         return ended(Status.INFEASIBLE, str(contradiction))
-    ladder = Ladder(
-        problem=problem,
-        options=choices,
-        names=names,
-        program=Program(problem, choices, parameters.seed),
-        incumbent=greedy(problem, choices, placed),
-        deadline=started + parameters.time_limit_seconds,
-        report=report,
-    )
-    seconds["preparation"] = time.monotonic() - started
-    try:
-        closed = ladder.climb()
     except Cancelled:
         return ended(Status.CANCELLED, "cancelled while solving")
-    seconds |= ladder.seconds
-    stages = tuple(_stage(result) for result in closed)
+    scope: Scope = "housed" if search is _large and names[1:] and names[-1] == "value" else "any"
+    stages = tuple(_stage(result, scope) for result in closed)
     optimal = all(stage.bound == stage.achieved for stage in stages)
-    assignments = _assignments(problem, choices, ladder.incumbent)
+    dealt = draw(problem, house_class, gains(problem, house_class))
+    housed = np.flatnonzero(dealt != NONE)
     seconds["total"] = time.monotonic() - started
     return Solution(
         status=Status.OPTIMAL if optimal else Status.FEASIBLE,
-        assignments=assignments,
+        assignments=Assignments(problem.households.id[housed], problem.house_classes.id[dealt[housed]]),
         stages=stages,
         certificate=_certificate(problem, closed),
         statistics=_statistics(problem, parameters, seconds),
     )
 
 
-def _stage(result: Closed) -> Stage:
+def _exact(
+    problem: Problem, parameters: Parameters, names: Sequence[str], report: Heard, seconds: dict[str, float]
+) -> tuple[IntArray, list[Closed]]:
+    """The class of every household [H], NONE where it has none, and the stages, each searched to its optimum."""
+    started = time.monotonic()
+    choices = options(problem)
+    ladder = Ladder(
+        problem=problem,
+        options=choices,
+        names=names,
+        program=Program(problem, choices, parameters.seed),
+        incumbent=greedy(problem, choices, place(problem, choices)),
+        deadline=started + parameters.time_limit_seconds,
+        report=report,
+    )
+    seconds["preparation"] = time.monotonic() - started
+    closed = ladder.climb()
+    seconds |= ladder.seconds
+    return deal(choices, ladder.incumbent), closed
+
+
+def _large(
+    problem: Problem, parameters: Parameters, names: Sequence[str], report: Heard, seconds: dict[str, float]
+) -> tuple[IntArray, list[Closed]]:
+    """The same for a large problem, the stages by their prices."""
+    from solver.large import Large  # here, as Numba takes longer to import than a village to solve
+
+    started = time.monotonic()
+    large = Large(problem, names, parameters.threads, parameters.time_limit_seconds, report)
+    seconds["preparation"] = time.monotonic() - started
+    house_class, closed = large.solve()
+    seconds |= large.seconds
+    return house_class, closed
+
+
+def _stage(result: Closed, scope: Scope) -> Stage:
     return Stage(
         name=result.name,
         achieved=result.achieved,
         bound=result.bound,
         price_bound=result.price_bound,
         proof="prices" if result.bound == result.price_bound else "search",
-        scope="any" if result.name == "value" else None,
+        scope=scope if result.name == "value" else None,
     )
 
 
@@ -94,19 +125,12 @@ def _certificate(problem: Problem, closed: list[Closed]) -> tuple[StageCertifica
     )
 
 
-def _assignments(problem: Problem, choices: Options, taken: IntArray) -> Assignments:
-    house_class = deal(choices, taken)
-    dealt = draw(problem, house_class, gains(problem, house_class))
-    housed = np.flatnonzero(dealt != NONE)
-    return Assignments(problem.households.id[housed], problem.house_classes.id[dealt[housed]])
-
-
 def _statistics(problem: Problem, parameters: Parameters, seconds: dict[str, float]) -> Statistics:
     return Statistics(
         problem_sha256=problem.sha256,
         seed=parameters.seed,
         threads=parameters.threads,
-        versions={name: version(name) for name in ("hearth", "numpy", "ortools")},
+        versions={name: version(name) for name in ("hearth", "numba", "numpy", "ortools", "scipy")},
         seconds={phase: round(value, 4) for phase, value in seconds.items()},
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )

@@ -4,7 +4,7 @@ A million households are a few arrays, never a million objects.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Self
 
@@ -146,6 +146,13 @@ class Households:
     lottery: IntArray
     pinned: IntArray
     forbidden: SparseRows
+
+    def take(self, rows: IntArray) -> "Households":
+        """Some of them."""
+        columns = {column.name: getattr(self, column.name) for column in fields(self)}
+        return Households(
+            **{name: column if name == "kin_groups" else column.take(rows) for name, column in columns.items()}
+        )
 
 
 def alike(*columns: IntArray | BoolArray | SparseRows) -> IntArray:

@@ -18,7 +18,9 @@ CLASSES = [
 def seated(given: Problem) -> dict[str, str] | None:
     """{household: class} where all placements are taken; None where the houses are too few."""
     choices = options(given)
-    taken = seat(given, choices, np.ones(choices.placements, np.bool_))
+    classes = given.house_classes
+    placed = np.ones(choices.placements, np.bool_)
+    taken = seat(classes.count, classes.count - classes.reserved, choices, placed)
     if taken is None:
         return None
     house_class = deal(choices, taken)

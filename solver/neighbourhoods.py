@@ -1,0 +1,217 @@
+"""Exact search on a few neighbouring settlements at a time, over what prices leave open."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from solver.exact import Block, linear_model
+from solver.interior import Relaxed
+from solver.network import Network
+from solver.options import Options
+from solver.problem import NONE, UNLIMITED
+from solver.tables import BoolArray, IntArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What a household's place is worth: of_unit [U] wherever it lives, and `value` times its value there."""
+
+    of_unit: FloatArray
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """What it would cost, by the prices of a relaxation, to leave the best: its aim, prices, and the best [U]."""
+
+    network: Network
+    aim: Aim
+    key: FloatArray
+    service: FloatArray
+    best: FloatArray
+
+    @classmethod
+    def of(cls, network: Network, aim: Aim, relaxed: Relaxed) -> "Losses":
+        best = np.zeros(network.units)
+        service = relaxed.service
+        made = cls(network, aim, relaxed.key, service, best)
+        hub = np.full(network.hubs, -np.inf)
+        np.maximum.at(hub, network.way_hub, made.of_ways())
+        entering = np.flatnonzero(network.hub_of != NONE)
+        through = aim.of_unit[entering] + aim.value * network.hub_wish[entering] + hub[network.hub_of[entering]]
+        np.maximum.at(best, entering, through)
+        np.maximum.at(best, network.unit, made.of_direct())
+        return made
+
+    def of_ways(self) -> FloatArray:
+        """What a way gives but for the unit itself."""
+        network = self.network
+        charge = np.einsum("wk,wk->w", self.service[network.way_settlement], network.hub_uses[network.way_hub])
+        gain: FloatArray = self.aim.value * network.way_wish - self.key[network.way_key] - charge
+        return gain
+
+    def of_direct(self) -> FloatArray:
+        network = self.network
+        seats = np.bincount(network.seat_placement, network.seat_count * self.key[network.seat_key], len(network.unit))
+        return self._scores(network.unit, network.settlement, network.wish, seats)
+
+    def loss(self, options: Options) -> FloatArray:
+        seats = np.bincount(options.seat_placement, options.seat_count * self.key[options.seat_key], len(options.unit))
+        loss: FloatArray = self.best[options.unit] - self._scores(options.unit, options.settlement, options.wish, seats)
+        return loss
+
+    def _scores(self, unit: IntArray, settlement: IntArray, wish: IntArray, seats: Any) -> FloatArray:
+        charge = np.einsum("nk,nk->n", self.service[settlement], self.network.uses[unit])
+        score: FloatArray = self.aim.of_unit[unit] + self.aim.value * wish - seats - charge
+        return score
+
+
+def order_of_neighbours(network: Network) -> IntArray:
+    """Settlements in an order that keeps together those that the same units ask for."""
+    ones = np.ones(len(network.unit))
+    asks = scipy.sparse.csr_matrix((ones, (network.unit, network.settlement)), (network.units, network.settlements))
+    shared = (asks.T @ asks).tocsr()
+    return scipy.sparse.csgraph.reverse_cuthill_mckee(shared, symmetric_mode=True).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """A search in some settlements: its model, the placements that its first variables stand for, and who may move."""
+
+    model: bytes
+    unit: IntArray
+    settlement: IntArray
+    open: BoolArray
+
+    def moves(self, at: IntArray, values: FloatArray | None) -> tuple[IntArray, IntArray]:
+        """Which units move, and where to (NONE: out), by the values that a search found."""
+        if values is None:
+            nothing = np.zeros(0, np.int64)
+            return nothing, nothing
+        taken = values[: len(self.unit)] > 0.5
+        to = np.where(self.open, NONE, at)
+        to[self.unit[taken]] = self.settlement[taken]
+        moved = np.flatnonzero(to != at)
+        return moved, to[moved]
+
+
+def neighbourhood(
+    network: Network,
+    at: IntArray,
+    group: IntArray,
+    guests: BoolArray,
+    aim: Aim,
+    losses: Losses,
+    most_columns: int,
+    *,
+    keep: bool,
+) -> Neighbourhood | None:
+    """The exact problem of some settlements [g] beside what is fixed there; None where nothing is open.
+
+    guests [U]: units without a place that may come. Open are the placements that lose least, `most_columns` of them;
+    the others stay as they are. keep: who has a place there gets one.
+    """
+    inside = np.zeros(network.settlements, np.bool_)
+    inside[group] = True
+    here = (at != NONE) & inside[np.maximum(at, 0)]
+    options = _placements(network, here | guests, np.flatnonzero(inside), inside)
+    current = at[options.unit] == options.settlement
+    loss = losses.loss(options)
+    others = loss[~current] if keep else np.concatenate([loss[~current], losses.best[here]])
+    if not len(others):
+        return None
+    most = np.partition(others, most_columns - 1)[most_columns - 1] if len(others) > most_columns else others.max()
+    moves = ~current & (loss <= most)
+    may_leave = here & (losses.best <= most) & (not keep)
+    opened = may_leave.copy()
+    opened[options.unit[moves]] = True
+    columns = opened[options.unit] & (moves | current)
+    must = here & opened & ~may_leave
+    model = _model(network, options, columns, must, here & ~opened, at, inside, aim)
+    return Neighbourhood(model, options.unit[columns], options.settlement[columns], here & opened)
+
+
+def _placements(network: Network, concerned: BoolArray, group: IntArray, inside: BoolArray) -> Options:
+    direct = np.flatnonzero(concerned[network.unit] & inside[network.settlement])
+    unit, settlement, wish = network.reached(np.flatnonzero(concerned), group)
+    unit = np.concatenate([network.unit[direct], unit])
+    settlement = np.concatenate([network.settlement[direct], settlement])
+    wish = np.concatenate([network.wish[direct], wish])
+    order = np.lexsort((settlement, unit))
+    return network.options(unit[order], settlement[order], wish[order])
+
+
+def _model(
+    network: Network,
+    options: Options,
+    columns: BoolArray,
+    must: BoolArray,
+    fixed: BoolArray,
+    at: IntArray,
+    inside: BoolArray,
+    aim: Aim,
+) -> bytes:
+    """Some placements, and the supplies of the settlements inside; weights are whole, which the search thanks us."""
+    n = options.placements
+    supplies = n + np.arange(len(network.supply_key))
+    own = inside[network.supply_key // network.needs]
+    both = np.concatenate([columns, own])
+    households = np.flatnonzero(network.free & fixed[network.unit_of])
+    keys = at[network.unit_of[households]] * network.needs + network.need_of[households]
+    demand = np.bincount(keys, minlength=network.settlements * network.needs).astype(np.float64)
+    places = np.where(network.places == UNLIMITED, np.inf, network.places)
+    settled = np.flatnonzero(fixed)
+    np.subtract.at(places, at[settled], network.uses[settled])
+    use = options.uses[options.unit]
+    entry, service = np.nonzero((use > 0) & columns[:, None])
+    free_arm = np.full(len(demand), -np.inf)
+    limited = network.limited
+    blocks = [
+        Block(
+            options.unit,
+            np.arange(n),
+            np.ones(n, np.int64),
+            np.where(must, 1.0, 0.0),
+            np.ones(network.units),
+        ),
+        Block(
+            np.concatenate([options.seat_key, network.supply_key]),
+            np.concatenate([options.seat_placement, supplies]),
+            np.concatenate([options.seat_count, np.full(len(supplies), -1)]),
+            free_arm,
+            -demand,
+        ),
+        _at_most(network.supply_class[own], supplies[own], network.count),
+        _at_most(network.supply_class[own & limited], supplies[own & limited], network.unreserved),
+        Block(
+            options.settlement[entry] * places.shape[1] + service,
+            entry,
+            use[entry, service],
+            np.full(places.size, -np.inf),
+            places.ravel(),
+        ),
+    ]
+    blocks = [_within(block, both) for block in blocks]
+    penalty = network.problem.spare_bedroom_penalty
+    worth = aim.of_unit[options.unit] + aim.value * options.wish
+    weights = np.rint(np.concatenate([worth, -aim.value * penalty * network.spare]))
+    most = np.concatenate([np.ones(n, np.int64), network.count[network.supply_class]])
+    model, _ = linear_model(blocks, weights, both, most, np.arange(len(both)) < n)
+    serialised: bytes = model.export_model().SerializeToString()
+    return serialised
+
+
+def _at_most(house_class: IntArray, column: IntArray, most: IntArray) -> Block:
+    return Block(
+        house_class, column, np.ones(len(column), np.int64), np.full(len(most), -np.inf), most.astype(np.float64)
+    )
+
+
+def _within(block: Block, columns: BoolArray) -> Block:
+    kept = columns[block.column]
+    return Block(block.key[kept], block.column[kept], block.weight[kept], block.least, block.most)

@@ -1,0 +1,125 @@
+"""Searches by HiGHS in processes of their own, two at once: OR-Tools lets no other thread run meanwhile."""
+
+import datetime
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from ortools.math_opt import model_pb2  # type: ignore[import-untyped]  # ships no type marker
+from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A mixed-integer model (a serialised ModelProto) and when to end: after some nodes, at a gap, or at a deadline of
+    the monotonic clock, which all processes of a machine share."""
+
+    model: bytes
+    nodes: int
+    relative_gap: float
+    deadline: float
+
+
+def search(task: Task) -> FloatArray | None:
+    """The values of the best solution found, None where there is none."""
+    proto = model_pb2.ModelProto()
+    proto.ParseFromString(task.model)
+    model = mathopt.Model.from_model_proto(proto)
+    parameters = mathopt.SolveParameters(
+        time_limit=datetime.timedelta(seconds=max(task.deadline - time.monotonic(), 0.0)),
+        relative_gap_tolerance=task.relative_gap,
+        node_limit=task.nodes,
+    )
+    parameters.highs.int_options["random_seed"] = 0
+    parameters.highs.string_options["parallel"] = "off"
+    result = mathopt.solve(model, mathopt.SolverType.HIGHS, params=parameters)
+    if not result.has_primal_feasible_solution():
+        return None
+    return np.array(result.variable_values(list(model.variables())))
+
+
+class Searchers:
+    """Runs searches at once, in as many processes as there may be threads; in this one where that is one."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.children: list[subprocess.Popen[bytes]] = []
+        self.idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for child in self.children:
+            child.kill()
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):  # what was not read yet is of no use any more
+                        pipe.close()
+
+    def run(self, tasks: Sequence[Task]) -> list[FloatArray | None]:
+        """What each task finds. Raises OSError where a process was ended from outside."""
+        if self.workers < 2 or len(tasks) < 2:
+            return [search(task) for task in tasks]
+        while self.idle.qsize() < min(self.workers, len(tasks)):
+            child = _start()
+            self.children.append(child)
+            self.idle.put(child)
+        with ThreadPoolExecutor(self.idle.qsize()) as pool:
+            return list(pool.map(self._ask, tasks))
+
+    def _ask(self, task: Task) -> FloatArray | None:
+        child = self.idle.get()
+        try:
+            return _ask(child, task)
+        finally:
+            self.idle.put(child)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", "from solver.searching import serve; serve()"]
+    return subprocess.Popen(  # noqa: S603 - our own module
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+
+
+def _ask(child: subprocess.Popen[bytes], task: Task) -> FloatArray | None:
+    if child.stdin is None or child.stdout is None:
+        raise OSError("a search has no pipes")
+    try:
+        pickle.dump(task, child.stdin)
+        child.stdin.flush()
+        found: FloatArray | None = pickle.load(child.stdout)  # noqa: S301 - written by our own child
+    except (EOFError, BrokenPipeError) as error:
+        raise OSError("a search was ended from outside") from error
+    return found
+
+
+def serve() -> None:
+    """Reads tasks from standard input, one after another, and answers on standard output, until there are no more."""
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever is printed must not be taken for an answer
+        while True:
+            try:
+                task = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
+            except EOFError:
+                return
+            pickle.dump(search(task), answers)
+            answers.flush()

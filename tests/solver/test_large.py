@@ -1,0 +1,119 @@
+"""More households than are solved exactly: every rule is kept, every bound holds, and the bytes are always the same."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from solver import Cancelled, Parameters, Problem, Progress, Solution, Status, check, solve
+from solver.generate import generate
+from solver.solve import EXACT
+from tests.solver.test_determinism import shuffled
+
+FEW = 2_100
+
+
+@pytest.fixture(scope="module")
+def country() -> Problem:
+    return generate(FEW, 12, 1, places_per_need=1.5, pinned_share=0.02)
+
+
+@pytest.fixture(scope="module")
+def solution(country: Problem) -> Solution:
+    assert len(country.households.id) > EXACT
+    return solve(country, Parameters(threads=2, time_limit_seconds=600))
+
+
+def test_every_rule_is_kept_and_every_bound_holds(country: Problem, solution: Solution) -> None:
+    assert (country.households.pinned >= 0).any()
+    assert check(country, solution) == []
+    assert [stage.name for stage in solution.stages] == list(country.stages)
+
+
+def test_what_is_nearly_a_network_is_solved_nearly_to_the_end(solution: Solution) -> None:
+    gaps = {stage.name: (stage.bound - stage.achieved) / max(stage.bound, 1) for stage in solution.stages}
+    assert {name: gap for name, gap in gaps.items() if gap > 0.01} == {}
+
+
+def test_value_is_the_best_for_those_who_are_housed(solution: Solution) -> None:
+    assert {stage.name: stage.scope for stage in solution.stages if stage.scope} == {"value": "housed"}
+    assert solution.certificate[-1].multipliers == {}
+
+
+def test_another_number_of_threads_and_another_order_of_rows(country: Problem, solution: Solution) -> None:
+    again = solve(shuffled(country, 1), Parameters(threads=1, time_limit_seconds=600))
+    assert again.canonical_bytes() == solution.canonical_bytes()
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 1.0])
+def test_out_of_time_is_feasible_with_bounds_that_hold(seconds: float) -> None:
+    tight = generate(3_000, 20, 2)
+    found = solve(tight, Parameters(time_limit_seconds=seconds))
+    assert found.status is Status.FEASIBLE
+    assert check(tight, found) == []
+    assert len(found.assignments) > 1_500
+
+
+@pytest.mark.parametrize(
+    ("households_per_house", "fields"),
+    [
+        (1.05, {"anywhere_share": 0.0}),
+        (2.5, {"anywhere_share": 1.0, "kin_share": 0.3}),
+    ],
+)
+def test_odd_families_keep_every_rule(households_per_house: float, fields: dict[str, float]) -> None:
+    odd = generate(FEW, 5, 3, households_per_house=households_per_house, **fields)  # type: ignore[arg-type]  # numbers all
+    assert check(odd, solve(odd, Parameters(time_limit_seconds=2))) == []
+
+
+def test_services_without_places_and_classes_without_houses() -> None:
+    rich = generate(FEW, 5, 4)
+    settlements = dataclasses.replace(rich.settlements, capacity=rich.settlements.capacity * 0)
+    classes = rich.house_classes
+    some = np.where(np.arange(len(classes.id)) % 3 == 0, 0, classes.count)
+    poor = dataclasses.replace(
+        rich,
+        settlements=settlements,
+        house_classes=dataclasses.replace(classes, count=some, reserved=np.minimum(classes.reserved, some)),
+    )
+    found = solve(poor, Parameters(time_limit_seconds=20))
+    assert check(poor, found) == []
+    assert len(found.assignments) == 0
+    assert found.status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize("stages", [("value",), ("tier 2", "value", "points"), ("points",)])
+def test_another_order_of_stages(country: Problem, stages: tuple[str, ...]) -> None:
+    found = solve(country, Parameters(stages=stages, time_limit_seconds=20))
+    assert check(country, found, stages) == []
+    first = found.stages[0]
+    assert first.achieved >= 0.98 * first.bound
+
+
+def test_pins_that_contradict_each_other_are_named(country: Problem) -> None:
+    households = country.households
+    pinned = households.pinned.copy()
+    house_class = int(pinned.max())
+    same = np.flatnonzero(
+        (households.bedrooms_min == country.house_classes.bedrooms[house_class]) & (households.kin_group == -1)
+    )
+    pinned[same] = house_class
+    crowded = dataclasses.replace(country, households=dataclasses.replace(households, pinned=pinned))
+    found = solve(crowded)
+    assert found.status is Status.INFEASIBLE
+    assert found.reason is not None
+    assert check(crowded, found) == []
+
+
+def test_a_callback_may_cancel(country: Problem) -> None:
+    def stop(progress: Progress) -> None:
+        raise Cancelled
+
+    assert solve(country, progress=stop).status is Status.CANCELLED
+
+
+def test_progress_ends_with_what_is_proven(country: Problem) -> None:
+    heard: list[Progress] = []
+    found = solve(country, Parameters(time_limit_seconds=5), heard.append)
+    last = {progress.stage: progress for progress in heard}
+    assert [(p.achieved, p.bound) for p in last.values()] == [(s.achieved, s.bound) for s in found.stages]

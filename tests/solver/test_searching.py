@@ -1,0 +1,57 @@
+"""Searches in processes of their own find what a search in this one finds."""
+
+import time
+
+import pytest
+from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
+
+from solver.searching import Searchers, Task
+
+
+def task(capacity: float) -> Task:
+    """A knapsack: 3a + 2b + 2c up to a capacity, worth 4, 3 and 2."""
+    model = mathopt.Model()
+    a, b, c = (model.add_binary_variable() for _ in range(3))
+    model.add_linear_constraint(3 * a + 2 * b + 2 * c <= capacity)
+    model.maximize(4 * a + 3 * b + 2 * c)
+    return Task(model.export_model().SerializeToString(), 100, 0.0, time.monotonic() + 60)
+
+
+TASKS = [task(capacity) for capacity in (2, 3, 5, 7)]
+FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_any_number_of_processes_finds_the_same_in_the_same_order(workers: int) -> None:
+    with Searchers(workers) as searchers:
+        for _ in range(2):
+            found = searchers.run(TASKS)
+            assert [None if values is None else values.round().tolist() for values in found] == FOUND
+        assert len(searchers.children) <= min(workers, len(TASKS))
+
+
+def test_nothing_is_found_where_nothing_can_be() -> None:
+    with Searchers(2) as searchers:
+        assert searchers.run([task(-1), task(-1)]) == [None, None]
+
+
+def test_past_the_deadline_nothing_need_be_found() -> None:
+    late = Task(TASKS[0].model, 100, 0.0, time.monotonic() - 1)
+    with Searchers(1) as searchers:
+        assert len(searchers.run([late])) == 1
+
+
+def test_a_process_that_was_ended_from_outside_is_an_error() -> None:
+    with Searchers(2) as searchers:
+        searchers.run(TASKS)
+        for child in searchers.children:
+            child.kill()
+            child.wait()
+        with pytest.raises(OSError, match="ended from outside"):
+            searchers.run(TASKS)
+
+
+def test_processes_end_with_those_who_ask() -> None:
+    with Searchers(2) as searchers:
+        searchers.run(TASKS)
+    assert all(child.returncode is not None for child in searchers.children)
