@@ -1,4 +1,4 @@
-"""The command line: python -m solver solve|check|explain|generate.
+"""The command line: python -m solver solve|check|explain|confirm|envy|shadow-prices|generate.
 
 Problems are JSON, or NumPy columns where the file's name ends in .npz; solutions are JSON.
 """
@@ -8,13 +8,19 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TypeVar
 
 from solver import InvalidProblem, InvalidSolution, Parameters, Problem, Progress, Solution, check, explain, solve
+from solver.changes import household_of
+from solver.confirmation import confirm
+from solver.counterfactual import smallest_change
+from solver.fairness import justified_envy
 from solver.generate import generate
+from solver.shadow_prices import shadow_prices, verified
 
 NPZ = ".npz"
 T = TypeVar("T")
@@ -51,11 +57,25 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, what in (
         ("check", _check, "verify a solution and its certificate"),
         ("explain", _explain, "say why each household is housed where, or is not housed"),
+        ("confirm", _confirm, "put explanations to the test by solving again"),
+        ("envy", _envy, "name households that were passed over by one that comes after them"),
+        ("shadow-prices", _shadow_prices, "rank what is scarce by what one more of it is worth"),
     ):
         reading = commands.add_parser(name, help=what)
         reading.add_argument("problem", type=Path)
         reading.add_argument("solution", type=Path)
         reading.set_defaults(run=run, parser=reading)
+        if run in (_explain, _confirm, _shadow_prices):
+            reading.add_argument("--time-limit", type=float, default=Parameters.time_limit_seconds, metavar="SECONDS")
+        if run is _explain:
+            reading.add_argument("--household", help="of this one alone")
+            reading.add_argument("--smallest-change", action="store_true", help="what would house it, solved again")
+        if run is _confirm:
+            reading.add_argument("--sample", type=int, default=20, metavar="HOUSEHOLDS")
+            reading.add_argument("--seed", type=int, default=0)
+        if run is _shadow_prices:
+            reading.add_argument("--first", type=int, default=10, metavar="N")
+            reading.add_argument("--verify", action="store_true", help="solve again with one more of each")
     making = commands.add_parser("generate", help="write a random feasible problem")
     making.add_argument("--households", type=int, required=True)
     making.add_argument("--settlements", type=int, required=True)
@@ -78,8 +98,7 @@ def _solve(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    problem = _problem(options.problem)
-    solution = Solution.from_json(_read(options.solution, Path.read_bytes))
+    problem, solution = _both(options)
     for violation in check(problem, solution):
         raise Refused(f"{violation.code}: {violation.sentence}")
     print(_summary(solution))
@@ -87,15 +106,76 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    problem = _problem(options.problem)
-    solution = Solution.from_json(_read(options.solution, Path.read_bytes))
+    if options.smallest_change and options.household is None:
+        options.parser.error("--smallest-change needs --household")
+    problem, solution = _both(options)
+    with _refused():
+        if options.household is None:
+            for explanation in explain(problem, solution):
+                _print(asdict(explanation))
+            return 0
+        _print(asdict(explain(problem, solution)[household_of(problem, options.household)]))
+        if options.smallest_change:
+            found = smallest_change(problem, solution, options.household, _parameters(options))
+            _print(asdict(found) | {"sentence": found.sentence})
+    return 0
+
+
+def _confirm(options: argparse.Namespace) -> int:
+    problem, solution = _both(options)
+    with _refused():
+        found = confirm(problem, solution, options.sample, options.seed, _parameters(options))
+    for trial in found.trials:
+        _print(asdict(trial))
+    _print({"not_housed": found.not_housed, "holds": found.share, "enough": found.share_enough})
+    return 0
+
+
+def _envy(options: argparse.Namespace) -> int:
+    problem, solution = _both(options)
+    with _refused():
+        found = justified_envy(problem, solution)
+    for claim in found.claims:
+        _print(asdict(claim))
+    _print({"claims": len(found.claims), "examined": found.examined, "with_kin": found.with_kin})
+    return 0
+
+
+def _shadow_prices(options: argparse.Namespace) -> int:
+    problem, solution = _both(options)
+    with _refused():
+        ranked = shadow_prices(problem, solution)[: options.first]
+        for price in ranked:
+            _print(asdict(price.resource) | {"price": {stage: str(p) for stage, p in price.price.items() if p}})
+        if options.verify:
+            for worth in verified(problem, solution, ranked, _parameters(options)):
+                _print(asdict(worth.shadow_price.resource) | {"gain": worth.gain, "sentence": worth.sentence})
+    return 0
+
+
+def _both(options: argparse.Namespace) -> tuple[Problem, Solution]:
+    return _problem(options.problem), Solution.from_json(_read(options.solution, Path.read_bytes))
+
+
+def _parameters(options: argparse.Namespace) -> Parameters:
     try:
-        explanations = explain(problem, solution)
+        return Parameters(time_limit_seconds=options.time_limit)
+    except ValueError as error:
+        parser: argparse.ArgumentParser = options.parser
+        parser.error(str(error))
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What a problem or a solution cannot be asked is one sentence for the person at the terminal."""
+    try:
+        yield
     except ValueError as error:
         raise Refused(str(error)) from error
-    for explanation in explanations:
-        print(json.dumps(asdict(explanation), ensure_ascii=False))
-    return 0
+
+
+def _print(document: object) -> None:
+    print(json.dumps(document, ensure_ascii=False))
 
 
 def _generate(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from solver.interior import Interior, Relaxed
 from solver.lagrangian import Lagrangian
 from solver.neighbourhoods import Aim, Losses, neighbourhood, order_of_neighbours
 from solver.network import Network, network
-from solver.options import gains
+from solver.options import fits, gains, needs
 from solver.pins import settled
 from solver.prices import Prices
 from solver.problem import NONE, UNLIMITED, Problem
@@ -309,7 +309,8 @@ def _guests(network: Network, at: IntArray, groups: Sequence[IntArray]) -> list[
 
 
 def _whole(network: Network, relaxed: Relaxed, heaviest: Sequence[float], earlier: int) -> Prices:
-    """Prices as integers. What there is none of costs more than anyone could pay, which no bound pays for."""
+    """Prices as integers. What there is none of costs as much as what serves the same needs there, or, where nothing
+    does, more than anyone could pay: no bound pays for that."""
     problem = network.problem
     limited = np.flatnonzero((problem.settlements.capacity != UNLIMITED).any(axis=0))
     weight = float(np.dot(np.append(relaxed.multipliers, 1.0), heaviest))
@@ -317,8 +318,14 @@ def _whole(network: Network, relaxed: Relaxed, heaviest: Sequence[float], earlie
     members = int(np.bincount(network.unit_of[network.free]).max(initial=1))
     uses = int(network.uses.max(initial=1))
     prohibitive = 2 * (weight + dearest * (2 * members + uses * max(len(limited), 1)))
-    house_class = np.where(network.count > 0, relaxed.house_class, prohibitive)
-    unreserved = np.where(network.unreserved > 0, relaxed.unreserved, prohibitive)
+    kinds, _ = needs(problem)
+    keys = problem.house_classes.settlement * network.needs + np.arange(network.needs)[:, None]
+    instead = np.where(np.isin(keys, network.supply_key), relaxed.key[keys], prohibitive)
+    serves = fits(problem, kinds) & (kinds[:, 3, None] == NONE)
+    limited_needs = serves & (kinds[:, 2, None] == 0)
+    highest, highest_limited = (np.where(who, instead, 0.0).max(axis=0, initial=0.0) for who in (serves, limited_needs))
+    house_class = np.where(network.count > 0, relaxed.house_class, highest)
+    unreserved = np.where(network.unreserved > 0, relaxed.unreserved, highest_limited)
     service = np.zeros(problem.settlements.capacity.shape)
     service[:, limited] = np.where(network.places == 0, prohibitive, relaxed.service)
     most = prohibitive * (2 * members + uses * max(len(limited), 1)) * network.units

@@ -144,3 +144,50 @@ def test_a_reader_who_has_enough_ends_it_without_a_fuss(tmp_path: Path) -> None:
         child.stdout.readline()
         child.stdout.close()
         assert child.stderr.read() == b""
+
+
+def lines(*arguments: object) -> list[dict[str, object]]:
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_one_household_is_explained_with_the_change_that_would_house_it(folder: Path) -> None:
+    both = folder / "problem.json", folder / "solution.json"
+    out = next(told for told in lines("explain", *both) if told["reason"] != "housed")
+    told, change = lines("explain", *both, "--household", out["household"], "--smallest-change")
+    assert told == out
+    assert change["household"] == out["household"]
+    assert str(out["household"]) in str(change["sentence"])
+
+
+def test_what_is_scarce_is_ranked_and_verified(folder: Path) -> None:
+    found = lines("shadow-prices", folder / "problem.json", folder / "solution.json", "--first", 2, "--verify")
+    assert ["price" in line for line in found] == [True, True, False, False]
+    assert all("more famil" in str(line["sentence"]) for line in found[2:])
+
+
+def test_an_optimal_solution_passes_nobody_over(folder: Path) -> None:
+    assert lines("envy", folder / "problem.json", folder / "solution.json")[-1]["claims"] == 0
+
+
+def test_explanations_are_put_to_the_test(folder: Path) -> None:
+    *trials, total = lines("confirm", folder / "problem.json", folder / "solution.json", "--sample", 2)
+    assert len(trials) == 2
+    assert total["not_housed"] == sum(
+        told["reason"] != "housed" for told in lines("explain", folder / "problem.json", folder / "solution.json")
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--household", "nobody"), 1, "nobody"),
+        (("--smallest-change",), 2, "--household"),
+        (("--household", "H01", "--smallest-change", "--time-limit", "0"), 2, "time_limit_seconds"),
+    ],
+)
+def test_what_cannot_be_explained_is_said(folder: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+    done = run("explain", folder / "problem.json", folder / "solution.json", *arguments)
+    assert done.returncode == code
+    assert words in done.stderr
