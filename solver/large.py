@@ -45,8 +45,10 @@ WINDOW = 25
 """Settlements that are searched at once."""
 NODES = 10
 """Nodes of a search tree: a limit that is the same on every machine, as no clock is."""
-ROUNDS = 4
+ROUNDS = 6
 """How often all settlements are searched, each time in other windows."""
+KINDS = 3
+"""Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
 TRIES = 400
 """How many moves are tried to make room for a unit."""
 RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.68, 0.8, 0.95
@@ -214,15 +216,13 @@ class Large:
         done: Callable[[list[int]], bool],
     ) -> IntArray:
         """Exact search in windows of neighbouring settlements, those of a round at once, which share nobody."""
-        began, count = time.monotonic(), len(self.neighbours)
-        best = worth(at)
+        began, idle, best = time.monotonic(), 0, worth(at)
         with Searchers(self.workers) as searchers:
             for turn in range(ROUNDS):
                 if time.monotonic() > deadline or done(best):
                     break
                 before = best
-                shifted = np.roll(self.neighbours, -turn * WINDOW // 2)
-                groups = [shifted[first : first + WINDOW] for first in range(0, count, WINDOW)]
+                groups = _windows(self.neighbours, turn)
                 found = [
                     neighbourhood(network, at, group, guests, aim, losses, thorough.columns, keep=thorough.keep)
                     for group, guests in zip(groups, _guests(network, at, groups), strict=True)
@@ -236,7 +236,8 @@ class Large:
                     reached = worth(better)
                     if reached > best:
                         at, best = better, reached
-                if best == before:
+                idle = idle + 1 if best == before else 0
+                if idle == KINDS:
                     break
         self.seconds["search"] += time.monotonic() - began
         return at
@@ -292,6 +293,16 @@ def _first(interior: Interior, relaxed: Relaxed, losses: Losses) -> tuple[IntArr
     rooms = packing.rooms(network)
     packing.put(rooms, choices, at)
     return at, rooms, choices
+
+
+def _windows(neighbours: IntArray, turn: int) -> list[IntArray]:
+    """All settlements in windows, by turns of each kind."""
+    count = max(-(-len(neighbours) // WINDOW), 1)
+    if turn % KINDS == 2:
+        scattered = np.roll(neighbours, -(turn // KINDS))
+        return [scattered[first::count] for first in range(count)]
+    shifted = np.roll(neighbours, -(turn % KINDS * WINDOW // 2 + turn // KINDS * WINDOW // 4))
+    return [shifted[first : first + WINDOW] for first in range(0, len(neighbours), WINDOW)]
 
 
 def _guests(network: Network, at: IntArray, groups: Sequence[IntArray]) -> list[BoolArray]:
