@@ -8,6 +8,7 @@ stage, however many households there are.
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +67,11 @@ class Relaxed:
 
 
 class Interior:
-    """The relaxations of one network. Columns: direct placements and entries to hubs, by unit; ways; supplies."""
+    """The relaxations of one network, by `workers` threads. Columns: direct placements and entries to hubs, by unit;
+    ways; supplies."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, workers: int = 1) -> None:
+        self.network, self.workers = network, workers
         entering = np.flatnonzero(network.hub_of != NONE)
         direct, ways, supplies = len(network.unit), len(network.way_hub), len(network.spare)
         unit = np.concatenate([network.unit, entering])
@@ -317,8 +319,15 @@ class _System:
         units, classes = barrier.units, barrier.class_rows
         self.of_unit, rest = d[: barrier.unit_columns], d[barrier.unit_columns :]
         self.unit_pivot = np.bincount(interior.unit, self.of_unit, units) + e[:units]
-        dense = np.zeros((rows, rows))
-        add_units(dense, interior.start, self.unit_pivot, self.of_unit, *barrier.unit_entries)
+        halves = np.zeros((2, rows, rows))
+        middle = units // 2
+        of_units = (interior.start, self.unit_pivot, self.of_unit, *barrier.unit_entries)
+        with ThreadPoolExecutor(interior.workers) as pool:  # two sums, however many threads there are: the same bits
+            first = pool.submit(add_units, halves[0], 0, middle, *of_units)
+            second = pool.submit(add_units, halves[1], middle, units, *of_units)
+            first.result()
+            second.result()
+        dense = halves.sum(axis=0)
         add_columns(dense, rest, *barrier.other_entries)
         scaled = scipy.sparse.csr_matrix(barrier.supply.multiply(rest))
         own = np.asarray(scaled.sum(axis=1)).ravel() + e[units : units + classes]
@@ -374,6 +383,7 @@ def _cholesky(dense: FloatArray, diagonal: IntArray) -> FloatArray:
 
 
 def _entries(matrix: scipy.sparse.csc_matrix) -> tuple[IntArray, IntArray, FloatArray]:
+    matrix.sort_indices()
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data
 
 

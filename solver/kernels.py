@@ -12,6 +12,8 @@ FloatArray = NDArray[np.float64]
 @njit(cache=True, nogil=True)
 def add_units(
     dense: FloatArray,
+    begin: int,
+    end: int,
     start: IntArray,
     pivot: FloatArray,
     scale: FloatArray,
@@ -21,13 +23,14 @@ def add_units(
 ) -> None:
     """dense += Σ over columns of scale · a aᵀ − Σ over units of (Σ scale · a)(Σ scale · a)ᵀ / pivot, lower half.
 
-    Unit u has the columns start[u]:start[u + 1]; column j the entries first[j]:first[j + 1] of row and weight.
+    Of units begin:end. Unit u has the columns start[u]:start[u + 1]; column j the entries first[j]:first[j + 1] of
+    row, ascending, and weight.
     """
     rows = len(dense)
     total = np.zeros(rows)
     touched = np.zeros(rows, np.int64)
     seen = np.zeros(rows, np.bool_)
-    for u in range(len(pivot)):
+    for u in range(begin, end):
         count = 0
         for j in range(start[u], start[u + 1]):
             for e in range(first[j], first[j + 1]):
@@ -37,9 +40,8 @@ def add_units(
                     touched[count] = r
                     count += 1
                 total[r] += amount
-                for f in range(first[j], first[j + 1]):
-                    if row[f] <= r:
-                        dense[r, row[f]] += amount * weight[f]
+                for f in range(first[j], e + 1):
+                    dense[r, row[f]] += amount * weight[f]
         for i in range(count):
             r = touched[i]
             amount = total[r] / pivot[u]
@@ -57,6 +59,5 @@ def add_columns(dense: FloatArray, scale: FloatArray, first: IntArray, row: IntA
     for j in range(len(scale)):
         for e in range(first[j], first[j + 1]):
             amount = weight[e] * scale[j]
-            for f in range(first[j], first[j + 1]):
-                if row[f] <= row[e]:
-                    dense[row[e], row[f]] += amount * weight[f]
+            for f in range(first[j], e + 1):
+                dense[row[e], row[f]] += amount * weight[f]

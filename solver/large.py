@@ -45,7 +45,7 @@ WINDOW = 25
 """Settlements that are searched at once."""
 NODES = 10
 """Nodes of a search tree: a limit that is the same on every machine, as no clock is."""
-ROUNDS = 6
+ROUNDS = 4
 """How often all settlements are searched, each time in other windows."""
 KINDS = 3
 """Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
@@ -82,7 +82,7 @@ class Large:
         self.where_last = len(names) > 1 and names[-1] == "value"
         self.deciding = self.names[:-1] if self.where_last else self.names
         self.network = network(problem, self.given, np.ones(len(problem.households.id), np.bool_))
-        self.interior = Interior(self.network)
+        self.interior = Interior(self.network, self.workers)
         self.lagrangian = Lagrangian(problem)
         self.neighbours = order_of_neighbours(self.network)
         self.gives = [self._gives(name) for name in self.deciding]
@@ -257,7 +257,7 @@ class Large:
         began = time.monotonic()
         housed = house_class != NONE
         homes = network(self.problem, self.given, housed)
-        interior = Interior(homes)
+        interior = Interior(homes, self.workers)
         value = interior.value()
         size = np.bincount(homes.unit_of[homes.free], minlength=homes.units)
         bonus: FloatArray = size * np.float64(BONUS * max(float(np.abs(value).max(initial=0.0)), 1.0))
