@@ -66,7 +66,7 @@ class Thorough:
 
 
 WHO = Thorough(columns=2_000, gap=1e-6, keep=False)
-WHERE = Thorough(columns=600, gap=1e-3, keep=True)
+WHERE = Thorough(columns=600, gap=3e-3, keep=True)
 
 
 class Large:
