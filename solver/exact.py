@@ -128,7 +128,6 @@ class Program:
         cutoff: int | None = None,
         nodes: int | None = None,
         exact: bool = False,
-        relative_gap: float = 0.0,
     ) -> Found:
         """The best integer solution by weights [n + m] that uses `columns` alone, houses every unit in `must` and keeps
         the rows `at_least`. cutoff: less is not looked for, though it may be found; nodes: for no more than so many
@@ -146,7 +145,7 @@ class Program:
         model, _ = linear_model(blocks, weights // scale, columns, self.most, integer)
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
-            relative_gap_tolerance=relative_gap,
+            relative_gap_tolerance=0.0,
             absolute_gap_tolerance=0.0 if exact else 0.999,
         )
         if exact:

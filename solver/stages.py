@@ -27,14 +27,14 @@ TRIES = 2
 """How many strides one of the last targets is lowered by before an earlier one is suspected."""
 NEAR = (0, 0, 3)
 """How far below what is open a target is looked for at first."""
-STRIDE = 8e-4
-"""How far below what cuts prove, relative to it, an allocation is looked for."""
+STRIDE = 7e-4
+"""How far below what cuts prove, relative to it, the best value is looked for; other stages usually attain it."""
 GROWTH = 4
 """How strides grow."""
 WIDE = 2
 """After so many strides, any better allocation is welcome."""
-GOOD_ENOUGH = 5e-3
-"""The relative gap at which a search for no more than an incumbent ends."""
+KEPT_BACK = 0.15
+"""The share of the time that is kept for a better incumbent, should the rest not suffice for a proof."""
 
 Report = Callable[[str, int, int | None], None]
 
@@ -81,6 +81,7 @@ class Ladder:
     report: Report
     weights: list[IntArray] = field(init=False)
     relaxations: Relaxations = field(init=False)
+    kept_back: float = field(init=False)
     targets: list[int] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
     prices: list[Prices] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Ladder:
     seconds: dict[str, float] = field(default_factory=lambda: {"relaxation": 0.0, "search": 0.0})
 
     def __post_init__(self) -> None:
+        self.kept_back = KEPT_BACK * (self.deadline - time.monotonic())
         self.weights = [weights_of(self.problem, self.options, name) for name in self.names]
         self.relaxations = Relaxations(self.program)
 
@@ -101,7 +103,7 @@ class Ladder:
                 if self.proven < len(self.targets):
                     self._attain()
         except OutOfTime:
-            return self._results()
+            self._rehouse()
         return self._results()
 
     def achieved(self, taken: IntArray) -> list[int]:
@@ -109,7 +111,7 @@ class Ladder:
         return [int(weights @ taken) for weights in self.weights]
 
     def _left(self) -> float:
-        left = self.deadline - time.monotonic()
+        left = self.deadline - self.kept_back - time.monotonic()
         if left <= 0:
             raise OutOfTime
         return left
@@ -206,11 +208,13 @@ class Ladder:
         if root is None:
             return False
         self._bound(last, root)
-        stride = math.ceil(STRIDE * abs(self.targets[last]))
+        self._advance()
+        if self.proven > last:
+            return True
+        value = self.names[last] == "value"
+        stride = math.ceil(STRIDE * abs(self.targets[last])) if value else 0
         strides = 0
         while strides != tries:
-            if tries is None and strides == WIDE and self.names[last] == "value":
-                self._rehouse(last)
             known = self.achieved(self.incumbent)[last] if self.proven == last else None
             least = self.targets[last] - stride
             if known is not None and (least <= known or strides > WIDE):
@@ -218,9 +222,9 @@ class Ladder:
                     self.targets[last] = known
                     self._advance()
                 return True
-            if self._search(last, least, cut=True):
+            if self._search(last, least, cut=value):
                 return True
-            stride *= GROWTH
+            stride = max(stride, 1) * GROWTH
             strides += 1
         return False
 
@@ -230,16 +234,17 @@ class Ladder:
         self.targets[last] = self.ceilings[tuple(self.targets[:last])] = ceiling
         self.report(self.names[last], self.achieved(self.incumbent)[last], ceiling)
 
-    def _rehouse(self, last: int) -> None:
-        """A better incumbent for a stage with a wide gap: the same households, in the houses that suit them best."""
-        options = self.options
+    def _rehouse(self) -> None:
+        """Gives what was kept back of the time to the value of those who are housed already."""
+        options, left = self.options, self.deadline - time.monotonic()
+        if left <= 0 or "value" not in self.names[self.proven :]:
+            return
         housed = np.zeros(len(options.must), np.bool_)
         housed[options.unit[self.incumbent[: options.placements] > 0]] = True
         columns = np.ones(options.columns, np.bool_)
         columns[: options.placements] = housed[options.unit]
         started = time.monotonic()
-        arguments = (self.weights[last], (), columns, housed, self._left())
-        taken = self.program.search(*arguments, relative_gap=GOOD_ENOUGH).taken
+        taken = self.program.search(self.weights[self.names.index("value")], (), columns, housed, left).taken
         self.seconds["search"] += time.monotonic() - started
         if taken is not None and self._keeps(taken, ()):
             self._improve(taken)

@@ -1,9 +1,13 @@
 """The order of the stages, what bounds them, and what becomes of them when time runs out."""
 
+import numpy as np
 import pytest
 
 from solver import Cancelled, Parameters, Problem, Progress, Status, check, solve
+from solver.exact import Program, Verdict
 from solver.generate import generate
+from solver.options import options
+from solver.stages import weights_of
 from tests.solver.small import house_class, household, problem, solved
 
 RIVALS = [
@@ -74,6 +78,51 @@ def test_a_gap_that_prices_cannot_close_is_closed_by_search() -> None:
     assert solution.status is Status.OPTIMAL
     assert [stage.achieved for stage in solution.stages][:2] == [1, 1]
     assert check(given, solution) == []
+
+
+@pytest.mark.parametrize("seed", [0, 2, 4, 5])
+def test_a_value_that_search_closes_is_the_best_that_integer_arithmetic_finds(seed: int) -> None:
+    town = generate(60, 3, seed, kin_share=0.25)
+    solution = solve(town)
+    assert (solution.status, check(town, solution)) == (Status.OPTIMAL, [])
+    assert solution.stages[-1].proof == "search"
+    choices = options(town)
+    *weights, value = (weights_of(town, choices, name) for name in town.stages)
+    rows = [(stage, result.achieved) for stage, result in zip(weights, solution.stages, strict=False)]
+    every = np.ones(choices.columns, np.bool_)
+    found = Program(town, choices, 0).search(value, rows, every, choices.must, 60, exact=True)
+    assert (found.verdict, found.bound) == (Verdict.OPTIMAL, solution.stages[-1].achieved)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_cutoff_hides_nothing_that_reaches_it(*, exact: bool) -> None:
+    town = generate(60, 3, 5, kin_share=0.25)
+    choices = options(town)
+    program, points = Program(town, choices, 0), weights_of(town, choices, "points")
+    every = np.ones(choices.columns, np.bool_)
+
+    def best(cutoff: int | None) -> int | None:
+        found = program.search(points, (), every, choices.must, 60, cutoff=cutoff, exact=exact)
+        if found.taken is not None:
+            assert program.keeps(found.taken)
+        return None if found.taken is None else int(points @ found.taken)
+
+    most = best(None)
+    assert most is not None
+    assert best(most) == most
+    assert best(most - 7) == most
+    assert (best(most + 1) or 0) <= most
+
+
+def test_what_cuts_prove_is_no_less_than_the_best() -> None:
+    town = generate(60, 3, 5, kin_share=0.25)
+    choices = options(town)
+    program, points = Program(town, choices, 0), weights_of(town, choices, "points")
+    arguments = (points, (), np.ones(choices.columns, np.bool_), choices.must, 60)
+    best, root = program.search(*arguments), program.search(*arguments, nodes=1)
+    assert best.taken is not None
+    assert root.bound is not None
+    assert root.bound >= points @ best.taken
 
 
 def test_houses_that_nobody_likes_best_are_given_too() -> None:
