@@ -17,7 +17,7 @@ def task(capacity: float) -> Task:
     return Task(model.export_model().SerializeToString(), 100, 0.0, time.monotonic() + 60)
 
 
-TASKS = [task(capacity) for capacity in (2, 3, 5, 7)]
+CAPACITIES = (2, 3, 5, 7)
 FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 
 
@@ -25,9 +25,9 @@ FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 def test_any_number_of_processes_finds_the_same_in_the_same_order(workers: int) -> None:
     with Searchers(workers) as searchers:
         for _ in range(2):
-            found = searchers.run(TASKS)
+            found = searchers.run([task(capacity) for capacity in CAPACITIES])
             assert [None if values is None else values.round().tolist() for values in found] == FOUND
-        assert len(searchers.children) <= min(workers, len(TASKS))
+        assert len(searchers.children) <= min(workers, len(CAPACITIES))
 
 
 def test_nothing_is_found_where_nothing_can_be() -> None:
@@ -36,22 +36,23 @@ def test_nothing_is_found_where_nothing_can_be() -> None:
 
 
 def test_past_the_deadline_nothing_need_be_found() -> None:
-    late = Task(TASKS[0].model, 100, 0.0, time.monotonic() - 1)
+    late = Task(task(2).model, 100, 0.0, time.monotonic() - 1)
     with Searchers(1) as searchers:
         assert len(searchers.run([late])) == 1
 
 
 def test_a_process_that_was_ended_from_outside_is_an_error() -> None:
     with Searchers(2) as searchers:
-        searchers.run(TASKS)
+        tasks = [task(capacity) for capacity in CAPACITIES]
+        searchers.run(tasks)
         for child in searchers.children:
             child.kill()
             child.wait()
         with pytest.raises(OSError, match="ended from outside"):
-            searchers.run(TASKS)
+            searchers.run(tasks)
 
 
 def test_processes_end_with_those_who_ask() -> None:
     with Searchers(2) as searchers:
-        searchers.run(TASKS)
+        searchers.run([task(2), task(3)])
     assert all(child.returncode is not None for child in searchers.children)
