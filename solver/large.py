@@ -51,7 +51,7 @@ KINDS = 3
 """Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
 TRIES = 400
 """How many moves are tried to make room for a unit."""
-RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.45, 0.6, 0.68, 0.95
+RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.68, 0.8, 0.95
 """Shares of the time limit after which a phase gives way to the next."""
 
 
