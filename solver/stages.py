@@ -9,10 +9,11 @@ exact search, and the stages after it are taken up again.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse
 
 from solver import prices as pricing
 from solver.exact import Program, Verdict
@@ -24,7 +25,7 @@ from solver.relaxation import Relaxation, Relaxations
 from solver.tables import BoolArray, IntArray
 
 TRIES = 2
-"""How many strides one of the last targets is lowered by before an earlier one is suspected."""
+"""By how many strides a target is lowered before an earlier one is suspected."""
 NEAR = (0, 0, 3)
 """How far below what is open a target is looked for at first."""
 STRIDE = 7e-4
@@ -33,7 +34,11 @@ GROWTH = 4
 """How strides grow."""
 WIDE = 2
 """After so many strides, any better allocation is welcome."""
-KEPT_BACK = 0.15
+WINDOW = 6
+"""Among how many settlements families move at first for a better incumbent."""
+LIKED = 3
+"""With how many of its settlements a unit makes them neighbours."""
+KEPT_BACK = 0.25
 """The share of the time that is kept for a better incumbent, should the rest not suffice for a proof."""
 
 Report = Callable[[str, int, int | None], None]
@@ -66,6 +71,27 @@ def weights_of(problem: Problem, options: Options, name: str) -> IntArray:
     of_unit = np.zeros(len(options.must), np.int64)
     np.add.at(of_unit, options.unit_of, each)
     return np.concatenate([of_unit[options.unit], supplies])
+
+
+def neighbours(options: Options, settlements: int) -> IntArray:
+    """The settlements in an order that keeps together those that the same units like best."""
+    order = np.lexsort((-options.wish, options.unit))
+    unit = options.unit[order]
+    best = order[np.arange(len(order)) - np.searchsorted(unit, unit) < LIKED]
+    shape = (len(options.must), settlements)
+    likes = scipy.sparse.csr_matrix((np.ones(len(best)), (options.unit[best], options.settlement[best])), shape)
+    return scipy.sparse.csgraph.reverse_cuthill_mckee((likes.T @ likes).tocsr(), symmetric_mode=True).astype(np.int64)
+
+
+def windows(order: IntArray) -> Iterator[IntArray]:
+    """Growing parts of an order, neighbours as well as far apart, and all of it at last."""
+    size = WINDOW
+    while size < len(order):
+        apart = -(-len(order) // size)
+        yield from (order[first : first + size] for first in range(0, len(order) - size // 2, size // 2))
+        yield from (order[first::apart] for first in range(apart))
+        size *= 2
+    yield order
 
 
 @dataclass
@@ -185,9 +211,9 @@ class Ladder:
     def _attain(self) -> None:
         """Looks for an allocation with all targets; without one, closes the first stage that misses its own."""
         last = len(self.targets) - 1
-        for _ in range(2):
+        for look in (self._near, self._below):
             if last > self.proven:
-                if self._lower(last, TRIES):
+                if look(last):
                     return
                 self._back_to(last)
                 last -= 1
@@ -196,14 +222,17 @@ class Ladder:
             if not self._search(middle, self.targets[middle]):
                 self._back_to(middle + 1)
                 last = middle
-        self._lower(last, None)
+        self._below(last)
 
-    def _lower(self, last: int, tries: int | None) -> bool:
+    def _near(self, last: int) -> bool:
+        """Lowers the target of a stage little by little, in the hope that an allocation attains it."""
+        return any(self._search(last, self.targets[last] - depth) for depth in NEAR)
+
+    def _below(self, last: int) -> bool:
         """Lowers the target of a stage until an allocation attains it: at first little by little, then to what cuts
-        prove, and from there in growing strides. tries: after so many strides, give up."""
-        for depth in NEAR:
-            if self._search(last, self.targets[last] - depth):
-                return True
+        prove, and from there in growing strides. Gives up after a few while stages before it are open."""
+        if self._near(last):
+            return True
         root = self._root(last)
         if root is None:
             return False
@@ -214,7 +243,7 @@ class Ladder:
         value = self.names[last] == "value"
         stride = math.ceil(STRIDE * abs(self.targets[last])) if value else 0
         strides = 0
-        while strides != tries:
+        while self.proven == last or strides < TRIES:
             known = self.achieved(self.incumbent)[last] if self.proven == last else None
             least = self.targets[last] - stride
             if known is not None and (least <= known or strides > WIDE):
@@ -235,19 +264,30 @@ class Ladder:
         self.report(self.names[last], self.achieved(self.incumbent)[last], ceiling)
 
     def _rehouse(self) -> None:
-        """Gives what was kept back of the time to the value of those who are housed already."""
-        options, left = self.options, self.deadline - time.monotonic()
-        if left <= 0 or "value" not in self.names[self.proven :]:
+        """Spends what was kept back of the time on the value of those who are housed: they move among a few settlements
+        at a time, and then among more and more."""
+        if "value" not in self.names[self.proven :]:
             return
-        housed = np.zeros(len(options.must), np.bool_)
-        housed[options.unit[self.incumbent[: options.placements] > 0]] = True
-        columns = np.ones(options.columns, np.bool_)
-        columns[: options.placements] = housed[options.unit]
         started = time.monotonic()
-        taken = self.program.search(self.weights[self.names.index("value")], (), columns, housed, left).taken
+        for settlements in windows(neighbours(self.options, len(self.problem.settlements.id))):
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                break
+            self._move(settlements, left)
         self.seconds["search"] += time.monotonic() - started
-        if taken is not None and self._keeps(taken, ()):
-            self._improve(taken)
+
+    def _move(self, settlements: IntArray, seconds: float) -> None:
+        """Lets those who are housed in some settlements move among them for more value."""
+        options, before = self.options, self.incumbent
+        inside = np.isin(np.concatenate([options.settlement, options.supply_key // max(options.needs, 1)]), settlements)
+        here = np.zeros(len(options.must), np.bool_)
+        here[options.unit[(inside & (before > 0))[: options.placements]]] = True
+        columns = inside.copy()
+        columns[: options.placements] &= here[options.unit]
+        weights = self.weights[self.names.index("value")]
+        taken = self.program.search(weights, (), columns, here, seconds).taken
+        if taken is not None and self._keeps(moved := np.where(inside, taken, before), ()):
+            self._improve(moved)
 
     def _back_to(self, stages: int) -> None:
         del self.targets[stages:], self.bounds[stages:], self.prices[stages:]

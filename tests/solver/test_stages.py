@@ -1,13 +1,17 @@
 """The order of the stages, what bounds them, and what becomes of them when time runs out."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from solver import Cancelled, Parameters, Problem, Progress, Status, check, solve
 from solver.exact import Program, Verdict
 from solver.generate import generate
 from solver.options import options
-from solver.stages import weights_of
+from solver.stages import neighbours, weights_of, windows
 from tests.solver.small import house_class, household, problem, solved
 
 RIVALS = [
@@ -123,6 +127,25 @@ def test_what_cuts_prove_is_no_less_than_the_best() -> None:
     assert best.taken is not None
     assert root.bound is not None
     assert root.bound >= points @ best.taken
+
+
+@given(st.permutations(range(30)).flatmap(lambda order: st.integers(1, 30).map(lambda n: order[:n])))
+def test_windows_grow_until_they_hold_every_settlement(order: list[int]) -> None:
+    seen = [window.tolist() for window in windows(np.array(order))]
+    assert seen[-1] == order
+    assert all(set(window) <= set(order) for window in seen)
+    smallest = [window for window in seen if len(window) <= len(seen[0])]
+    assert set().union(*smallest) == set(order)
+
+
+def test_neighbours_stand_next_to_each_other() -> None:
+    """A chain of settlements, each of whose families would live in the next one too."""
+    chain = ["S3", "S0", "S4", "S1", "S2"]
+    people = [household(f"h{a}", options={a: 9, b: 8}) for a, b in pairwise(chain)]
+    classes = [house_class(f"C{name}", settlement=name) for name in chain]
+    town = problem(people, classes, [{"id": name} for name in sorted(chain)])
+    order = [town.settlements.id[i] for i in neighbours(options(town), 5)]
+    assert order in (chain, chain[::-1])
 
 
 def test_houses_that_nobody_likes_best_are_given_too() -> None:
