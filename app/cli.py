@@ -3,8 +3,7 @@
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -17,18 +16,20 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import console, demo, health, logs, migration
+from app import console, demo, health, keys, logs, migration
 from app.access import tokens, users
 from app.access.models import Role
 from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import policies, proof, queries, runs
 from app.allocation.models import Run
 from app.allocation.report import run_report
+from app.cli_keys import key_commands
 from app.database import Database
 from app.errors import Conflict, FieldError, HearthError, Invalid, NotFound, Unavailable
 from app.exchange import exports, imports
 from app.exchange.refusals import ImportRefused
 from app.housing.models import Settlement
+from app.opening import opened
 from app.policy.notation import parse_members
 from app.policy.occupancy import STANDARDS, need
 from app.references import normalised
@@ -49,6 +50,7 @@ run_commands = typer.Typer(help="Allocation runs. Without a command: request one
 cli.add_typer(database_commands, name="db")
 cli.add_typer(user_commands, name="users")
 cli.add_typer(run_commands, name="run")
+cli.add_typer(key_commands, name="keys")
 
 RunReference = Annotated[str, typer.Argument(metavar="RUN", help="Public reference of the run.")]
 
@@ -80,24 +82,10 @@ def _setting_error(location: Sequence[str | int], message: str) -> str:
     return f"HEARTH_{'_'.join(str(part) for part in location).upper()}: {message}"
 
 
-@contextmanager
-def _opened() -> Iterator[Database]:
-    """Open the database. The embedded one is brought up to date; a server must have been, by `hearth db upgrade`."""
-    settings = Settings()
-    logs.configure("warning")
-    with Database(settings.url, settings.pool_size) as database:
-        if database.is_sqlite and not migration.is_current(database):
-            migration.upgrade(database)
-        health.require_ready(database)
-        with database.session(writes=True) as session:
-            policies.ensure_default(session)
-        yield database
-
-
 @cli.command()
 def serve() -> None:
     """Serve the API, and work the queue too unless HEARTH_WORKER=separate."""
-    with _opened():
+    with opened():
         start_server(Settings())
 
 
@@ -134,7 +122,7 @@ def start_server(settings: Settings) -> None:
 def worker() -> None:
     """Work the queue alone, beside a service that has HEARTH_WORKER=separate."""
     settings = Settings()
-    with _opened() as database:
+    with opened() as database:
         logs.configure(settings.log_level)
         working = Worker(database, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -145,7 +133,10 @@ def worker() -> None:
 @database_commands.command()
 def upgrade() -> None:
     """Bring the schema to this version, and put the default policy in force if there is none."""
-    with Database(Settings().url) as database:
+    settings = Settings()
+    with Database(settings.url) as database:
+        if migration.is_new(database) and not settings.keyring.exists():
+            keys.make(settings.keyring)  # nothing can be encrypted under another yet
         migration.upgrade(database)
         with database.session(writes=True) as session:
             policies.ensure_default(session)
@@ -178,7 +169,7 @@ def add_user(
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = password_file.read_text(encoding="utf-8").rstrip("\n")
-    with _opened() as database, database.session(writes=True) as session:
+    with opened() as database, database.session(writes=True) as session:
         place = _settlement(session, settlement).reference if settlement else None
         made = users.add(
             session,
@@ -194,7 +185,7 @@ def add_user(
 @user_commands.command("disable")
 def disable_user(username: Annotated[str, typer.Argument(help="The user's name.")]) -> None:
     """End a user's access and every token at once."""
-    with _opened() as database, database.session(writes=True) as session:
+    with opened() as database, database.session(writes=True) as session:
         found = tokens.user_named(session, username)
         if found is None:
             raise NotFound(f"There is no user {username}.")
@@ -208,7 +199,7 @@ def issue_token(
     days: Annotated[int, typer.Option(help="How long it lives.", min=1, max=366)] = 1,
 ) -> None:
     """Print an API token for a user. It is shown only this once."""
-    with _opened() as database, database.session(writes=True) as session:
+    with opened() as database, database.session(writes=True) as session:
         found = tokens.user_named(session, username)
         if found is None or found.disabled_at is not None:
             raise NotFound(f"There is no user {username} who can sign in.")
@@ -231,7 +222,7 @@ def import_files(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
 ) -> None:
     """Import settlements, houses, households and the rest. Everything is checked first; then all of it is written."""
-    with _opened() as database, database.session(writes=True) as session:
+    with opened() as database, database.session(writes=True) as session:
         report = imports.run(session, source, actor=OPERATOR, dry_run=dry_run)
     console.show_import(report)  # once it is committed, and not before
 
@@ -241,7 +232,7 @@ def export_files(
     target: Annotated[Path, typer.Argument(help="A new or empty folder, or a name that ends in .zip or .xlsx.")],
 ) -> None:
     """Export what import takes. Importing it again changes nothing."""
-    with _opened() as database, database.session(writes=False) as session:
+    with opened() as database, database.session(writes=False) as session:
         files = exports.write(session, actor=OPERATOR)
     exports.save(files, target)
     console.say(f"Wrote {target}.")
@@ -279,7 +270,7 @@ def request_run(
     if (seed is None) != (seed_source is None):
         raise typer.BadParameter("a seed comes with --seed-source, and a source with --seed.")
     settings = Settings()
-    with _opened() as database:
+    with opened() as database:
         with database.session(writes=True) as session:
             run = runs.request(
                 session,
@@ -305,7 +296,7 @@ def _follow(database: Database, settings: Settings, reference: str) -> None:
 @run_commands.command("follow")
 def follow_run(reference: RunReference) -> None:
     """Solve a run, or watch whoever does, with its progress, and end with the proof."""
-    with _opened() as database:
+    with opened() as database:
         _follow(database, Settings(), normalised(reference))
 
 
@@ -317,21 +308,21 @@ def _print_run(database: Database, reference: str) -> None:
 @run_commands.command("show")
 def show_run(reference: RunReference) -> None:
     """Print who got what, and the proof."""
-    with _opened() as database:
+    with opened() as database:
         _print_run(database, reference)
 
 
 @run_commands.command("list")
 def list_runs() -> None:
     """Print every run, the newest first."""
-    with _opened() as database, database.session(writes=False) as session:
+    with opened() as database, database.session(writes=False) as session:
         console.show_runs(session.scalars(queries.runs(OPERATOR).order_by(Run.id.desc())).unique().all())
 
 
 @run_commands.command("verify")
 def verify_run(reference: RunReference) -> None:
     """Check a run again from its documents: hashes, lottery, solution, certificate and draw. Exit 1 if any is wrong."""
-    with _opened() as database, database.session(writes=False) as session:
+    with opened() as database, database.session(writes=False) as session:
         run = queries.run(session, OPERATOR, normalised(reference))
         if run.solution is None:
             raise Conflict(f"The run is {run.state.value} and has no solution to verify.")
@@ -344,7 +335,7 @@ def verify_run(reference: RunReference) -> None:
 @run_commands.command("replay")
 def replay_run(reference: RunReference) -> None:
     """Solve a run's problem anew and compare every byte of the solution. Exit 1 if any differs."""
-    with _opened() as database:
+    with opened() as database:
         with database.session(writes=False) as session:
             run = queries.run(session, OPERATOR, normalised(reference))
         faults = proof.replay(run, threads=Settings().solver_threads, beat=lambda _progress: None)
@@ -356,7 +347,7 @@ def replay_run(reference: RunReference) -> None:
 @run_commands.command("approve")
 def approve_run(reference: RunReference) -> None:
     """Approve what a run proposes: verify it, draw the addresses and reserve the houses."""
-    with _opened() as database:
+    with opened() as database:
         with database.session(writes=True) as session:
             runs.approve(session, queries.run(session, OPERATOR, normalised(reference)), OPERATOR)
         _print_run(database, reference)
@@ -365,7 +356,7 @@ def approve_run(reference: RunReference) -> None:
 @run_commands.command("reject")
 def reject_run(reference: RunReference, reason: Annotated[str, typer.Option(help="What is wrong with it.")]) -> None:
     """Reject what a run proposes; its settlements are free for another run."""
-    with _opened() as database, database.session(writes=True) as session:
+    with opened() as database, database.session(writes=True) as session:
         runs.reject(session, queries.run(session, OPERATOR, normalised(reference)), reason, OPERATOR)
     console.say("Rejected.")
 
@@ -373,7 +364,7 @@ def reject_run(reference: RunReference, reason: Annotated[str, typer.Option(help
 @run_commands.command("cancel")
 def cancel_run(reference: RunReference) -> None:
     """End a run that is queued or being solved."""
-    with _opened() as database, database.session(writes=True) as session:
+    with opened() as database, database.session(writes=True) as session:
         runs.cancel(session, queries.run(session, OPERATOR, normalised(reference)), OPERATOR)
     console.say("Cancelled.")
 
@@ -383,7 +374,7 @@ def run_demo() -> None:
     """Load a fictional district if there is none, allocate it, print who got what, and serve."""
     settings = Settings()
     require_free_port(settings)
-    with _opened() as database:
+    with opened() as database:
         demo.prepare(database, settings)
     start_server(settings)
 

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import sleep
 
 from rich.console import Console
@@ -19,6 +19,7 @@ from app.database import Database, utc_now
 from app.errors import Conflict
 from app.exchange.imports import ImportReport
 from app.exchange.refusals import ImportRefused
+from app.keys import Keyring
 from app.policy.occupancy import Need
 from app.settings import Settings
 from app.worker import SILENT_FOR, work_one
@@ -156,6 +157,16 @@ def _show_not_housed(session: Session, run: Run, report: RunReport) -> None:
     for reason, households in report.not_housed:
         household, sentence = examples[reason]
         say(f"  {households:,} × {reason.replace('_', ' ')}; {household}: {sentence}")
+
+
+def show_keys(keyring: Keyring, uses: Mapping[str, int]) -> None:
+    """Print the keys of `keyring`, one to a line, with how many texts each encrypts."""
+    table = Table("key", "made", "texts", "", box=None, header_style="bold")
+    current = keyring.current.id
+    for key in keyring.keys:
+        mark = "current" if key.id == current else ""
+        table.add_row(key.id, f"{key.made_at:%Y-%m-%d %H:%M} UTC", f"{uses.get(key.id, 0):,}", mark)
+    out.print(table)
 
 
 def show_runs(runs: Sequence[Run]) -> None:

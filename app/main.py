@@ -19,9 +19,10 @@ import app.exchange.api
 import app.housing.api
 import app.registry.api
 import app.tenancy.api
-from app import errors, health, problems
+from app import errors, health, problems, rotation
 from app.allocation import policies
 from app.database import Database
+from app.keys import keyring
 from app.logs import RequestLog, configure
 from app.metrics import Metrics
 from app.problems import Problem, responses
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         await run_sync(health.require_ready, database)
         service.openapi()  # before the first requests, each of which would make it for itself
         async with database.request_session(writes=True) as session:
+            await run_sync(rotation.require_every_key, session, keyring())
             await run_sync(policies.ensure_default, session)
         worker = Worker(database, settings) if settings.worker == "in_process" else None
         if worker:

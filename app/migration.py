@@ -1,11 +1,15 @@
 """Bringing a database to this version of the schema, and saying whether it is there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 
 import migrations
@@ -19,15 +23,38 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+@contextmanager
+def _migrating(database: Database) -> Iterator[Connection]:
+    """Open one transaction.
+
+    SQLite changes some things by making a table anew and dropping the old one, which would delete, by cascade, what
+    refers to it. So foreign keys are off meanwhile, and checked before anything counts.
+    """
+    with database.engine.execution_options(hearth_writes=True).connect() as connection:
+        if not database.is_sqlite:
+            with connection.begin():
+                yield connection
+            return
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA foreign_keys=OFF")  # has no effect once the transaction has begun
+        try:
+            with connection.begin():
+                yield connection
+                if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise CommandError("The migration would leave references to what is not there; nothing was changed")
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+
+
 def upgrade(database: Database, revision: str = "head") -> None:
     """Migrate up to `revision`, in one transaction."""
-    with database.engine.execution_options(hearth_writes=True).begin() as connection:
+    with _migrating(database) as connection:
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Migrate down to `revision`, in one transaction."""
-    with database.engine.execution_options(hearth_writes=True).begin() as connection:
+    with _migrating(database) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -35,6 +62,12 @@ def check(database: Database) -> None:
     """Raise alembic.util.CommandError when the models and the migrated schema differ."""
     with database.engine.begin() as connection:
         command.check(_config(connection))
+
+
+def is_new(database: Database) -> bool:
+    """Whether the database has no schema yet."""
+    with database.engine.connect() as connection:
+        return not MigrationContext.configure(connection).get_current_heads()
 
 
 def is_current(database: Database) -> bool:

@@ -13,8 +13,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HEARTH_", frozen=True)
 
-    data_dir: Path = Field(Path("var"), description="Folder of the SQLite file and of the demo's sign-ins.")
+    data_dir: Path = Field(Path("var"), description="Folder of the SQLite file, the keyring and the demo's sign-ins.")
     database_url: str = Field("", description="SQLAlchemy address; empty: SQLite, hearth.db in the data folder.")
+    keys_file: str = Field("", description="File of the keyring; empty: keys.json in the data folder.")
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
     port: int = Field(8080, ge=1, le=65535, description="Port that the service listens on.")
     pool_size: int = Field(
@@ -34,3 +35,8 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database address in force."""
         return self.database_url or f"sqlite:///{self.data_dir / 'hearth.db'}"
+
+    @cached_property
+    def keyring(self) -> Path:
+        """Where the keyring in force lies."""
+        return Path(self.keys_file) if self.keys_file else self.data_dir / "keys.json"

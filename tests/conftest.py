@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
-from app import migration
+from app import keys, migration
 from app.access import tokens, users
 from app.access.models import Role
 from app.access.permissions import OPERATOR, Principal
@@ -30,13 +30,14 @@ SHARED_FOLDER = "HEARTH_TEST_POSTGRESQL_FOLDER"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make a folder for the one PostgreSQL server of all workers.
+    """Make a folder for the one PostgreSQL server of all workers, and for their keyring.
 
     Not under pytest's own: whenever another pytest starts, it takes everybody's access to that away, and the server
     that root starts runs as somebody else.
     """
     if not hasattr(config, "workerinput"):
         os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="hearth-test-")
+        os.environ["HEARTH_KEYS_FILE"] = str(keys.make(Path(os.environ[SHARED_FOLDER]) / "keys.json").path)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

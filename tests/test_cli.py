@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app import cli
+from app import cli, keys
 from app.exchange import demo, exports
 
 SEED, SCALE = 7, 0.05
@@ -203,6 +203,49 @@ def test_users(hearth: Hearth, district: Path, tmp_path: Path, monkeypatch: pyte
     assert hearth("users", "disable", "amina")[0] == 0
     assert hearth("users", "token", "amina")[0] == 1
     assert hearth("users", "disable", "nobody")[0] == 1
+
+
+def test_keys(hearth: Hearth, district: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(keys, "_in_use", [])
+    monkeypatch.setenv("HEARTH_KEYS_FILE", str(tmp_path / "keyring" / "keys.json"))
+    code, _, err = hearth("import", str(district))
+    assert code == 1
+    assert "hearth keys make" in err
+    assert hearth("keys", "make")[0] == 0
+    assert hearth("keys", "make")[0] == 1
+    assert hearth("import", str(district))[0] == 0
+    first = hearth("keys", "list")[1].split()
+    assert first[-1] == "current"
+    code, out, _ = hearth("keys", "rotate")
+    assert code == 0
+    assert f"{first[-2]} texts" in out
+    _, old, new = hearth("keys", "list")[1].splitlines()
+    assert (old.split()[-1], new.split()[-2:]) == ("0", [first[-2], "current"])
+    assert "Nothing changed" in hearth("import", str(district))[1]
+
+
+def test_a_database_beside_another_keyring_is_not_opened(
+    hearth: Hearth, district: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hearth("import", str(district))
+    monkeypatch.setattr(keys, "_in_use", [keys.make(tmp_path / "keys.json")])
+    code, _, err = hearth("run", "list")
+    assert code == 1
+    assert "not the one of this database" in err
+
+
+def test_a_new_database_has_a_keyring_with_it(
+    hearth: Hearth, data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(keys, "_in_use", [])
+    monkeypatch.setenv("HEARTH_KEYS_FILE", str(tmp_path / "keys.json"))
+    assert hearth("db", "upgrade")[0] == 0
+    made = (tmp_path / "keys.json").read_bytes()
+    assert hearth("db", "upgrade")[0] == 0
+    assert (tmp_path / "keys.json").read_bytes() == made
+    (tmp_path / "keys.json").unlink()
+    assert hearth("db", "upgrade")[0] == 0
+    assert not (tmp_path / "keys.json").exists()
 
 
 def test_a_wrong_setting_is_named(hearth: Hearth, monkeypatch: pytest.MonkeyPatch) -> None:

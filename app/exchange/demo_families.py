@@ -177,6 +177,7 @@ COMPOSITIONS: dict[Callable[[Random], list[Member]], int] = {
 
 def _people(random: Random, household: str) -> list[Line]:
     members = random.choices(list(COMPOSITIONS), list(COMPOSITIONS.values()))[0](random)
+    serial = household.removeprefix("FAM-")  # keeps apart what chance might make the same
     family_name = random.choice(FAMILY)
     return [
         {
@@ -191,7 +192,7 @@ def _people(random: Random, household: str) -> list[Line]:
             "occupation": _occupation(random, age),
             "national_id": None
             if age < 16 or random.random() < 0.1
-            else f"{random.choice('KMRTX')}{random.randint(10**6, 10**7 - 1)}",
+            else f"{random.choice('KMRTX')}{random.randint(10**6, 10**7 - 1)}{serial}{number:02}",
         }
         for number, (relationship, age, sex) in enumerate(members, 1)
     ]

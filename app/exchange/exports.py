@@ -25,6 +25,7 @@ from app.exchange.applications import PREFERRED, latest, ranked
 from app.exchange.survey import MODELS, Record
 from app.exchange.tables import FILES, TABLES, Column, Table
 from app.registry.models import ApplicationState
+from app.sealed import opened
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 LONGEST_CELL = 32_767
@@ -58,7 +59,9 @@ class _Register:
 
     def _records(self, name: str) -> list[Record]:
         if name not in self._read:
-            self._read[name] = [*self._session.execute(select(*MODELS[name].__table__.columns)).mappings()]
+            model = MODELS[name]
+            read = self._session.execute(select(*model.__table__.columns)).mappings()
+            self._read[name] = [opened(model, dict(record)) for record in read]
         return self._read[name]
 
     def _key(self, name: str, number: int | None) -> str | None:

@@ -93,7 +93,7 @@ def _rows(parsed: Parsed, columns: list[Column], rows: Rows, refusals: Refusals)
             try:
                 values[name] = memory[cell] = _value(column, cell)
             except CellError as error:
-                refusals.add(parsed.file, number, name, cell, str(error))
+                refusals.add(parsed.file, number, name, None if column.is_sealed else cell, str(error))
         try:
             key = tuple(values[name] for name in key_names)
         except KeyError:

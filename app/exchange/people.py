@@ -4,8 +4,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from app.exchange.parsing import Parsed, Row
-from app.exchange.survey import Handle, Record, Survey
+from app.exchange.survey import MODELS, Handle, Record, Survey
 from app.policy.facts import Relationship
+from app.sealed import sealed_of, table_of
 
 COLUMNS = (
     "given_name",
@@ -55,6 +56,7 @@ def survey_people(survey: Survey, new_households: dict[Handle, Row]) -> None:
                 if each.record is None or each.record["relationship"] != values["relationship"]:
                     unsettled.add(each.household)
             relationships[each.household][each.handle] = values["relationship"]
+        _check_numbers(survey, file, sent)
     _check_heads(survey, unsettled, relationships, sent, new_households)
 
 
@@ -68,6 +70,28 @@ def _there(survey: Survey, relationships: dict[Handle, dict[Handle, Relationship
         if record["key"] is not None:
             found[record["household_id"], record["key"]] = record
     return found
+
+
+def _check_numbers(survey: Survey, file: Parsed, sent: list[Sent]) -> None:
+    """Refuse the number of an identity document that another person has, in the register or in these files."""
+    model = MODELS["people"]
+    sealed = next(each for each in sealed_of(model) if each.name == "national_id")
+    resent = {each.handle for each in sent}
+    holders: dict[str, str] = {
+        record["national_id_index"]: "another person in the register"
+        for record in survey.records("people")
+        if record["national_id_index"] is not None and record["id"] not in resent
+    }
+    for each in sent:
+        number = each.row.values["national_id"]
+        index = None if number is None else sealed.index(table_of(model), number)
+        if index is None:
+            continue
+        if index in holders:
+            message = f"{holders[index]} has this number; correct one of the two, or leave this empty"
+            survey.refuse(file, each.row, "national_id", message)
+        else:
+            holders[index] = f"row {each.row.number}"
 
 
 def _check_heads(

@@ -12,6 +12,7 @@ from app.exchange.parsing import Key, Parsed, Row, Values
 from app.exchange.refusals import Refusals
 from app.housing.models import House, Job, LandReleaseArea, Milestone, Origin, Settlement
 from app.registry.models import Application, Household, KinGroup, Person, Preference, Suitability
+from app.sealed import opened
 
 Record = Mapping[str, Any]
 Handle = int | tuple[Any, ...]
@@ -68,8 +69,9 @@ class Survey:
     def records(self, name: str) -> list[Record]:
         """Return every row of a table, read once."""
         if name not in self._records:
-            columns = MODELS[name].__table__.columns
-            self._records[name] = [*self._session.execute(select(*columns)).mappings()]
+            model = MODELS[name]
+            read = self._session.execute(select(*model.__table__.columns)).mappings()
+            self._records[name] = [opened(model, dict(record)) for record in read]
         return self._records[name]
 
     def find(self, name: str, key: str) -> Record | None:
@@ -106,6 +108,8 @@ class Survey:
     def refuse(self, file: Parsed, row: Row, column: str, message: str, value: Any = None) -> None:
         """Refuse a cell of a row whose cells are good in themselves."""
         shown = row.values.get(column) if value is None else value
+        if file.table.column(column).is_sealed:
+            shown = None
         if isinstance(shown, bool):
             shown = int(shown)
         self.refusals.add(file.file, row.number, column, shown, message)

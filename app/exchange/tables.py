@@ -12,7 +12,10 @@ from app.policy.facts import Accommodation, Relationship, Sex
 
 @dataclass(frozen=True)
 class Column:
-    """A column: how its cells are read, whether each row must have one, and whether the column may be left out."""
+    """A column: how its cells are read, whether each row must have one, and whether the column may be left out.
+
+    What is in an `is_sealed` one is never repeated in a refusal.
+    """
 
     name: str
     read: Reader
@@ -20,6 +23,7 @@ class Column:
     may_be_absent: bool = False
     is_number: bool = False
     is_date: bool = False
+    is_sealed: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     is_geojson: bool = False
+
+    def column(self, name: str) -> Column:
+        """Return the column of this name."""
+        return next(column for column in self.columns if column.name == name)
 
     @property
     def file(self) -> str:
@@ -139,7 +147,7 @@ TABLES: dict[str, Table] = {
                 *(_key(f"preferred_{rank}", required=False) for rank in (1, 2, 3)),
                 _flag("anywhere"),
                 _key("kin_group", required=False),
-                Column("phone", cells.phone, required=False),
+                Column("phone", cells.phone, required=False, is_sealed=True),
                 Column("language", cells.language, required=False),
                 _date("consent_on", required=False),
                 Column(
@@ -163,7 +171,7 @@ TABLES: dict[str, Table] = {
                 Column("relationship", cells.enum(Relationship)),
                 _flag("needs_step_free"),
                 _text("occupation", 80, required=False),
-                _text("national_id", 80, required=False),
+                Column("national_id", cells.text(80), required=False, is_sealed=True),
                 _key("partner", required=False, may_be_absent=True),
             ),
         ),

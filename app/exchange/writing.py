@@ -11,6 +11,7 @@ from app.access.permissions import Principal
 from app.errors import Conflict
 from app.exchange.survey import MODELS, Changes, Handle, Survey
 from app.policy.facts import Relationship
+from app.sealed import closed
 
 Rows = list[dict[str, Any]]
 
@@ -67,7 +68,7 @@ class _Writer:
     def insert(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert rows. Asking for their ids in the same statement would take PostgreSQL three times as long."""
         if resolved := self._resolved(rows):
-            self._session.execute(insert(_table(name)), resolved)
+            self._session.execute(insert(_table(name)), [closed(MODELS[name], row, None) for row in resolved])
 
     def update(self, name: str, changes: Changes) -> None:
         """Write the rows that changed, each only if nobody else has changed it since it was read."""
@@ -75,9 +76,11 @@ class _Writer:
             return
         table = _table(name)
         statement = update(table).where(table.c.id == bindparam("b_id"))
-        rows = self._resolved(change.values for change in changes.changed)
-        for row, change in zip(rows, changes.changed, strict=True):
-            row["b_id"] = change.record["id"]
+        resolved = self._resolved(change.values for change in changes.changed)
+        rows = [
+            closed(MODELS[name], row, change.record.get("reference")) | {"b_id": change.record["id"]}
+            for row, change in zip(resolved, changes.changed, strict=True)
+        ]
         if "version" in table.c:
             statement = statement.where(table.c.version == bindparam("b_version")).values(version=table.c.version + 1)
             for row, change in zip(rows, changes.changed, strict=True):
@@ -101,10 +104,11 @@ class _Writer:
         changes = self._survey.changes["people"]
         table = _table("people")
         changes.changed.sort(key=lambda change: change.values["relationship"] is Relationship.HEAD)
+        self._free_numbers(changes)
         self.update("people", changes)
-        rows = self._resolved({**values, "key": handle[1]} for handle, values in changes.created.items())
-        if rows:
-            self._session.execute(insert(table), rows)
+        rows = [{**values, "key": handle[1]} for handle, values in changes.created.items()]
+        self.insert("people", rows)
+        rows = self._resolved(rows)
         if rows and self._survey.partners:
             made = self._made("people", "household_id", "key")
             self._ids["people"] = {
@@ -118,6 +122,18 @@ class _Writer:
             if each:
                 self._session.execute(update(table).where(table.c.id == bindparam("b_id")), each)
         self._count_versions()
+
+    def _free_numbers(self, changes: Changes) -> None:
+        """Free the documents' numbers that change: two people may exchange theirs, and no two have the same."""
+        table = _table("people")
+        rows = [
+            {"b_id": each.record["id"]}
+            for each in changes.changed
+            if each.record["national_id"] not in (None, each.values["national_id"])
+        ]
+        if rows:
+            freed = update(table).where(table.c.id == bindparam("b_id")).values(national_id_index=None)
+            self._session.execute(freed, rows)
 
     def _count_versions(self) -> None:
         """Count the version of households up whose people changed, and that did not change themselves."""

@@ -68,6 +68,13 @@ def list_households(
     paging: Paging,
     current_accommodation: Annotated[Accommodation | None, Query(description="Only those who live so now.")] = None,
     kin_group: Annotated[str | None, Query(description="Only those of this kin group.", max_length=40)] = None,
+    national_id: Annotated[
+        str | None,
+        Query(description="Only that of the person with this document.", max_length=80, pattern=TEXT_PATTERN),
+    ] = None,
+    phone: Annotated[
+        str | None, Query(description="Only those with this telephone number.", max_length=40, pattern=TEXT_PATTERN)
+    ] = None,
     q: Annotated[
         str | None, Query(description="Part of a member's name, or a key.", max_length=100, pattern=TEXT_PATTERN)
     ] = None,
@@ -78,6 +85,11 @@ def list_households(
         query = query.where(Household.current_accommodation == current_accommodation)
     if kin_group is not None:
         query = query.join(Household.kin_group).where(KinGroup.reference == normalised(kin_group))
+    if national_id is not None:
+        holder = exists().where(Person.household_id == Household.id, Person.national_id.is_equal(Person, national_id))
+        query = query.where(holder)
+    if phone is not None:
+        query = query.where(Household.phone.is_equal(Household, phone))
     if q is not None:
         names = (Person.given_name, Person.family_name)
         named = exists().where(

@@ -1,6 +1,7 @@
 """Registering and changing households and their people."""
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -63,6 +64,7 @@ def register(
         Person(**{name: value for name, value in person.items() if name != "partner"}) for person in people
     ]
     _check(household, partners)
+    _require_own_numbers(session, household, household.people)
     session.add(household)
     session.flush()
     for person, partner in zip(household.people, partners, strict=True):
@@ -92,6 +94,7 @@ def add_person(session: Session, household: Household, fields: Mapping[str, Any]
     person = Person(**values, household_id=household.id)
     household.people.append(person)
     _check(household, sent=person)
+    _require_own_numbers(session, household, [person], sent=person)
     session.flush()
     link(session, person, household, partner)
     _touch(household)
@@ -118,6 +121,7 @@ def change_person(
     for name, value in values.items():
         setattr(person, name, value)
     _check(household, sent=person)
+    _require_own_numbers(session, household, [person], sent=person)
     _touch(household)
     session.flush()
     return person
@@ -184,6 +188,31 @@ def _check(household: Household, partners: Sequence[int | None] = (), sent: Pers
             )
     if errors:
         raise Invalid("The household cannot be so.", errors)
+
+
+def _require_own_numbers(
+    session: Session, household: Household, people: Sequence[Person], sent: Person | None = None
+) -> None:
+    """Raise Conflict when somebody else has the number of one of these people's identity documents."""
+    holders = [member for member in household.people if member.national_id_index is not None]
+    held = Counter(member.national_id_index for member in holders)
+    with session.no_autoflush:
+        elsewhere = session.scalars(
+            select(Person.national_id_index).where(
+                Person.national_id_index.in_(held), Person.reference.not_in([member.reference for member in holders])
+            )
+        ).all()
+    taken = {index for index, count in held.items() if count > 1} | set(elsewhere)
+    errors = [
+        FieldError(
+            f"#/body/people/{number}/national_id" if sent is None else "#/body/national_id",
+            "Another person in the register has this number. Search for it, and correct one of the two.",
+        )
+        for number, person in enumerate(people)
+        if person.national_id_index in taken
+    ]
+    if errors:
+        raise Conflict("The number of an identity document belongs to one person.", errors)
 
 
 def birth_date_error(birth_date: date, today: date) -> str | None:

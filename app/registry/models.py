@@ -4,7 +4,7 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm import relationship as related
 
@@ -12,6 +12,7 @@ from app.access.models import User
 from app.database import Base, Versioned, enum_column, key_column, reference_column, unique_where, utc_now
 from app.housing.models import Origin, Settlement
 from app.policy.facts import Accommodation, Relationship, Sex
+from app.sealed import Sealed, dialled, letters_and_digits
 
 
 class ApplicationState(StrEnum):
@@ -49,10 +50,13 @@ class Household(Versioned, Base):
     displaced_on: Mapped[date | None]
     current_accommodation: Mapped[Accommodation] = mapped_column(enum_column(Accommodation))
     kin_group_id: Mapped[int | None] = mapped_column(ForeignKey("kin_groups.id"), index=True)
-    phone: Mapped[str | None] = mapped_column(String(40))
+    phone_sealed: Mapped[str | None] = mapped_column(Text)
+    phone_index: Mapped[str | None] = mapped_column(String(64), index=True)
     language: Mapped[str | None] = mapped_column(String(35))
     consent_on: Mapped[date | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    phone = Sealed(dialled)
 
     origin: Mapped[Origin | None] = related(lazy="raise")
     kin_group: Mapped[KinGroup | None] = related(lazy="raise")
@@ -87,8 +91,11 @@ class Person(Base):
     relationship: Mapped[Relationship] = mapped_column(enum_column(Relationship))
     needs_step_free: Mapped[bool]
     occupation: Mapped[str | None] = mapped_column(String(80))
-    national_id: Mapped[str | None] = mapped_column(String(80))
+    national_id_sealed: Mapped[str | None] = mapped_column(Text)
+    national_id_index: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
     partner_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"), unique=True)
+
+    national_id = Sealed(letters_and_digits)
 
     household: Mapped[Household] = related(back_populates="people", lazy="raise")
     partner: Mapped["Person | None"] = related(remote_side="Person.id", lazy="raise", post_update=True)

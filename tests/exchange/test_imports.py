@@ -393,3 +393,37 @@ def test_a_refusal_is_a_problem_document_that_names_the_cell(scratch: Session) -
     assert problem["errors"] == [
         {"pointer": "#/houses.csv/3/rooms", "message": f"houses.csv, row 3, rooms “many”: {message}"}
     ]
+
+
+def test_two_people_may_exchange_their_numbers(session: Session) -> None:
+    load(session, with_cell(PEOPLE, 3, "national_id", "D-2"))
+    exchanged = with_cell(PEOPLE, 3, "national_id", "D1", with_cell(PEOPLE, 2, "national_id", "D-2"))
+    assert load(session, exchanged).tables["people"] == Counts(0, 2, 2)
+    assert [_person(session, key).national_id for key in ("H-1-1", "H-1-2")] == ["D-2", "D1"]
+    assert load(session, exchanged).sentence.startswith("Nothing changed")
+
+
+def test_a_number_goes_from_one_person_to_another(session: Session) -> None:
+    load(session)
+    given = with_cell(PEOPLE, 3, "national_id", "d 1", with_cell(PEOPLE, 2, "national_id", ""))
+    load(session, given)
+    assert [_person(session, key).national_id for key in ("H-1-1", "H-1-2")] == [None, "d 1"]
+
+
+def test_a_number_belongs_to_one_person(session: Session) -> None:
+    (error,) = refused(session, with_cell(PEOPLE, 5, "national_id", "d-1"))
+    assert (error.file, error.row, error.column, error.value) == (PEOPLE, 5, "national_id", None)
+    assert "row 2 has this number" in error.message
+    load(session)
+    header, *lines = rows(VILLAGE[PEOPLE])
+    lines[1][-1] = "d/1"
+    (error,) = refused(session, {PEOPLE: written([header, lines[1]])})
+    assert "another person in the register has this number" in error.message
+    assert "d/1" not in error.sentence
+
+
+def test_a_wrong_number_is_not_repeated(session: Session) -> None:
+    for file, column in ((PEOPLE, "national_id"), ("households.csv", "phone")):
+        (error,) = refused(session, with_cell(file, 2, column, "+secret-4821907"))
+        assert (error.column, error.value) == (column, None)
+        assert "4821907" not in error.sentence

@@ -13,6 +13,7 @@ from app.exchange import exports
 from app.exchange.cells import escaped, is_formula_like, unescaped
 from app.exchange.refusals import ImportRefused
 from app.exchange.tables import TABLES
+from app.sealed import letters_and_digits
 from tests.exchange.village import VILLAGE, load, rows, sizes, undone, with_cell
 
 RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -138,6 +139,7 @@ def _register(draw: st.DrawFn) -> dict[str, bytes]:
         "households": [],
         "people": [],
     }
+    numbers = draw(st.lists(TEXT, min_size=12, max_size=12, unique_by=lambda text: letters_and_digits(text) or text))
     for key in keys:
         preferred = draw(st.lists(st.sampled_from(settlements), max_size=3, unique=True))
         lines["households"].append(
@@ -150,7 +152,7 @@ def _register(draw: st.DrawFn) -> dict[str, bytes]:
                 **{f"preferred_{rank}": each for rank, each in enumerate(preferred, 1)},
                 "anywhere": not preferred or draw(st.booleans()),
                 "kin_group": draw(st.none() | TEXT),
-                "phone": draw(st.none() | st.just("+999 1")),
+                "phone": draw(st.none() | st.sampled_from(["+999 1", "+1-1", "(0)1", "=1", "ask at the school"])),
                 "language": draw(st.none() | st.just("zh-Hant-TW")),
                 "consent_on": draw(OPTIONAL_DATE),
             }
@@ -168,7 +170,7 @@ def _register(draw: st.DrawFn) -> dict[str, bytes]:
                 "relationship": "head" if number == 0 else "sibling",
                 "needs_step_free": draw(st.booleans()),
                 "occupation": draw(st.none() | TEXT),
-                "national_id": None,
+                "national_id": draw(st.sampled_from([None, numbers.pop()])),
                 "partner": pairs.get(person),
             }
             for number, person in enumerate(members)
