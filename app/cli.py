@@ -233,7 +233,7 @@ def export_files(
 ) -> None:
     """Export what import takes. Importing it again changes nothing."""
     with opened() as database, database.session(writes=False) as session:
-        files = exports.write(session, actor=OPERATOR)
+        files = exports.issue(session, actor=OPERATOR)
     exports.save(files, target)
     console.say(f"Wrote {target}.")
 

@@ -102,8 +102,8 @@ def export_files(
     principal: MayExport,
     format: Annotated[Literal["zip", "xlsx"], Query(description="A zip of CSV and GeoJSON, or one XLSX.")] = "zip",  # noqa: A002 - the parameter's name on the wire
 ) -> Response:
-    """Importing the answer again changes nothing."""
-    files = exports.write(session, actor=principal)
+    """Importing the answer again changes nothing. README.txt, or the first sheet, says who exported it and when."""
+    files = exports.issue(session, actor=principal)
     content, kind = (exports.as_zip(files), ZIP) if format == "zip" else (exports.as_xlsx(files), XLSX)
     return Response(
         content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="hearth.{format}"'}

@@ -15,7 +15,7 @@ from app.exchange.refusals import CellError
 
 Reader = Callable[[str], Any]
 
-FORMULA_STARTS = ("=", "+", "-", "@")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of characters
 EARLIEST = date(1900, 1, 1)
 LATEST = date(2200, 1, 1)
@@ -159,7 +159,7 @@ def birth_date(cell: str) -> date:
 
 
 def is_phone(cell: str) -> bool:
-    """Whether the cell is a telephone number: digits, which may start with +. No spreadsheet runs one."""
+    """Whether the cell is a telephone number: digits, which may start with +."""
     return _PHONE.fullmatch(cell) is not None
 
 

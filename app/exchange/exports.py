@@ -19,11 +19,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access.permissions import Permission, Principal
+from app.database import utc_now
 from app.errors import Conflict, Invalid
 from app.exchange import cells
 from app.exchange.applications import PREFERRED, latest, ranked
 from app.exchange.survey import MODELS, Record
-from app.exchange.tables import FILES, TABLES, Column, Table
+from app.exchange.tables import FILES, NOTE, NOTE_SHEET, TABLES, Column, Table
+from app.references import new_reference
 from app.registry.models import ApplicationState
 from app.sealed import opened
 
@@ -33,6 +35,22 @@ SPREADSHEET_DIGITS = 16
 """A number of more digits is written as text, or it would come back as another."""
 NO_APPLICATION: Record = {"id": None, "state": None, "anywhere": False}
 Line = dict[str, Any]
+
+
+def issue(session: Session, *, actor: Principal) -> dict[str, bytes]:
+    """Return what `write` does, and a note of who exported it, when, and under which reference.
+
+    Raises Forbidden unless `actor` may export everywhere.
+    """
+    files = write(session, actor=actor)
+    reference = new_reference("EX")
+    note = (
+        f"Export {reference} from Hearth, by {actor.username} ({actor.reference}), on {utc_now():%Y-%m-%d %H:%M} UTC\n"
+        "It holds personal data. Use it only for what the families agreed to, keep it where only those can read it who "
+        "need it, and delete it when that is done.\n"
+        "Files and sheets can be imported as they are; this one is passed over.\n"
+    )
+    return {NOTE: note.encode(), **files}
 
 
 def write(session: Session, *, actor: Principal) -> dict[str, bytes]:
@@ -148,11 +166,11 @@ def file_of(table: Table, lines: Iterable[Line]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(columns)
-    writer.writerows([_cell(line.get(name), may_be_phone=name == "phone") for name in columns] for line in lines)
+    writer.writerows([_cell(line.get(name)) for name in columns] for line in lines)
     return out.getvalue().encode()
 
 
-def _cell(value: Any, *, may_be_phone: bool = False) -> str:
+def _cell(value: Any) -> str:
     match value:
         case None:
             return ""
@@ -164,8 +182,7 @@ def _cell(value: Any, *, may_be_phone: bool = False) -> str:
             return ";".join(map(cells.escaped, value))
         case date() | int():
             return str(value)
-    text = str(value)
-    return text if may_be_phone and cells.is_phone(text) else cells.escaped(text)
+    return cells.escaped(str(value))
 
 
 def _geojson(table: Table, lines: list[Line]) -> bytes:
@@ -195,7 +212,7 @@ def as_xlsx(files: Mapping[str, bytes]) -> bytes:
 
     Raises Invalid for a cell that a spreadsheet would cut off: a very detailed area.
     """
-    sheets = {FILES[name]: _lines(FILES[name], content) for name, content in files.items()}
+    sheets = {FILES[name]: _lines(FILES[name], content) for name, content in files.items() if name != NOTE}
     for table, lines in sheets.items():
         for line in lines:
             if max(map(len, line)) > LONGEST_CELL:
@@ -203,6 +220,12 @@ def as_xlsx(files: Mapping[str, bytes]) -> bytes:
                     f"{line[0]} in {table.file} does not fit in a spreadsheet's cell. Export as a zip instead."
                 )
     workbook = Workbook(write_only=True)
+    if NOTE in files:
+        note = files[NOTE].decode()
+        workbook.properties.title, workbook.properties.description = note.splitlines()[0], note
+        about = workbook.create_sheet(NOTE_SHEET)
+        for sentence in note.splitlines():
+            about.append([sentence])
     for table, (header, *lines) in sheets.items():
         sheet = workbook.create_sheet(table.name)
         sheet.freeze_panes = "A2"

@@ -21,7 +21,7 @@ from app.errors import TooLarge
 from app.exchange import geometry
 from app.exchange.cells import LARGEST_EXACT
 from app.exchange.refusals import CellError, Refusals
-from app.exchange.tables import FILES, TABLES, Table
+from app.exchange.tables import FILES, NOTE, NOTE_SHEET, TABLES, Table
 
 MEGABYTE = 2**20
 MOST_FILES = 40
@@ -106,6 +106,8 @@ def _open(path: str, content: bytes, refusals: Refusals, limit: int) -> Iterator
 def _open_table(path: str, content: bytes, refusals: Refusals) -> Iterator[Sheet]:
     name = PurePosixPath(path.replace("\\", "/")).name
     table = FILES.get(name)
+    if name == NOTE:
+        return
     if table is None:
         refusals.add(path, 1, None, None, f"no table has this name; the files are {', '.join(FILES)}")
         return
@@ -254,6 +256,8 @@ def _open_workbook(name: str, content: bytes, refusals: Refusals, limit: int) ->
         workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
         for worksheet in workbook.worksheets:
             table = TABLES.get(worksheet.title)
+            if worksheet.title == NOTE_SHEET:
+                continue
             if table is None:
                 message = f"no table has this name; the sheets are {', '.join(TABLES)}"
                 refusals.add(name, 1, None, worksheet.title, message)

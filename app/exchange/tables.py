@@ -182,4 +182,6 @@ TABLES: dict[str, Table] = {
         ),
     )
 }
+NOTE, NOTE_SHEET = "README.txt", "README"
+"""What an export says of itself, as a file and as a sheet. An import passes over it."""
 FILES = {table.file: table for table in TABLES.values()}

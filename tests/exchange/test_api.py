@@ -1,13 +1,17 @@
 """Files in and out over HTTP."""
 
+import io
+import re
+import zipfile
 from collections.abc import Callable, Mapping
 
 import pytest
 from fastapi.testclient import TestClient
+from openpyxl import load_workbook
 from sqlalchemy import func, select
 
 from app.access.models import Role
-from app.database import Database
+from app.database import Database, utc_now
 from app.exchange import exports
 from app.exchange.api import XLSX, ZIP
 from app.registry.models import Household
@@ -38,12 +42,35 @@ def test_files_go_in_and_come_out(acting_as: ActingAs, database: Database) -> No
     packed = planner.get("/exports")
     assert (packed.status_code, packed.headers["Content-Type"]) == (200, ZIP)
     assert packed.headers["Content-Disposition"] == 'attachment; filename="hearth.zip"'
-    assert packed.content == exports.as_zip(VILLAGE)
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist() if name != "README.txt"} == VILLAGE
     sheets = planner.get("/exports", params={"format": "xlsx"})
     assert (sheets.status_code, sheets.headers["Content-Type"]) == (200, XLSX)
     for name, content in (("v.zip", packed.content), ("v.xlsx", sheets.content)):
         again = planner.post("/imports", files=_form({name: content})).json()
         assert again["sentence"] == "Nothing changed: all 21 rows are there as they are."
+
+
+def test_an_export_says_who_made_it_and_when(acting_as: ActingAs) -> None:
+    planner = acting_as(Role.PLANNER)
+    planner.post("/imports", files=_form(VILLAGE))
+    me = planner.get("/me").json()
+    began = f"{utc_now():%Y-%m-%d}"
+    with zipfile.ZipFile(io.BytesIO(planner.get("/exports").content)) as archive:
+        packed = archive.read("README.txt").decode().splitlines()
+    workbook = load_workbook(io.BytesIO(planner.get("/exports", params={"format": "xlsx"}).content))
+    sheet = [str(cell) for (cell,) in workbook.worksheets[0].values]
+    assert workbook.properties.title == sheet[0]
+    references = set()
+    for note in (packed, sheet):
+        said = re.fullmatch(r"Export (EX-[0-9A-Z]{8}) from Hearth, by (.*) \((.*)\), on (.*) \d\d:\d\d UTC", note[0])
+        assert said is not None
+        assert said.groups()[1:3] == (me["username"], me["reference"])
+        assert began <= said[4] <= f"{utc_now():%Y-%m-%d}"
+        assert note[1:] == packed[1:]
+        references.add(said[1])
+    assert len(references) == 2
+    assert planner.post("/imports", files=_form({"v.zip": exports.as_zip({"README.txt": b"x"})})).status_code == 422
 
 
 def test_a_wrong_row_is_answered_with_its_place_and_nothing_is_written(acting_as: ActingAs, database: Database) -> None:

@@ -66,7 +66,7 @@ VILLAGE: Files = {
     "households.csv": _csv(
         "household,registered_on,origin,displaced_on,current_accommodation,preferred_1,preferred_2,preferred_3,"
         "anywhere,kin_group,phone,language,consent_on",
-        "H-1,2024-02-29,O-1,1999-03-04,dormitory,ALD,BIR,,0,K-1,+999 50 201 11 26,az-Latn,2024-02-29",
+        "H-1,2024-02-29,O-1,1999-03-04,dormitory,ALD,BIR,,0,K-1,'+999 50 201 11 26,az-Latn,2024-02-29",
         "H-2,2024-03-01,O-2,,host_family,,,,1,K-1,,,",
         "H-3,2024-03-02,,,other,BIR,,,1,,,,",
     ),
