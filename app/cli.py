@@ -12,27 +12,23 @@ import typer
 import uvicorn
 from alembic.util.exc import CommandError
 from pydantic import ValidationError
-from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import console, demo, health, keys, logs, migration
-from app.access import tokens, users
+from app.access import roles, tokens, users
 from app.access.models import Role
 from app.access.permissions import OPERATOR, HeldRole
-from app.allocation import policies, proof, queries, runs
-from app.allocation.models import Run
-from app.allocation.report import run_report
+from app.allocation import policies
 from app.cli_keys import key_commands
+from app.cli_runs import run_commands
 from app.database import Database
-from app.errors import Conflict, FieldError, HearthError, Invalid, NotFound, Unavailable
+from app.errors import HearthError, NotFound, Unavailable
 from app.exchange import exports, imports
 from app.exchange.refusals import ImportRefused
-from app.housing.models import Settlement
-from app.opening import opened
+from app.opening import opened, settlement_named, user_named
 from app.policy.notation import parse_members
 from app.policy.occupancy import STANDARDS, need
-from app.references import normalised
 from app.settings import Settings
 from app.worker import Worker
 
@@ -46,13 +42,10 @@ cli = typer.Typer(
 )
 database_commands = typer.Typer(help="The database's schema.", no_args_is_help=True)
 user_commands = typer.Typer(help="Who works with Hearth.", no_args_is_help=True)
-run_commands = typer.Typer(help="Allocation runs. Without a command: request one.", invoke_without_command=True)
 cli.add_typer(database_commands, name="db")
 cli.add_typer(user_commands, name="users")
 cli.add_typer(run_commands, name="run")
 cli.add_typer(key_commands, name="keys")
-
-RunReference = Annotated[str, typer.Argument(metavar="RUN", help="Public reference of the run.")]
 
 
 def main() -> None:
@@ -151,13 +144,23 @@ def check() -> None:
     console.say("The database stands at this version.")
 
 
+RoleOption = Annotated[list[Role], typer.Option(help="A role; may be repeated.")]
+DistrictOption = Annotated[str | None, typer.Option(help="Roles only in this district.")]
+SettlementOption = Annotated[str | None, typer.Option(help="Roles only in this settlement (reference or key).")]
+
+
+def _held(session: Session, given: list[Role], district: str | None, settlement: str | None) -> list[HeldRole]:
+    place = settlement_named(session, settlement).reference if settlement else None
+    return [HeldRole(each, district, place) for each in given]
+
+
 @user_commands.command("add")
 def add_user(
     username: Annotated[str, typer.Argument(help="What the user signs in with.")],
-    role: Annotated[list[Role], typer.Option(help="A role; may be repeated.")],
+    role: RoleOption,
     name: Annotated[str, typer.Option(help="The user's name for others to read.")] = "",
-    district: Annotated[str | None, typer.Option(help="Roles only in this district.")] = None,
-    settlement: Annotated[str | None, typer.Option(help="Roles only in this settlement (reference or key).")] = None,
+    district: DistrictOption = None,
+    settlement: SettlementOption = None,
     password_file: Annotated[
         Path | None, typer.Option(help="File with the password; - reads it from standard input. Asked for if left out.")
     ] = None,
@@ -170,13 +173,12 @@ def add_user(
     else:
         password = password_file.read_text(encoding="utf-8").rstrip("\n")
     with opened() as database, database.session(writes=True) as session:
-        place = _settlement(session, settlement).reference if settlement else None
         made = users.add(
             session,
             username=username,
             display_name=name or username,
             password=password,
-            roles=[HeldRole(each, district, place) for each in role],
+            roles=_held(session, role, district, settlement),
             actor=OPERATOR,
         )
     console.say(f"Added {made.username} ({made.reference}).")
@@ -186,11 +188,30 @@ def add_user(
 def disable_user(username: Annotated[str, typer.Argument(help="The user's name.")]) -> None:
     """End a user's access and every token at once."""
     with opened() as database, database.session(writes=True) as session:
-        found = tokens.user_named(session, username)
-        if found is None:
-            raise NotFound(f"There is no user {username}.")
-        users.disable(session, found, OPERATOR)
+        users.disable(session, user_named(session, username), OPERATOR)
     console.say(f"{username} cannot sign in any more.")
+
+
+@user_commands.command("enable")
+def enable_user(username: Annotated[str, typer.Argument(help="The user's name.")]) -> None:
+    """Give a user's access back. Tokens that ended stay so."""
+    with opened() as database, database.session(writes=True) as session:
+        users.enable(session, user_named(session, username), OPERATOR)
+    console.say(f"{username} can sign in again.")
+
+
+@user_commands.command("roles")
+def set_roles(
+    username: Annotated[str, typer.Argument(help="The user's name.")],
+    role: RoleOption,
+    district: DistrictOption = None,
+    settlement: SettlementOption = None,
+) -> None:
+    """Set a user's roles, in place of those before."""
+    with opened() as database, database.session(writes=True) as session:
+        held = _held(session, role, district, settlement)
+        roles.change(session, user_named(session, username), held, OPERATOR)
+    console.say(f"{username} is {', '.join(role)}.")
 
 
 @user_commands.command("token")
@@ -205,15 +226,6 @@ def issue_token(
             raise NotFound(f"There is no user {username} who can sign in.")
         token = tokens.issue(session, found, timedelta(days=days))[1]
     console.say(token)
-
-
-def _settlement(session: Session, name: str) -> Settlement:
-    found = session.scalar(
-        select(Settlement).where(or_(Settlement.reference == normalised(name), Settlement.key == name))
-    )
-    if found is None:
-        raise NotFound(f"There is no settlement {name}. Give its public reference or its key.")
-    return found
 
 
 @cli.command("import")
@@ -251,122 +263,6 @@ def print_need(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     console.show_need(found)
-
-
-@run_commands.callback()
-def request_run(
-    context: typer.Context,
-    settlement: Annotated[
-        list[str] | None, typer.Option(help="Settlement to allocate (reference or key); every ready one if left out.")
-    ] = None,
-    seed: Annotated[str | None, typer.Option(help="Public seed of the lottery and the draw.")] = None,
-    seed_source: Annotated[str | None, typer.Option(help="Where anyone can look the seed up.")] = None,
-    time_limit: Annotated[int | None, typer.Option(help="Seconds to search.", min=1, max=86_400)] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Solve it, show progress, and end with the proof.")] = False,
-) -> None:
-    """Request a run: freeze the register and the stock, and queue the solution."""
-    if context.invoked_subcommand is not None:
-        return
-    if (seed is None) != (seed_source is None):
-        raise typer.BadParameter("a seed comes with --seed-source, and a source with --seed.")
-    settings = Settings()
-    with opened() as database:
-        with database.session(writes=True) as session:
-            run = runs.request(
-                session,
-                settlements=[_settlement(session, name).reference for name in settlement] if settlement else None,
-                seed=runs.Seed(seed, seed_source) if seed is not None and seed_source is not None else None,
-                time_limit_seconds=time_limit or settings.solver_time_limit_seconds,
-                actor=OPERATOR,
-            )
-        console.say(f"Requested {run.reference}; snapshot SHA-256 {run.snapshot_sha256}.")
-        if wait:
-            _follow(database, settings, run.reference)
-
-
-def _follow(database: Database, settings: Settings, reference: str) -> None:
-    try:
-        console.follow(database, settings, reference)
-    except KeyboardInterrupt:
-        console.fail(f"Stopped. `hearth run follow {reference}` goes on, `hearth run cancel {reference}` ends the run.")
-        raise
-    _print_run(database, reference)
-
-
-@run_commands.command("follow")
-def follow_run(reference: RunReference) -> None:
-    """Solve a run, or watch whoever does, with its progress, and end with the proof."""
-    with opened() as database:
-        _follow(database, Settings(), normalised(reference))
-
-
-def _print_run(database: Database, reference: str) -> None:
-    with database.session(writes=False) as session:
-        console.show_run(session, queries.run(session, OPERATOR, normalised(reference)))
-
-
-@run_commands.command("show")
-def show_run(reference: RunReference) -> None:
-    """Print who got what, and the proof."""
-    with opened() as database:
-        _print_run(database, reference)
-
-
-@run_commands.command("list")
-def list_runs() -> None:
-    """Print every run, the newest first."""
-    with opened() as database, database.session(writes=False) as session:
-        console.show_runs(session.scalars(queries.runs(OPERATOR).order_by(Run.id.desc())).unique().all())
-
-
-@run_commands.command("verify")
-def verify_run(reference: RunReference) -> None:
-    """Check a run again from its documents: hashes, lottery, solution, certificate and draw. Exit 1 if any is wrong."""
-    with opened() as database, database.session(writes=False) as session:
-        run = queries.run(session, OPERATOR, normalised(reference))
-        if run.solution is None:
-            raise Conflict(f"The run is {run.state.value} and has no solution to verify.")
-        faults = proof.verify(session, run)
-        if faults:
-            raise Invalid(f"{run.reference} does not hold.", [FieldError(run.reference, fault) for fault in faults])
-        console.say(f"{run.reference} holds: {run_report(session, run).proof}")
-
-
-@run_commands.command("replay")
-def replay_run(reference: RunReference) -> None:
-    """Solve a run's problem anew and compare every byte of the solution. Exit 1 if any differs."""
-    with opened() as database:
-        with database.session(writes=False) as session:
-            run = queries.run(session, OPERATOR, normalised(reference))
-        faults = proof.replay(run, threads=Settings().solver_threads, beat=lambda _progress: None)
-    if faults:
-        raise Conflict(f"{run.reference} came out otherwise. {' '.join(faults)}")
-    console.say(f"{run.reference} came out the same, byte for byte.")
-
-
-@run_commands.command("approve")
-def approve_run(reference: RunReference) -> None:
-    """Approve what a run proposes: verify it, draw the addresses and reserve the houses."""
-    with opened() as database:
-        with database.session(writes=True) as session:
-            runs.approve(session, queries.run(session, OPERATOR, normalised(reference)), OPERATOR)
-        _print_run(database, reference)
-
-
-@run_commands.command("reject")
-def reject_run(reference: RunReference, reason: Annotated[str, typer.Option(help="What is wrong with it.")]) -> None:
-    """Reject what a run proposes; its settlements are free for another run."""
-    with opened() as database, database.session(writes=True) as session:
-        runs.reject(session, queries.run(session, OPERATOR, normalised(reference)), reason, OPERATOR)
-    console.say("Rejected.")
-
-
-@run_commands.command("cancel")
-def cancel_run(reference: RunReference) -> None:
-    """End a run that is queued or being solved."""
-    with opened() as database, database.session(writes=True) as session:
-        runs.cancel(session, queries.run(session, OPERATOR, normalised(reference)), OPERATOR)
-    console.say("Cancelled.")
 
 
 @cli.command("demo")

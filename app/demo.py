@@ -1,4 +1,4 @@
-"""The demonstration: a fictional district, three people who sign in, and one allocation."""
+"""The demonstration: a fictional district, four people who sign in, and one allocation, by two of them."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import console
 from app.access import tokens, users
 from app.access.models import Role, User
-from app.access.permissions import OPERATOR, HeldRole
+from app.access.permissions import OPERATOR, HeldRole, Principal
 from app.allocation import queries, runs
 from app.allocation.models import Run, RunState
 from app.database import Database
@@ -40,6 +40,8 @@ def prepare(database: Database, settings: Settings) -> None:
             _write(path, {})
             console.say("Making a fictional district …")
             console.show_import(imports.run(session, demo.district(SEED), actor=OPERATOR))
+    with database.session(writes=True) as session:
+        sign_ins = _sign_ins(session, path)
     reference = _latest_run(database)
     if reference is None:
         with database.session(writes=True) as session:
@@ -48,18 +50,23 @@ def prepare(database: Database, settings: Settings) -> None:
                 settlements=None,
                 seed=None,
                 time_limit_seconds=settings.solver_time_limit_seconds,
-                actor=OPERATOR,
+                actor=_acting(session, "planner"),
             )
         reference = run.reference
     console.follow(database, settings, reference)
     with database.session(writes=True) as session:
         run = queries.run(session, OPERATOR, reference)
         if run.state is RunState.PROPOSED:
-            runs.approve(session, run, OPERATOR)
+            runs.approve(session, run, _acting(session, "approver"))
     with database.session(writes=False) as session:
         console.show_run(session, queries.run(session, OPERATOR, reference))
-    with database.session(writes=True) as session:
-        console.show_sign_ins(settings, _sign_ins(session, path))
+    console.show_sign_ins(settings, sign_ins)
+
+
+def _acting(session: Session, username: str) -> Principal:
+    """Return a user of the demonstration as one who acts; the operator, where a visitor ended that user's access."""
+    user = tokens.user_named(session, username)
+    return OPERATOR if user is None or user.disabled_at is not None else tokens.principal_of(user)
 
 
 def _latest_run(database: Database) -> str | None:
@@ -69,7 +76,7 @@ def _latest_run(database: Database) -> str | None:
 
 
 def _sign_ins(session: Session, path: Path) -> list[tuple[str, str, str]]:
-    """Return (username, password, token) of the three users, added at the first start.
+    """Return (username, password, token) of the four users, added at the first start.
 
     The passwords are made here and kept in a file that only its owner reads; a password that was changed since, or
     a file that was lost, leaves the password empty.
@@ -80,6 +87,7 @@ def _sign_ins(session: Session, path: Path) -> list[tuple[str, str, str]]:
     for username, role in (
         ("caseworker", Role.CASEWORKER),
         ("planner", Role.PLANNER),
+        ("approver", Role.APPROVER),
         ("village", Role.VILLAGE_ADMINISTRATOR),
     ):
         if session.scalar(select(User.id).where(User.username == username)) is None:

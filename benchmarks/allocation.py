@@ -9,6 +9,7 @@ import argparse
 import json
 import logging
 import resource
+import secrets
 import sys
 import tempfile
 import time
@@ -22,7 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app import migration
-from app.access.permissions import OPERATOR
+from app.access import tokens, users
+from app.access.models import Role
+from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import proof, queries, runs
 from app.allocation.report import RunReport, run_report
 from app.database import Database
@@ -63,13 +66,23 @@ def measure(folder: Path, database: Database, settings: Settings) -> dict[str, A
 
     def approved() -> None:
         with database.session(writes=True) as session:
-            runs.approve(session, queries.run_in_short(session, OPERATOR, reference), OPERATOR)
+            runs.approve(session, queries.run_in_short(session, OPERATOR, reference), approver)
 
     def reported() -> tuple[RunReport, list[dict[str, Any]], list[str]]:
         with database.session(writes=False) as session:
             run = queries.run(session, OPERATOR, reference)
             return run_report(session, run), run.progress, proof.verify(session, run)
 
+    with database.session(writes=True) as session:
+        user = users.add(
+            session,
+            username="approver",
+            display_name="Approver",
+            password=secrets.token_urlsafe(),
+            roles=[HeldRole(Role.APPROVER)],
+            actor=OPERATOR,
+        )
+        approver = tokens.principal_of(user)
     import_seconds, _ = timed(imported)
     snapshot_seconds, reference = timed(requested)
     solving_seconds, _ = timed(lambda: work_one(database, settings))

@@ -80,7 +80,17 @@ def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
     assert code == 1
     assert reference in err
 
-    code, out, _ = hearth("run", "approve", reference)
+    assert "somebody else" in hearth("run", "approve", reference)[2]
+    assert "no user" in hearth("run", "approve", reference, "--as", "approver")[2]
+    (tmp_path / "password").write_text(PASSWORD)
+    user = ("--password-file", str(tmp_path / "password"))
+    assert hearth("users", "add", "approver", "--role", "caseworker", *user)[0] == 0
+    assert "run.decide" in hearth("run", "approve", reference, "--as", "approver")[2]
+    assert hearth("users", "roles", "approver", "--role", "approver")[1] == "approver is approver.\n"
+    hearth("users", "disable", "approver")
+    assert "disabled" in hearth("run", "approve", reference, "--as", "approver")[2]
+    hearth("users", "enable", "approver")
+    code, out, _ = hearth("run", "approve", reference, "--as", "approver")
     assert code == 0
     assert "is drawn" in out
     assert hearth("run", "verify", reference)[1].startswith(f"{reference} holds: Proven optimal")
@@ -320,7 +330,7 @@ def test_the_demonstration_serves_and_goes_on_from_where_it_was(
             service = subprocess.Popen([sys.executable, "-m", "app.cli", "demo"], stdout=out, stderr=out)
         try:
             sign_ins = json.loads(_when_up(f"http://127.0.0.1:{port}/readyz", service, log, data_dir))
-            assert set(sign_ins) == {"caseworker", "planner", "village"}
+            assert set(sign_ins) == {"caseworker", "planner", "approver", "village"}
             assert (data_dir / "sign-ins.json").stat().st_mode & 0o077 == 0
             body = {"username": "planner", "password": sign_ins["planner"]}
             answer = httpx2.post(f"http://127.0.0.1:{port}/api/v1/tokens", json=body)

@@ -18,6 +18,7 @@ from app.allocation.models import PolicyVersion
 from app.database import Database
 from app.exchange import imports
 from app.policy.parameters import DEFAULT_POLICY
+from tests import factories
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
 from tests.exchange.village import VILLAGE, Files, rows, with_cell, written
@@ -45,9 +46,9 @@ def while_it_waits(
     database: Database, acting_as: ActingAs, act: Callable[[Session, str], None]
 ) -> tuple[httpx2.Response, str]:
     """Put a draft in force, hold what it needs, and `act` while it waits; return the answer and the draft."""
-    client = acting_as(Role.PLANNER)
+    client = acting_as(Role.APPROVER)
     with database.session(writes=True) as session:
-        draft = policies.draft(session, DEFAULT_POLICY, OPERATOR).reference
+        draft = policies.draft(session, DEFAULT_POLICY, factories.user(session, Role.PLANNER)).reference
         in_force = policies.in_force(session)[0].reference
     with ThreadPoolExecutor() as threads:
         with database.session(writes=True) as session:
@@ -68,7 +69,7 @@ def test_whoever_loses_a_deadlock_is_told_to_send_it_again(database: Database, a
     answer, draft = while_it_waits(database, acting_as, lock)
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/conflict")
     assert "Send it again" in answer.json()["detail"]
-    client = acting_as(Role.PLANNER)
+    client = acting_as(Role.APPROVER)
     assert still_a_draft(client, draft)
     assert client.post(f"/policies/{draft}/put-in-force").status_code == 200
 
@@ -80,7 +81,7 @@ def test_a_database_that_goes_away_in_the_middle_is_unavailable(database: Databa
 
     answer, draft = while_it_waits(database, acting_as, terminate)
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
-    assert still_a_draft(acting_as(Role.PLANNER), draft)  # over a new connection
+    assert still_a_draft(acting_as(Role.APPROVER), draft)  # over a new connection
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

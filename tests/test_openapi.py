@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from app.access import tokens, users
 from app.access.models import Role, User
-from app.access.permissions import OPERATOR, HeldRole, Permission
+from app.access.permissions import OPERATOR, HeldRole, Permission, Principal
 from app.allocation import queries, runs
 from app.allocation.models import PolicyVersion, Run
 from app.database import Database
@@ -30,8 +30,15 @@ from app.main import create_app
 from app.registry.models import Application, Household, Person
 from app.settings import Settings
 from app.worker import work_one
+from tests import factories
 
 EXAMPLES = 15
+PEOPLE = {
+    "field": (Role.CASEWORKER, Role.VERIFIER, Role.PLANNER, Role.VILLAGE_ADMINISTRATOR),
+    "approver": (Role.APPROVER,),
+    "auditor": (Role.AUDITOR,),
+    "administrator": (Role.ADMINISTRATOR,),
+}
 SETTINGS = Settings(worker="separate", log_level="error")
 REFERENCES = {
     "settlements": Settlement.reference,
@@ -56,7 +63,8 @@ def database(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
         run = runs.request(session, settlements=None, seed=None, time_limit_seconds=60, actor=OPERATOR)
     work_one(opened, SETTINGS)
     with opened.session(writes=True) as session:
-        runs.approve(session, queries.run(session, OPERATOR, run.reference), OPERATOR)
+        approver = factories.user(session, Role.APPROVER)
+        runs.approve(session, queries.run(session, OPERATOR, run.reference), approver)
     yield opened
     opened.dispose()
 
@@ -77,31 +85,41 @@ def address(database: Database) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def everyone(database: Database) -> User:
-    """Someone who may do everything, everywhere."""
+def people(database: Database) -> list[User]:
+    """People who together may do everything, everywhere; no one of them may."""
     with database.session(writes=True) as session:
-        return users.add(
-            session,
-            username="everyone",
-            display_name="Everyone",
-            password="a long enough password",
-            roles=[HeldRole(role) for role in Role],
-            actor=OPERATOR,
-        )
+        return [
+            users.add(
+                session,
+                username=name,
+                display_name=name.capitalize(),
+                password="a long enough password",
+                roles=[HeldRole(role) for role in roles],
+                actor=OPERATOR,
+            )
+            for name, roles in PEOPLE.items()
+        ]
 
 
 @pytest.fixture
-def headers(database: Database, everyone: User) -> Mapping[str, str]:
-    """A token of its own for each operation, since one of them revokes it."""
+def signed_in(database: Database, people: list[User]) -> list[tuple[Principal, str]]:
+    """Each of them with a token, new for each operation, since one of them revokes it."""
     with database.session(writes=True) as session:
-        return {"Authorization": f"Bearer {tokens.issue(session, everyone, timedelta(hours=1))[1]}"}
+        return [(tokens.principal_of(user), tokens.issue(session, user, timedelta(hours=1))[1]) for user in people]
+
+
+def _headers_of_who_may(signed_in: list[tuple[Principal, str]], case: Case[Any]) -> dict[str, str]:
+    security = case.operation.definition.raw.get("security") or [{}]
+    permissions = [Permission(each) for each in security[0].get("HTTPBearer", [])]
+    token = next(token for principal, token in signed_in if all(principal.scope(each) for each in permissions))
+    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture(scope="module")
 def references(database: Database) -> Mapping[str, list[str]]:
-    """Public references of what is there, by the first part of its address; of users, others than who asks."""
+    """Public references of what is there, by the first part of its address; of users, others than who ask."""
     with database.session(writes=False) as session:
-        others = select(User.reference).where(User.username != "everyone")
+        others = select(User.reference).where(User.username.not_in(PEOPLE))
         return {part: list(session.scalars(select(column))) for part, column in REFERENCES.items()} | {
             "users": list(session.scalars(others))
         }
@@ -130,7 +148,7 @@ def test_every_operation_names_its_permission() -> None:
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_answers_as_documented(
-    case: Case[Any], address: str, headers: Mapping[str, str], references: Mapping[str, list[str]]
+    case: Case[Any], address: str, signed_in: list[tuple[Principal, str]], references: Mapping[str, list[str]]
 ) -> None:
     if case.meta is not None and case.meta.generation.mode.is_positive and "reference" in case.path_parameters:
         known = references[case.path.split("/")[3]]
@@ -140,4 +158,4 @@ def test_answers_as_documented(
     assume(not any(isinstance(value, list | dict) and len(value) < 2 for value in case.query.values()))
     component = case.meta.components.get(ParameterLocation.HEADER) if case.meta is not None else None
     headers_are_wrong = component is not None and component.mode.is_negative  # perhaps the one that signs in
-    case.call_and_validate(base_url=address, headers={} if headers_are_wrong else dict(headers))
+    case.call_and_validate(base_url=address, headers={} if headers_are_wrong else _headers_of_who_may(signed_in, case))

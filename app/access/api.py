@@ -4,14 +4,12 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response, status
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
-from app.access import tokens, users
+from app.access import roles, tokens, users
 from app.access.dependencies import Credentials, DbSession, SignedIn, requires
 from app.access.models import User
 from app.access.permissions import HeldRole, Permission, Principal
-from app.access.schemas import Me, RoleHeld, SignIn, TokenIssued, UserNew, UserRead
+from app.access.schemas import Me, RoleHeld, RolesSet, SignIn, TokenIssued, UserNew, UserRead
 from app.errors import Unauthorised
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
@@ -63,9 +61,9 @@ def read_me(principal: SignedIn) -> Me:
 
 
 @router.get("/users", operation_id="list_users", summary="List users", responses=LIST)
-def list_users(session: DbSession, _principal: MayRead, paging: Paging) -> Page[UserRead]:
+def list_users(session: DbSession, principal: MayRead, paging: Paging) -> Page[UserRead]:
     """Every user, in the order they were added."""
-    rows, following = page(session, select(User).options(selectinload(User.grants)), User, paging)
+    rows, following = page(session, users.visible_to(principal), User, paging)
     return Page(items=[UserRead.model_validate(row) for row in rows], next=following)
 
 
@@ -86,11 +84,27 @@ def add_user(body: UserNew, session: DbSession, principal: MayWrite, request_onc
         username=body.username,
         display_name=body.display_name,
         password=body.password,
-        roles=[HeldRole(role.role, role.district, role.settlement) for role in body.roles],
+        roles=_held(body.roles),
         actor=principal,
     )
     request_once.remember(session, principal.reference, user.reference)
     return UserRead.model_validate(user)
+
+
+def _held(sent: list[RoleHeld]) -> list[HeldRole]:
+    return [HeldRole(role.role, role.district, role.settlement) for role in sent]
+
+
+@router.put(
+    "/users/{reference}/roles",
+    operation_id="set_roles",
+    summary="Set a user's roles",
+    responses=ACT,
+)
+def set_roles(reference: str, body: RolesSet, session: DbSession, principal: MayWrite) -> UserRead:
+    """These replace the ones before, from the user's next request on. Nobody changes their own."""
+    user = users.get(session, normalised(reference))
+    return UserRead.model_validate(roles.change(session, user, _held(body.roles), principal))
 
 
 @router.post(
@@ -102,3 +116,14 @@ def add_user(body: UserNew, session: DbSession, principal: MayWrite, request_onc
 def disable_user(reference: str, session: DbSession, principal: MayWrite) -> UserRead:
     """The user cannot sign in any more, and every token of theirs is refused from now on."""
     return UserRead.model_validate(users.disable(session, users.get(session, normalised(reference)), principal))
+
+
+@router.post(
+    "/users/{reference}/enable",
+    operation_id="enable_user",
+    summary="Give a user's access back",
+    responses=ACT,
+)
+def enable_user(reference: str, session: DbSession, principal: MayWrite) -> UserRead:
+    """The user can sign in again and holds the roles from before. Tokens that ended stay so."""
+    return UserRead.model_validate(users.enable(session, users.get(session, normalised(reference)), principal))

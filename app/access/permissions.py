@@ -1,11 +1,13 @@
 """Who may do what: the whole policy of access, on one page.
 
 A role is held everywhere, in one district or in one settlement (a grant). A permission counts only within the scope
-of a grant whose role has it; `Principal.scope` says what that is.
+of a grant whose role has it; `Principal.scope` says what that is. `INCOMPATIBLE` says which roles one person never
+holds together, and `Principal.require_another` what nobody decides on their own.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations
 
 from app.access.models import Role
 from app.errors import Forbidden
@@ -27,10 +29,12 @@ class Permission(StrEnum):
     EXCHANGE_EXPORT = "exchange.export"
     POLICY_READ = "policy.read"
     POLICY_WRITE = "policy.write"
+    POLICY_DECIDE = "policy.decide"
     RUN_READ = "run.read"
     RUN_REQUEST = "run.request"
     RUN_DECIDE = "run.decide"
     PROPOSAL_READ = "proposal.read"
+    PROPOSAL_REVIEW = "proposal.review"
     TENANCY_READ = "tenancy.read"
     TENANCY_WRITE = "tenancy.write"
     OCCUPANCY_READ = "occupancy.read"
@@ -52,10 +56,13 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # deciding
     Permission.POLICY_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR, AUDITOR}),
     Permission.POLICY_WRITE: frozenset({PLANNER}),
+    Permission.POLICY_DECIDE: frozenset({APPROVER}),
     Permission.RUN_READ: frozenset({PLANNER, APPROVER, AUDITOR}),
     Permission.RUN_REQUEST: frozenset({PLANNER}),
-    Permission.RUN_DECIDE: frozenset({PLANNER, APPROVER}),
+    Permission.RUN_DECIDE: frozenset({APPROVER}),
     Permission.PROPOSAL_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER}),
+    # before the decision: who stands by families could promise them what is not decided
+    Permission.PROPOSAL_REVIEW: frozenset({PLANNER, APPROVER}),
     # living there
     Permission.TENANCY_READ: frozenset({PLANNER, VILLAGE_ADMINISTRATOR}),
     Permission.TENANCY_WRITE: frozenset({VILLAGE_ADMINISTRATOR}),
@@ -63,6 +70,23 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # users: an administrator sees no household
     Permission.USER_READ: frozenset({ADMINISTRATOR}),
     Permission.USER_WRITE: frozenset({ADMINISTRATOR}),
+}
+
+
+EVERYWHERE_ONLY = frozenset({ADMINISTRATOR})
+"""Roles that lie in no district or settlement."""
+
+# Authorising, recording, keeping the keys and checking are four people's work (docs/decisions/0011).
+INCOMPATIBLE: dict[frozenset[Role], str] = {
+    frozenset({APPROVER, CASEWORKER}): "who registers families does not approve who is housed",
+    frozenset({APPROVER, VILLAGE_ADMINISTRATOR}): "who hands out the keys does not approve who gets them",
+    **{
+        frozenset(pair): "who checks what others did does nothing of it"
+        if AUDITOR in pair
+        else "who gives rights sees no household"
+        for pair in combinations(Role, 2)
+        if {AUDITOR, ADMINISTRATOR} & set(pair)
+    },
 }
 
 
@@ -80,6 +104,9 @@ class Scope:
     def covers(self, *, district: str | None, settlement: str | None) -> bool:
         """Whether a place lies within: one in this district, or this settlement."""
         return self.everywhere or district in self.districts or settlement in self.settlements
+
+
+EVERYWHERE = Scope(everywhere=True)
 
 
 @dataclass(frozen=True)
@@ -104,7 +131,7 @@ class Principal:
     def scope(self, permission: Permission) -> Scope:
         """Return where this principal has `permission`; an empty scope is false."""
         if self.is_operator:
-            return Scope(everywhere=True)
+            return EVERYWHERE
         held = [role for role in self.roles if role.role in PERMISSIONS[permission]]
         return Scope(
             everywhere=any(role.district is None and role.settlement is None for role in held),
@@ -121,6 +148,11 @@ class Principal:
             raise Forbidden(f"This needs the permission {permission.value}, which none of your roles gives.")
         places = ", ".join(sorted(scope.districts | scope.settlements))
         raise Forbidden(f"You have the permission {permission.value} only in {places}, and this does not lie there.")
+
+    def require_another(self, user_id: int | None, did: str) -> None:
+        """Raise Forbidden where this principal is the user (None: the operator) who `did` what is to be decided."""
+        if user_id == self.user_id:
+            raise Forbidden(f"{self.username} {did}: somebody else has to decide on it.")
 
 
 OPERATOR = Principal(None, "operator", "operator", is_operator=True)

@@ -30,6 +30,12 @@ class UserNew(Wire):
     roles: list[RoleHeld] = Field(description="What the user may do, and where.", min_length=1, max_length=50)
 
 
+class RolesSet(Wire):
+    """All the roles of a user, in place of those before."""
+
+    roles: list[RoleHeld] = Field(description="What the user may do, and where.", min_length=1, max_length=50)
+
+
 class UserRead(Wire):
     """A user."""
 

@@ -1,17 +1,17 @@
-"""Adding and disabling users."""
+"""Adding users, and ending and giving back their access."""
 
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from app.access import passwords
-from app.access.models import ApiToken, Grant, User
+from app.access import roles as held_roles
+from app.access.models import ApiToken, User
 from app.access.permissions import HeldRole, Permission, Principal
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.references import normalised
 
 USERNAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 
@@ -25,7 +25,7 @@ def add(
     roles: Sequence[HeldRole],
     actor: Principal,
 ) -> User:
-    """Add a user with roles. Raises Invalid for a bad name, password or scope, Conflict for a name that is taken."""
+    """Add a user with roles. Raises Invalid for a bad name, password or roles, Conflict for a name that is taken."""
     actor.require(Permission.USER_WRITE)
     errors = []
     if not re.fullmatch(USERNAME, username):
@@ -34,11 +34,7 @@ def add(
         password_hash = passwords.hashed(password)
     except ValueError as error:
         errors.append(FieldError("#/body/password", f"Not accepted: {error}."))
-    for number, role in enumerate(roles):
-        if role.district is not None and role.settlement is not None:
-            errors.append(FieldError(f"#/body/roles/{number}", "Name a district or a settlement, not both."))
-        if role.settlement is not None and not normalised(role.settlement):
-            errors.append(FieldError(f"#/body/roles/{number}/settlement", "Give the settlement's reference."))
+    errors += held_roles.faults(roles)
     if errors:
         raise Invalid("The user was not added.", errors)
     if session.scalar(select(User.id).where(User.username == username)):
@@ -47,18 +43,17 @@ def add(
         username=username,
         display_name=display_name,
         password_hash=password_hash,
-        grants=[
-            Grant(
-                role=role.role,
-                district=role.district,
-                settlement=role.settlement and normalised(role.settlement),
-            )
-            for role in roles
-        ],
+        grants=held_roles.grants(roles),
     )
     session.add(user)
     session.flush()
     return user
+
+
+def visible_to(actor: Principal) -> Select[User]:
+    """Select users with their grants. Raises Forbidden unless `actor` may read them."""
+    actor.require(Permission.USER_READ)
+    return select(User).options(selectinload(User.grants))
 
 
 def get(session: Session, reference: str) -> User:
@@ -70,13 +65,24 @@ def get(session: Session, reference: str) -> User:
 
 
 def disable(session: Session, user: User, actor: Principal) -> User:
-    """End a user's access and every token at once. Raises Conflict when already disabled."""
+    """End a user's access and every token at once. Raises Conflict when already disabled, or the last administrator."""
     actor.require(Permission.USER_WRITE)
     if user.disabled_at is not None:
         raise Conflict(f"{user.username} is disabled already.")
+    held_roles.require_another_administrator(session, user)
     user.disabled_at = utc_now()
     session.execute(
         update(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None)).values(revoked_at=utc_now())
     )
+    session.flush()
+    return user
+
+
+def enable(session: Session, user: User, actor: Principal) -> User:
+    """Let a user sign in again, with the roles held before; tokens that ended stay so. Raises Conflict when enabled."""
+    actor.require(Permission.USER_WRITE)
+    if user.disabled_at is None:
+        raise Conflict(f"{user.username} is not disabled.")
+    user.disabled_at = None
     session.flush()
     return user

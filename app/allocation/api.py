@@ -47,6 +47,7 @@ EVENT_SECONDS = 0.5
 router = APIRouter()
 MayReadPolicies = Annotated[Principal, requires(Permission.POLICY_READ)]
 MayWritePolicies = Annotated[Principal, requires(Permission.POLICY_WRITE)]
+MayDecidePolicies = Annotated[Principal, requires(Permission.POLICY_DECIDE)]
 MayReadHouseholds = Annotated[Principal, requires(Permission.HOUSEHOLD_READ)]
 MayWriteHouseholds = Annotated[Principal, requires(Permission.HOUSEHOLD_WRITE)]
 MayRead = Annotated[Principal, requires(Permission.RUN_READ)]
@@ -126,9 +127,9 @@ def draft_policy(
     responses=ACT,
 )
 def put_policy_in_force(
-    reference: str, session: DbSession, principal: MayWritePolicies, response: Response
+    reference: str, session: DbSession, principal: MayDecidePolicies, response: Response
 ) -> PolicyRead:
-    """Runs requested from now on go by it; the version in force until now is superseded. Earlier runs keep theirs."""
+    """By somebody else than who drafted it. Runs requested from now on go by it, and earlier ones keep theirs."""
     version = policies.put_in_force(session, policies.get(session, normalised(reference)), principal)
     tag(response, version)
     return PolicyRead.model_validate(version)
@@ -295,7 +296,7 @@ def cancel_run(reference: str, session: DbSession, principal: MayRequest) -> Run
     responses=ACT,
 )
 def approve_run(reference: str, session: DbSession, principal: MayDecide) -> RunSummary:
-    """Verifies everything again, draws the exact houses and reserves them."""
+    """Verifies everything again, draws the exact houses and reserves them. By somebody else than who requested it."""
     run = queries.actable_run(session, principal, Permission.RUN_DECIDE, normalised(reference))
     runs.approve(session, run, principal)
     return _summary(session, run)
@@ -335,7 +336,10 @@ def list_proposals(
     state: Annotated[ProposalState | None, Query(description="Only those in this state.")] = None,
     settlement: Annotated[str | None, Query(description="Only houses in this settlement.", max_length=40)] = None,
 ) -> Page[ProposalRead]:
-    """For the households that you may see: who gets which house and who gets none, and why."""
+    """For the households that you may see: who gets which house and who gets none, and why.
+
+    A run that is not drawn is there only for who plans and decides.
+    """
     query = queries.proposals(session, principal, normalised(reference))
     if state is not None:
         query = query.where(Proposal.state == state)

@@ -62,9 +62,11 @@ def draft(session: Session, policy: Policy, actor: Principal) -> PolicyVersion:
 def put_in_force(session: Session, version: PolicyVersion, actor: Principal) -> PolicyVersion:
     """Put a draft in force; the version in force until now is superseded.
 
-    Raises Conflict where `version` is no draft, or where another was put in force at the same moment.
+    Raises Forbidden for who drafted it, Conflict where `version` is no draft, or where another was put in force at the
+    same moment.
     """
-    actor.require(Permission.POLICY_WRITE)
+    actor.require(Permission.POLICY_DECIDE)
+    actor.require_another(version.created_by_id, "drafted this policy")
     session.refresh(version, ["state", "version"], with_for_update=True)
     if version.state is not PolicyState.DRAFT:
         raise Conflict(f"Policy {version.reference} is {version.state}; only a draft can be put in force.")

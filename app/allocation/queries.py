@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, not_, select, true
+from sqlalchemy import ColumnElement, Select, case, exists, func, not_, or_, select, true
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from app.access.permissions import PERMISSIONS, Permission, Principal
-from app.allocation.models import Proposal, ProposalState, Run, RunSettlement
+from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
 from app.errors import NotFound
 from app.housing.models import Settlement
 from app.housing.queries import within
@@ -66,12 +66,19 @@ def _found(run: Run | None) -> Run:
 def proposals(session: Session, principal: Principal, run_reference: str) -> Select[Proposal]:
     """Select a run's proposals for the households that `principal` may see, with what they name.
 
-    Raises NotFound where there is no such run.
+    Raises NotFound where there is no such run, it lies elsewhere and names none of those households, or it is not drawn
+    and `principal` may read only what was decided.
     """
-    _found(session.scalar(select(Run).where(Run.reference == run_reference)))
+    run = _found(session.scalar(select(Run).where(Run.reference == run_reference)))
+    permission = Permission.PROPOSAL_READ if run.state is RunState.DRAWN else Permission.PROPOSAL_REVIEW
     # Only the roles that read proposals say where they are read: another role's wider scope adds nothing.
-    reading = PERMISSIONS[Permission.PROPOSAL_READ]
+    reading = PERMISSIONS[permission]
     reader = replace(principal, roles=tuple(role for role in principal.roles if role.role in reading))
+    scope = reader.scope(permission)
+    here = exists().where(RunSettlement.run_id == run.id, RunSettlement.settlement_id == Settlement.id, within(scope))
+    named = exists().where(Proposal.run_id == run.id, Proposal.household_id == Household.id, visible_to(reader))
+    if not scope.everywhere and not session.scalar(select(or_(here, named))):
+        _found(None)
     return (
         select(Proposal)
         .join(Proposal.run)

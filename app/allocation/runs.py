@@ -239,9 +239,10 @@ def reject(session: Session, run: Run, reason: str, actor: Principal) -> Run:
 def approve(session: Session, run: Run, actor: Principal) -> Run:
     """Accept what a run proposes: draw the addresses and reserve each house for its household.
 
-    Everything is verified again under row locks first. Raises Forbidden, and Conflict unless the run is proposed,
-    or where a settlement, a house or an application is not any more what the run rests on.
+    Everything is verified again under row locks first. Raises Forbidden, also for who requested the run, and Conflict
+    unless the run is proposed, or where a settlement, a house or an application is not any more what the run rests on.
     """
+    actor.require_another(run.requested_by_id, "requested this run")
     run = _decide(session, run, RunState.DRAWN, Permission.RUN_DECIDE, actor, None)
     if faults := proof.faults(run):
         raise Conflict(f"The stored solution does not hold: {' '.join(faults[:NAMED_AT_MOST])}")

@@ -140,7 +140,7 @@ def change_settlement(
     response: Response,
 ) -> SettlementRead:
     """Suspending one takes its free houses out of every run at once."""
-    settlement = queries.settlement(session, normalised(reference))
+    settlement = queries.settlement(session, normalised(reference), principal.scope(Permission.STOCK_WRITE))
     require_version(settlement, if_match)
     fields = body.model_dump(exclude_unset=True)
     merged_from = fields.pop("merged_from", None)
@@ -161,7 +161,7 @@ def set_milestone(
     reference: str, name: MilestoneName, body: MilestoneSet, session: DbSession, principal: MayWriteStock
 ) -> MilestoneRead:
     """Access road, electricity and drinking water are gates; school and clinic have no places before theirs."""
-    settlement = queries.settlement(session, normalised(reference))
+    settlement = queries.settlement(session, normalised(reference), principal.scope(Permission.STOCK_WRITE))
     milestone = settlements.record_milestone(
         session,
         settlement,
@@ -197,7 +197,7 @@ def set_jobs(
     principal: MayWriteStock,
 ) -> list[JobWire]:
     """These replace the ones before."""
-    settlement = queries.settlement(session, normalised(reference))
+    settlement = queries.settlement(session, normalised(reference), principal.scope(Permission.STOCK_WRITE))
     settlements.set_jobs(session, settlement, [job.model_dump() for job in body], principal)
     return _jobs(session, settlement)
 
@@ -248,7 +248,8 @@ def add_house(
     made = request_once.made(session, principal.reference)
     if made is not None:
         return _shown(session, queries.house(session, principal, made), response)
-    settlement = queries.named_settlement(session, normalised(body.settlement), "#/body/settlement")
+    scope = principal.scope(Permission.HOUSE_WRITE)
+    settlement = queries.named_settlement(session, normalised(body.settlement), "#/body/settlement", scope)
     fields = body.model_dump(exclude={"settlement", "construction_started"})
     house = houses.add(session, settlement, fields, principal, construction_started=body.construction_started)
     request_once.remember(session, principal.reference, house.reference)
@@ -312,7 +313,8 @@ def add_land_release_area(
     if made is not None:
         area = queries.land_release_area(session, made)
     else:
-        settlement = queries.named_settlement(session, normalised(body.settlement), "#/body/settlement")
+        scope = principal.scope(Permission.STOCK_WRITE)
+        settlement = queries.named_settlement(session, normalised(body.settlement), "#/body/settlement", scope)
         area = land.add(session, settlement, body.model_dump(exclude={"settlement"}), principal)
         request_once.remember(session, principal.reference, area.reference)
     tag(response, area)
@@ -334,7 +336,7 @@ def change_land_release_area(
     response: Response,
 ) -> LandReleaseAreaRead:
     """A new suspicion closes the settlement at once; a release opens it when it was the last gate."""
-    area = queries.land_release_area(session, normalised(reference))
+    area = queries.land_release_area(session, normalised(reference), principal.scope(Permission.STOCK_WRITE))
     require_version(area, if_match)
     land.change(session, area, body.model_dump(exclude_unset=True), principal)
     tag(response, area)

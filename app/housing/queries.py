@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.access.permissions import Permission, Principal, Scope
+from app.access.permissions import EVERYWHERE, Permission, Principal, Scope
 from app.errors import FieldError, Invalid, NotFound
 from app.housing.models import House, HouseState, LandReleaseArea, Origin, Settlement
 from app.housing.readiness import loaded_for_gates, shown_state
@@ -23,25 +23,27 @@ def settlements() -> Select[Settlement]:
     return select(Settlement).options(selectinload(Settlement.origins), *loaded_for_gates())
 
 
-def settlement(session: Session, reference: str) -> Settlement:
-    """Return one settlement, loaded. Raises NotFound."""
-    found = session.scalar(settlements().where(Settlement.reference == reference))
+def settlement(session: Session, reference: str, scope: Scope = EVERYWHERE) -> Settlement:
+    """Return one settlement in `scope`, loaded. Raises NotFound, the same for one that lies elsewhere."""
+    found = session.scalar(settlements().where(Settlement.reference == reference, within(scope)))
     if found is None:
         raise NotFound("There is no such settlement.")
     return found
 
 
-def named_settlement(session: Session, reference: str, pointer: str) -> Settlement:
-    """Return the settlement that a payload names. Raises Invalid, pointing at the field."""
-    found = session.scalar(select(Settlement).where(Settlement.reference == reference))
+def named_settlement(session: Session, reference: str, pointer: str, scope: Scope = EVERYWHERE) -> Settlement:
+    """Return the settlement in `scope` that a payload names. Raises Invalid, pointing at the field."""
+    found = session.scalar(select(Settlement).where(Settlement.reference == reference, within(scope)))
     if found is None:
         raise Invalid("A settlement is unknown.", [FieldError(pointer, f"There is no settlement {reference}.")])
     return found
 
 
-def named_origin(session: Session, reference: str, pointer: str) -> Origin:
-    """Return the origin that a payload names, with its settlement. Raises Invalid, pointing at the field."""
+def named_origin(session: Session, reference: str, pointer: str, scope: Scope) -> Origin:
+    """Return the origin in `scope` that a payload names, with its settlement. Raises Invalid, pointing at the field."""
     query = select(Origin).where(Origin.reference == reference).options(joinedload(Origin.settlement))
+    if not scope.everywhere:
+        query = query.join(Origin.settlement).where(within(scope))
     found = session.scalar(query)
     if found is None:
         raise Invalid("An origin is unknown.", [FieldError(pointer, f"There is no origin {reference}.")])
@@ -82,9 +84,10 @@ def land_release_areas() -> Select[LandReleaseArea]:
     return select(LandReleaseArea).options(joinedload(LandReleaseArea.settlement))
 
 
-def land_release_area(session: Session, reference: str) -> LandReleaseArea:
-    """Return one land-release area. Raises NotFound."""
-    found = session.scalar(land_release_areas().where(LandReleaseArea.reference == reference))
+def land_release_area(session: Session, reference: str, scope: Scope = EVERYWHERE) -> LandReleaseArea:
+    """Return one land-release area in `scope`. Raises NotFound, the same for one that lies elsewhere."""
+    here = LandReleaseArea.settlement.has(within(scope))
+    found = session.scalar(land_release_areas().where(LandReleaseArea.reference == reference, here))
     if found is None:
         raise NotFound("There is no such land-release area.")
     return found

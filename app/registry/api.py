@@ -49,15 +49,14 @@ MayWrite = Annotated[Principal, requires(Permission.HOUSEHOLD_WRITE)]
 MaySubmit = Annotated[Principal, requires(Permission.APPLICATION_SUBMIT)]
 
 
-def _named(session: Session, fields: dict[str, Any]) -> dict[str, Any]:
+def _named(session: Session, principal: Principal, fields: dict[str, Any]) -> dict[str, Any]:
     """Replace the references of origin and kin group, where `fields` has them, by the things they name."""
-    if "origin" in fields:
-        reference = fields.pop("origin")
-        fields["origin"] = named_origin(session, normalised(reference), "#/body/origin") if reference else None
-    if "kin_group" in fields:
-        reference = fields.pop("kin_group")
-        group = queries.named_kin_group(session, normalised(reference), "#/body/kin_group") if reference else None
-        fields["kin_group"] = group
+    origin, kin_group = fields.get("origin"), fields.get("kin_group")
+    if origin:
+        scope = principal.scope(Permission.HOUSEHOLD_WRITE)
+        fields["origin"] = named_origin(session, normalised(origin), "#/body/origin", scope)
+    if kin_group:
+        fields["kin_group"] = queries.named_kin_group(session, principal, normalised(kin_group), "#/body/kin_group")
     return fields
 
 
@@ -113,7 +112,7 @@ def register_household(
     """With all of its people at once. It applies with an application of its own."""
     made = request_once.made(session, principal.reference) or households.by_client_id(session, body.client_id)
     if made is None:
-        fields = _named(session, body.model_dump(exclude={"people"}))
+        fields = _named(session, principal, body.model_dump(exclude={"people"}))
         fields["registered_on"] = fields["registered_on"] or utc_now().date()
         household = households.register(
             session,
@@ -154,7 +153,7 @@ def change_household(
     """A run that has been requested keeps what it was requested with."""
     household = queries.visible_household(session, principal, normalised(reference))
     require_version(household, if_match)
-    fields = _named(session, body.model_dump(exclude_unset=True))
+    fields = _named(session, principal, body.model_dump(exclude_unset=True))
     households.change(session, household, fields, principal)
     tag(response, household)
     return HouseholdRead.of(household)
@@ -232,9 +231,7 @@ def remove_person(reference: str, session: DbSession, principal: MayWrite, if_ma
 @router.get("/kin-groups", operation_id="list_kin_groups", summary="List kin groups", responses=LIST)
 def list_kin_groups(session: DbSession, principal: MayRead, paging: Paging) -> Page[KinGroupRead]:
     """The kin groups of households that you may see, and those that have none yet."""
-    seen = exists().where(Household.kin_group_id == KinGroup.id, queries.visible_to(principal))
-    empty = ~exists().where(Household.kin_group_id == KinGroup.id)
-    rows, following = page(session, select(KinGroup).where(or_(seen, empty)), KinGroup, paging)
+    rows, following = page(session, queries.kin_groups(principal), KinGroup, paging)
     return Page(items=[KinGroupRead.model_validate(row) for row in rows], next=following)
 
 
@@ -251,7 +248,7 @@ def add_kin_group(
     """Households that join it are housed together: whole, in one settlement, or not at all."""
     made = request_once.made(session, principal.reference)
     if made is not None:
-        return KinGroupRead.model_validate(queries.named_kin_group(session, made, "#/header/Idempotency-Key"))
+        return KinGroupRead.model_validate(session.scalar(select(KinGroup).where(KinGroup.reference == made)))
     group = KinGroup(key=body.key)
     session.add(group)
     session.flush()

@@ -78,9 +78,15 @@ def visible_application(session: Session, principal: Principal, reference: str) 
     return found
 
 
-def named_kin_group(session: Session, reference: str, pointer: str) -> KinGroup:
-    """Return the kin group that a payload names. Raises Invalid, pointing at the field."""
-    found = session.scalar(select(KinGroup).where(KinGroup.reference == reference))
+def kin_groups(principal: Principal) -> Select[KinGroup]:
+    """Select the kin groups of households that `principal` may see, and those that have none yet."""
+    of_this = Household.kin_group_id == KinGroup.id
+    return select(KinGroup).where(or_(exists().where(of_this, visible_to(principal)), ~exists().where(of_this)))
+
+
+def named_kin_group(session: Session, principal: Principal, reference: str, pointer: str) -> KinGroup:
+    """Return the kin group that a payload names. Raises Invalid, pointing at the field, also for one out of scope."""
+    found = session.scalar(kin_groups(principal).where(KinGroup.reference == reference))
     if found is None:
         raise Invalid("A kin group is unknown.", [FieldError(pointer, f"There is no kin group {reference}.")])
     return found

@@ -124,11 +124,13 @@ def test_a_caseworker_of_a_district_lists_its_households_and_their_applications(
 
 def test_a_household_is_registered_only_where_the_role_is_held(acting_as: ActingAs, places: dict[str, Place]) -> None:
     here = acting_as(Role.CASEWORKER, district="North")
-    for origin, status in ((places["North"].origin, 201), (places["South"].origin, 403), (None, 403)):
+    beyond = places["South"].origin
+    for origin, status in ((places["North"].origin, 201), (beyond, 422), ("OR-00000000", 422), (None, 403)):
         body = {"current_accommodation": "rented", "people": [PERSON], "origin": origin}
         assert here.post("/households", json=body).status_code == status, origin
-    away = _send(here, "PATCH", f"/households/{places['North'].household}", {"origin": places["South"].origin})
-    assert away.status_code == 403
+    away = _send(here, "PATCH", f"/households/{places['North'].household}", {"origin": beyond})
+    assert away.status_code == 422
+    assert away.json()["errors"] == [{"pointer": "#/body/origin", "message": f"There is no origin {beyond}."}]
     kept = here.get(f"/households/{places['North'].household}").json()
     assert kept["origin"] == places["North"].origin
 
@@ -204,10 +206,10 @@ def test_a_planner_of_a_district_changes_the_stock_of_that_district(
     house = {"address": "Street 9", "rooms": 2, "bedrooms": 1, "floor_area_m2": 50, "step_free": False}
     square = [[0.0, 0.0], [0.0, 0.1], [0.1, 0.1], [0.0, 0.0]]
     area = {"state": "suspected_hazardous", "hectares": 1, "geometry": {"type": "Polygon", "coordinates": [square]}}
-    for district, created, done in (("North", 201, 200), ("South", 403, 403)):
+    for district, added, created, done in (("North", 201, 201, 200), ("South", 403, 422, 404)):
         settlement = places[district].settlement
         path = f"/settlements/{settlement}"
-        assert planner.post("/settlements", json=new | {"district": district}).status_code == created
+        assert planner.post("/settlements", json=new | {"district": district}).status_code == added
         assert planner.post("/houses", json=house | {"settlement": settlement}).status_code == created
         assert planner.post("/land-release-areas", json=area | {"settlement": settlement}).status_code == created
         assert planner.put(f"{path}/jobs", json=[]).status_code == done

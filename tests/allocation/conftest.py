@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.access.models import Role
 from app.access.permissions import OPERATOR
 from app.allocation import claims, proposals, queries, runs
 from app.allocation.models import Proposal, Run
@@ -89,9 +90,10 @@ def drawn(database: Database, **fields: Any) -> str:
 
 
 def decide(database: Database, reference: str, operation: Callable[..., object], *arguments: str) -> None:
-    """Approve, reject or cancel a run, as the operator, in a transaction of its own."""
+    """Approve, reject or cancel a run, as somebody who did not request it, in a transaction of its own."""
     with database.session(writes=True) as session:
-        operation(session, queries.run_in_short(session, OPERATOR, reference), *arguments, OPERATOR)
+        actor = factories.user(session, Role.PLANNER, Role.APPROVER)
+        operation(session, queries.run_in_short(session, OPERATOR, reference), *arguments, actor)
 
 
 def read(database: Database, reference: str) -> Run:

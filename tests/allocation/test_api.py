@@ -12,13 +12,14 @@ from sqlalchemy import select
 
 from app.access import tokens
 from app.access.models import Role, User
+from app.allocation import runs
 from app.database import Database
 from app.main import create_app
 from app.policy.parameters import DEFAULT_POLICY
 from app.settings import Settings
 from app.worker import work_one
 from tests import factories
-from tests.allocation.conftest import Register, drawn, proposed, request
+from tests.allocation.conftest import Register, decide, drawn, proposed, request
 
 V1 = "/api/v1"
 
@@ -63,6 +64,8 @@ def test_a_run_from_request_to_drawn(
         text = client.get(f"{address}/{document}")
         assert hashlib.sha256(text.content).hexdigest() == run[f"{document}_sha256"]
         assert text.headers["Content-Type"] == "application/json"
+    assert client.post(f"{address}/approve").status_code == 403
+    signed_in(client, database, Role.APPROVER)
     assert client.post(f"{address}/approve").json()["state"] == "drawn"
     reserved = client.get(f"{address}/proposals", params={"state": "reserved"}).json()["items"]
     assert len({each["house"] for each in reserved}) == 5
@@ -109,6 +112,7 @@ def test_cancel_and_reject(client: TestClient, database: Database, register: Reg
     assert client.post(f"{V1}/runs/{cancelled}/cancel").status_code == 409
     assert client.get(f"{V1}/runs/{cancelled}/solution").status_code == 404
     rejected = proposed(database)
+    signed_in(client, database, Role.APPROVER)
     assert client.post(f"{V1}/runs/{rejected}/reject", json={}).status_code == 422
     answer = client.post(f"{V1}/runs/{rejected}/reject", json={"reason": "Entered twice."})
     assert answer.json()["state"] == "rejected"
@@ -135,6 +139,21 @@ def test_events_end_when_the_solver_has(
     assert {name for name, _ in events[:-1]} <= {"progress"}
 
 
+def test_what_is_not_decided_is_seen_by_who_plans_and_decides_alone(
+    client: TestClient, database: Database, register: Register
+) -> None:
+    reference = proposed(database)
+    address = f"{V1}/runs/{reference}/proposals"
+    unknown = signed_in(client, database, Role.CASEWORKER).get(f"{V1}/runs/RUN-00000000/proposals")
+    for role in (Role.CASEWORKER, Role.VERIFIER):
+        answer = signed_in(client, database, role).get(address)
+        assert (answer.status_code, answer.json()) == (404, unknown.json())
+    for role in (Role.PLANNER, Role.APPROVER):
+        assert len(signed_in(client, database, role).get(address).json()["items"]) == len(register.families)
+    decide(database, reference, runs.reject, "No.")
+    assert signed_in(client, database, Role.CASEWORKER).get(address).status_code == 404
+
+
 def test_what_is_out_of_scope_is_not_there(client: TestClient, database: Database, register: Register) -> None:
     reference = drawn(database)
     signed_in(client, database, Role.PLANNER, district="North")
@@ -142,9 +161,12 @@ def test_what_is_out_of_scope_is_not_there(client: TestClient, database: Databas
     for address in ("", "/snapshot", "/problem", "/solution", "/events"):
         answer = client.get(f"{V1}/runs/{reference}{address}")
         assert (answer.status_code, answer.json()) == (404, unknown)
-    for act, body in (("cancel", None), ("approve", None), ("reject", {"reason": "No."})):
-        assert client.post(f"{V1}/runs/{reference}/{act}", json=body).status_code == 404
+    assert client.post(f"{V1}/runs/{reference}/cancel").json() == unknown
     assert client.get(f"{V1}/runs").json()["items"] == []
+    signed_in(client, database, Role.APPROVER, district="North")
+    for act, body in (("approve", None), ("reject", {"reason": "No."})):
+        answer = client.post(f"{V1}/runs/{reference}/{act}", json=body)
+        assert (answer.status_code, answer.json()) == (404, unknown)
 
 
 def test_proposals_are_seen_with_the_families(client: TestClient, database: Database, register: Register) -> None:
@@ -189,6 +211,8 @@ def test_a_policy_is_drafted_and_put_in_force(client: TestClient, database: Data
     again = client.post(f"{V1}/policies", json=document, headers={"Idempotency-Key": "second"})
     assert again.json()["reference"] == draft.json()["reference"]
     address = f"{V1}/policies/{draft.json()['reference']}"
+    assert client.post(f"{address}/put-in-force").status_code == 403
+    signed_in(client, database, Role.APPROVER)
     assert client.post(f"{address}/put-in-force").json()["state"] == "in_force"
     assert client.post(f"{address}/put-in-force").status_code == 409
     assert client.get(address).json() == client.get(f"{V1}/policies/in-force").json()

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access.models import Role
-from app.access.permissions import OPERATOR, Principal
+from app.access.permissions import OPERATOR
 from app.allocation import policies
 from app.allocation.models import PolicyState, PolicyVersion
 from app.database import Database
@@ -30,17 +30,26 @@ def test_the_default_is_put_in_force_once(session: Session) -> None:
     assert policies.in_force(session)[0] is version
 
 
-def test_a_draft_decides_nothing_until_it_is_put_in_force(session: Session, operator: Principal) -> None:
+def test_a_draft_decides_nothing_until_it_is_put_in_force(session: Session) -> None:
+    approver = factories.user(session, Role.APPROVER)
     policies.ensure_default(session)
     first, _ = policies.in_force(session)
-    draft = policies.draft(session, STRICTER, operator)
+    draft = policies.draft(session, STRICTER, factories.user(session, Role.PLANNER))
     assert policies.in_force(session) == (first, DEFAULT_POLICY)
-    policies.put_in_force(session, draft, operator)
+    policies.put_in_force(session, draft, approver)
     assert policies.in_force(session) == (draft, STRICTER)
     assert first.state is PolicyState.SUPERSEDED
     for version in (first, draft):
         with pytest.raises(Conflict, match="only a draft can be put in force"):
-            policies.put_in_force(session, version, operator)
+            policies.put_in_force(session, version, approver)
+
+
+def test_nobody_puts_their_own_draft_in_force(session: Session) -> None:
+    both, another = (factories.user(session, Role.PLANNER, Role.APPROVER) for _ in range(2))
+    draft = policies.draft(session, STRICTER, both)
+    with pytest.raises(Forbidden, match="drafted this policy"):
+        policies.put_in_force(session, draft, both)
+    assert policies.put_in_force(session, draft, another).state is PolicyState.IN_FORCE
 
 
 def test_policies_are_the_planners_business_everywhere(session: Session) -> None:
@@ -61,7 +70,8 @@ def test_an_unknown_version_is_not_found(session: Session) -> None:
 
 def test_of_two_put_in_force_at_once_both_hold_in_turn_or_one_is_told(database: Database) -> None:
     with database.session(writes=True) as session:
-        drafts = [policies.draft(session, STRICTER, OPERATOR).reference for _ in range(2)]
+        planner = factories.user(session, Role.PLANNER)
+        drafts = [policies.draft(session, STRICTER, planner).reference for _ in range(2)]
     barrier = Barrier(2)
 
     def put(reference: str) -> str | None:

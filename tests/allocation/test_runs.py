@@ -209,6 +209,24 @@ def test_a_planner_acts_where_the_role_is_held(database: Database, register: Reg
     assert [len(rows) for rows in seen.values()] == [1, 0, 1]
 
 
+def test_nobody_approves_what_they_requested(database: Database, register: Register) -> None:
+    with database.session(writes=True) as session:
+        both, another = (factories.user(session, Role.PLANNER, Role.APPROVER) for _ in range(2))
+    reference = proposed(database, actor=both)
+    with pytest.raises(Forbidden, match="somebody else"), database.session(writes=True) as session:
+        runs.approve(session, queries.run(session, OPERATOR, reference), both)
+    assert read(database, reference).state is RunState.PROPOSED
+    with database.session(writes=True) as session:
+        runs.approve(session, queries.run(session, OPERATOR, reference), another)
+    assert read(database, reference).decided_by_id == another.user_id
+
+
+def test_what_the_operator_requested_somebody_approves_by_name(database: Database, register: Register) -> None:
+    reference = proposed(database)
+    with pytest.raises(Forbidden, match="operator requested this run"), database.session(writes=True) as session:
+        runs.approve(session, queries.run(session, OPERATOR, reference), OPERATOR)
+
+
 def test_a_rejected_run_is_discarded_with_the_reason(database: Database, register: Register) -> None:
     reference = proposed(database)
     decide(database, reference, runs.reject, "Two households were entered twice.")

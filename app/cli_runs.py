@@ -1,0 +1,147 @@
+"""hearth run …: requesting runs, following them, checking them and deciding on what they propose."""
+
+from typing import Annotated
+
+import typer
+
+from app import console
+from app.access.permissions import OPERATOR
+from app.allocation import proof, queries, runs
+from app.allocation.models import Run
+from app.allocation.report import run_report
+from app.database import Database
+from app.errors import Conflict, FieldError, Invalid
+from app.opening import acting, opened, settlement_named
+from app.references import normalised
+from app.settings import Settings
+
+run_commands = typer.Typer(help="Allocation runs. Without a command: request one.", invoke_without_command=True)
+RunReference = Annotated[str, typer.Argument(metavar="RUN", help="Public reference of the run.")]
+ActingAs = Annotated[
+    str | None, typer.Option("--as", metavar="USER", help="Who decides it: a user, with that user's rights.")
+]
+
+
+@run_commands.callback()
+def request_run(
+    context: typer.Context,
+    settlement: Annotated[
+        list[str] | None, typer.Option(help="Settlement to allocate (reference or key); every ready one if left out.")
+    ] = None,
+    seed: Annotated[str | None, typer.Option(help="Public seed of the lottery and the draw.")] = None,
+    seed_source: Annotated[str | None, typer.Option(help="Where anyone can look the seed up.")] = None,
+    time_limit: Annotated[int | None, typer.Option(help="Seconds to search.", min=1, max=86_400)] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Solve it, show progress, and end with the proof.")] = False,
+    username: ActingAs = None,
+) -> None:
+    """Request a run: freeze the register and the stock, and queue the solution."""
+    if context.invoked_subcommand is not None:
+        return
+    if (seed is None) != (seed_source is None):
+        raise typer.BadParameter("a seed comes with --seed-source, and a source with --seed.")
+    settings = Settings()
+    with opened() as database:
+        with database.session(writes=True) as session:
+            run = runs.request(
+                session,
+                settlements=[settlement_named(session, name).reference for name in settlement] if settlement else None,
+                seed=runs.Seed(seed, seed_source) if seed is not None and seed_source is not None else None,
+                time_limit_seconds=time_limit or settings.solver_time_limit_seconds,
+                actor=acting(session, username),
+            )
+        console.say(f"Requested {run.reference}; snapshot SHA-256 {run.snapshot_sha256}.")
+        if wait:
+            _follow(database, settings, run.reference)
+
+
+def _follow(database: Database, settings: Settings, reference: str) -> None:
+    try:
+        console.follow(database, settings, reference)
+    except KeyboardInterrupt:
+        console.fail(f"Stopped. `hearth run follow {reference}` goes on, `hearth run cancel {reference}` ends the run.")
+        raise
+    _print_run(database, reference)
+
+
+@run_commands.command("follow")
+def follow_run(reference: RunReference) -> None:
+    """Solve a run, or watch whoever does, with its progress, and end with the proof."""
+    with opened() as database:
+        _follow(database, Settings(), normalised(reference))
+
+
+def _print_run(database: Database, reference: str) -> None:
+    with database.session(writes=False) as session:
+        console.show_run(session, queries.run(session, OPERATOR, normalised(reference)))
+
+
+@run_commands.command("show")
+def show_run(reference: RunReference) -> None:
+    """Print who got what, and the proof."""
+    with opened() as database:
+        _print_run(database, reference)
+
+
+@run_commands.command("list")
+def list_runs() -> None:
+    """Print every run, the newest first."""
+    with opened() as database, database.session(writes=False) as session:
+        console.show_runs(session.scalars(queries.runs(OPERATOR).order_by(Run.id.desc())).unique().all())
+
+
+@run_commands.command("verify")
+def verify_run(reference: RunReference) -> None:
+    """Check a run again from its documents: hashes, lottery, solution, certificate and draw. Exit 1 if any is wrong."""
+    with opened() as database, database.session(writes=False) as session:
+        run = queries.run(session, OPERATOR, normalised(reference))
+        if run.solution is None:
+            raise Conflict(f"The run is {run.state.value} and has no solution to verify.")
+        faults = proof.verify(session, run)
+        if faults:
+            raise Invalid(f"{run.reference} does not hold.", [FieldError(run.reference, fault) for fault in faults])
+        console.say(f"{run.reference} holds: {run_report(session, run).proof}")
+
+
+@run_commands.command("replay")
+def replay_run(reference: RunReference) -> None:
+    """Solve a run's problem anew and compare every byte of the solution. Exit 1 if any differs."""
+    with opened() as database:
+        with database.session(writes=False) as session:
+            run = queries.run(session, OPERATOR, normalised(reference))
+        faults = proof.replay(run, threads=Settings().solver_threads, beat=lambda _progress: None)
+    if faults:
+        raise Conflict(f"{run.reference} came out otherwise. {' '.join(faults)}")
+    console.say(f"{run.reference} came out the same, byte for byte.")
+
+
+@run_commands.command("approve")
+def approve_run(reference: RunReference, username: ActingAs = None) -> None:
+    """Approve what a run proposes: verify it, draw the addresses and reserve the houses.
+
+    By somebody else than who requested it.
+    """
+    with opened() as database:
+        with database.session(writes=True) as session:
+            runs.approve(session, queries.run(session, OPERATOR, normalised(reference)), acting(session, username))
+        _print_run(database, reference)
+
+
+@run_commands.command("reject")
+def reject_run(
+    reference: RunReference,
+    reason: Annotated[str, typer.Option(help="What is wrong with it.")],
+    username: ActingAs = None,
+) -> None:
+    """Reject what a run proposes; its settlements are free for another run."""
+    with opened() as database, database.session(writes=True) as session:
+        run = queries.run(session, OPERATOR, normalised(reference))
+        runs.reject(session, run, reason, acting(session, username))
+    console.say("Rejected.")
+
+
+@run_commands.command("cancel")
+def cancel_run(reference: RunReference, username: ActingAs = None) -> None:
+    """End a run that is queued or being solved."""
+    with opened() as database, database.session(writes=True) as session:
+        runs.cancel(session, queries.run(session, OPERATOR, normalised(reference)), acting(session, username))
+    console.say("Cancelled.")

@@ -1,0 +1,181 @@
+"""What every operation answers to whom: one row each, or more where its answer depends on what it is asked about.
+
+A row reads: this operation, asked about that thing, answers a role held everywhere so, held in the thing's district or
+settlement so, and held elsewhere so; roles that are not named are refused (403). `GONE` is answered exactly like a
+reference that names nothing, `HIDDEN` is an answer in which the thing, or what it `shows`, does not occur. Where it is
+held in a settlement the answer is the district's unless it is named. What a body needs is in `BODIES`, with names of
+things in braces.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+GONE, HIDDEN = "gone", "hidden"
+ANYBODY, NOBODY_SIGNED_IN = "anybody who is signed in", "anybody, signed in or not"
+Answer = int | str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one operation answers, asked about the thing `on`."""
+
+    operation: str
+    on: str
+    everywhere: Answer
+    district: Answer
+    elsewhere: Answer
+    roles: str
+    settlement: Answer | None = None
+    shows: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name the row."""
+        return f"{self.operation}({self.on})"
+
+
+KNOW_STOCK = "caseworker verifier planner approver village_administrator auditor"
+SEE_FAMILIES = "caseworker verifier planner approver village_administrator"
+PLAN = "planner approver auditor"
+ROWS = [
+    #   operation                   on               everywhere district elsewhere roles
+    Row("livez", "-", 200, 200, 200, NOBODY_SIGNED_IN),
+    Row("readyz", "-", 200, 200, 200, NOBODY_SIGNED_IN),
+    Row("metrics", "-", 200, 200, 200, NOBODY_SIGNED_IN),
+    Row("sign_in", "-", 201, 201, 201, NOBODY_SIGNED_IN),
+    Row("sign_out", "-", 204, 204, 204, ANYBODY),
+    Row("read_me", "-", 200, 200, 200, ANYBODY),
+    # users: nowhere in particular
+    Row("list_users", "-", 200, 403, 403, "administrator"),
+    Row("add_user", "-", 201, 403, 403, "administrator"),
+    Row("set_roles", "user", 200, 403, 403, "administrator"),
+    Row("disable_user", "user", 200, 403, 403, "administrator"),
+    Row("enable_user", "disabled_user", 200, 403, 403, "administrator"),
+    # the stock: settlements, origins, jobs and land are no secret, houses are
+    Row("list_origins", "origin", 200, 200, 200, KNOW_STOCK),
+    Row("add_origin", "-", 201, 403, 403, "planner"),
+    Row("list_settlements", "settlement", 200, 200, 200, KNOW_STOCK),
+    Row("add_settlement", "settlement", 201, 201, 403, "planner", settlement=403),
+    Row("read_settlement", "settlement", 200, 200, 200, KNOW_STOCK),
+    Row("change_settlement", "settlement", 200, 200, GONE, "planner"),
+    Row("set_milestone", "settlement", 200, 200, GONE, "planner"),
+    Row("list_jobs", "settlement", 200, 200, 200, KNOW_STOCK),
+    Row("set_jobs", "settlement", 200, 200, GONE, "planner"),
+    Row("list_houses", "house", 200, 200, HIDDEN, KNOW_STOCK),
+    Row("add_house", "settlement", 201, 201, GONE, "planner village_administrator"),
+    Row("read_house", "house", 200, 200, GONE, KNOW_STOCK),
+    Row("change_house", "house", 200, 200, GONE, "planner village_administrator"),
+    Row("list_land_release_areas", "area", 200, 200, 200, KNOW_STOCK),
+    Row("add_land_release_area", "settlement", 201, 201, GONE, "planner"),
+    Row("read_land_release_area", "area", 200, 200, 200, KNOW_STOCK),
+    Row("change_land_release_area", "area", 200, 200, GONE, "planner"),
+    # the register
+    Row("list_households", "household", 200, 200, HIDDEN, SEE_FAMILIES),
+    Row("register_household", "origin", 201, 201, GONE, "caseworker"),
+    Row("read_household", "household", 200, 200, GONE, SEE_FAMILIES),
+    Row("change_household", "household", 200, 200, GONE, "caseworker"),
+    Row("read_assessment", "household", 200, 200, GONE, SEE_FAMILIES),
+    Row("add_person", "household", 201, 201, GONE, "caseworker"),
+    Row("change_person", "person", 200, 200, GONE, "caseworker"),
+    Row("remove_person", "person", 204, 204, GONE, "caseworker"),
+    Row("list_kin_groups", "kin_group", 200, 200, HIDDEN, SEE_FAMILIES),
+    Row("add_kin_group", "-", 201, 201, 201, "caseworker"),
+    Row("list_applications", "application", 200, 200, HIDDEN, SEE_FAMILIES),
+    Row("begin_application", "newcomer", 201, 201, GONE, "caseworker"),
+    Row("read_application", "application", 200, 200, GONE, SEE_FAMILIES),
+    Row("change_application", "application", 200, 200, GONE, "caseworker"),
+    Row("submit_application", "draft", 200, 200, GONE, "caseworker"),
+    Row("withdraw_application", "application", 200, 200, GONE, "caseworker"),
+    # files: the whole register or nothing
+    Row("import_files", "-", 200, 403, 403, "planner"),
+    Row("export_files", "-", 200, 403, 403, "planner"),
+    # the policy is the whole programme's
+    Row("list_policies", "policy", 200, 200, 200, KNOW_STOCK),
+    Row("read_policy_in_force", "-", 200, 200, 200, KNOW_STOCK),
+    Row("read_policy", "policy", 200, 200, 200, KNOW_STOCK),
+    Row("draft_policy", "-", 201, 403, 403, "planner"),
+    Row("put_policy_in_force", "policy", 200, 403, 403, "approver"),
+    # runs: where every settlement of theirs lies
+    Row("list_runs", "proposed", 200, 200, HIDDEN, PLAN),
+    Row("request_run", "settlement", 202, 202, GONE, "planner"),
+    Row("read_run", "proposed", 200, 200, GONE, PLAN),
+    Row("follow_run", "proposed", 200, 200, GONE, PLAN),
+    Row("cancel_run", "queued", 200, 200, GONE, "planner"),
+    Row("approve_run", "proposed", 200, 200, GONE, "approver"),
+    Row("reject_run", "proposed", 200, 200, GONE, "approver"),
+    Row("list_proposals", "drawn", 200, 200, GONE, "caseworker verifier planner approver"),
+    Row("list_proposals", "proposed", 200, 200, HIDDEN, "planner approver", shows="housed"),
+    Row("list_proposals", "proposed", GONE, GONE, GONE, "caseworker verifier"),
+    Row("read_snapshot", "proposed", 200, 200, GONE, PLAN),
+    Row("read_problem", "proposed", 200, 200, GONE, PLAN),
+    Row("read_solution", "proposed", 200, 200, GONE, PLAN),
+    # living there
+    Row("list_tenancies", "lived_in", 200, 200, HIDDEN, "planner village_administrator"),
+    Row("list_reservations", "reserved", 200, 200, HIDDEN, "planner village_administrator"),
+    Row("read_occupancy", "settlement", 200, 200, HIDDEN, PLAN + " village_administrator"),
+    Row("move_in", "reserved", 201, 201, GONE, "village_administrator"),
+    Row("move_out", "lived_in", 200, 200, GONE, "village_administrator"),
+    Row("declare_house_unfit", "house", 200, 200, GONE, "village_administrator"),
+    Row("declare_house_fit", "unfit", 200, 200, GONE, "village_administrator"),
+]
+
+PERSON = {
+    "given_name": "Amina",
+    "family_name": "Kovalenko",
+    "sex": "female",
+    "birth_date": "1980-03-24",
+    "relationship": "head",
+}
+ROLES = [{"role": "verifier"}]
+SQUARE = [[0.0, 0.0], [0.0, 0.1], [0.1, 0.1], [0.0, 0.0]]
+NEW_SETTLEMENT = {
+    "name": "New",
+    "district": "{district}",
+    "latitude": 0.4,
+    "longitude": 0.3,
+    "school_places": 1,
+    "clinic_patients": 1,
+    "status": "planned",
+}
+NEW_HOUSE = {
+    "settlement": "{settlement}",
+    "address": "Street 9",
+    "rooms": 2,
+    "bedrooms": 1,
+    "floor_area_m2": 50,
+    "step_free": False,
+}
+NEW_AREA = {
+    "settlement": "{settlement}",
+    "state": "suspected_hazardous",
+    "hectares": 1,
+    "geometry": {"type": "Polygon", "coordinates": [SQUARE]},
+}
+BODIES: dict[str, Any] = {
+    "sign_in": {"username": "leyla", "password": "correct horse battery"},
+    "add_user": {"username": "new", "display_name": "New", "password": "correct horse battery", "roles": ROLES},
+    "set_roles": {"roles": ROLES},
+    "add_origin": {"name": "Old", "latitude": 0, "longitude": 0},
+    "add_settlement": NEW_SETTLEMENT,
+    "change_settlement": {"school_places": 2},
+    "set_milestone": {"achieved_on": None},
+    "set_jobs": [],
+    "add_house": NEW_HOUSE,
+    "change_house": {"address": "Street 2"},
+    "add_land_release_area": NEW_AREA,
+    "change_land_release_area": {"hectares": 2},
+    "register_household": {"current_accommodation": "rented", "people": [PERSON], "origin": "{origin}"},
+    "change_household": {"phone": None},
+    "add_person": PERSON | {"relationship": "child"},
+    "change_person": {"given_name": "Else"},
+    "add_kin_group": {},
+    "begin_application": {"household": "{newcomer}", "preferences": [], "anywhere": True},
+    "change_application": {"anywhere": True},
+    "withdraw_application": {"reason": "The family stays where it is."},
+    "draft_policy": "the default policy",
+    "request_run": {"settlements": ["{settlement}"]},
+    "reject_run": {"reason": "A mistake."},
+    "move_in": {"household": "{expected}", "moved_in_on": "2026-01-01"},
+    "move_out": {"moved_out_on": "2026-01-01", "reason": "Gone."},
+    "declare_house_unfit": {"reason": "It leaks."},
+}

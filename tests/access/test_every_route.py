@@ -1,0 +1,283 @@
+"""Every operation, asked by every role in every scope about things that are there, answers as `routes` says."""
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
+from starlette.routing import Route
+
+from app.access import tokens, users
+from app.access.models import Grant, Role
+from app.access.permissions import OPERATOR, HeldRole, Principal
+from app.allocation import policies
+from app.database import Database, utc_now
+from app.housing.models import HouseState
+from app.main import create_app
+from app.policy.parameters import DEFAULT_POLICY
+from app.registry.models import ApplicationState
+from app.settings import Settings
+from tests import factories
+from tests.access.routes import ANYBODY, BODIES, GONE, HIDDEN, NOBODY_SIGNED_IN, ROWS, Answer, Row
+from tests.allocation.conftest import proposed, request
+from tests.exchange.village import VILLAGE
+
+HERE, BEYOND = "North", "South"
+SCOPES = ("everywhere", "district", "settlement", "another district", "another settlement")
+OUTSIDE_THE_DOCUMENT = {"/docs", "/redoc", "/openapi.json", "/problems/{kind}", "/docs/oauth2-redirect"}
+SETTINGS = Settings(worker="separate", log_level="error", solver_threads=1)
+UNKNOWN = "XX-00000000"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A reference, and the version to send as If-Match."""
+
+    reference: str
+    version: int = 1
+
+
+Place = dict[str, Thing]
+
+
+@dataclass(frozen=True)
+class World:
+    """The service over a district with everything in it and one with the same again; who asks holds a role in one."""
+
+    client: TestClient
+    database: Database
+    saved: Path
+    places: Mapping[str, Place]
+    tokens: Mapping[tuple[Role, str], str]
+
+    def restore(self) -> None:
+        """Undo whatever was changed."""
+        self.database.dispose()
+        shutil.copyfile(self.saved, str(self.database.url.database))
+
+
+def _place(session: Session, district: str) -> dict[str, Any]:
+    main, queue, propose = (factories.settlement(session, f"{district} {n}", district=district) for n in range(3))
+    application = factories.applicant(session, main, place=main, children=1, kin_group=factories.kin_group(session))
+    household = application.household
+    beginner = factories.household(session, place=main)
+    draft = factories.application(session, beginner, [main], state=ApplicationState.DRAFT, submitted_at=None)
+    house, reserved, lived_in, unfit = (factories.house(session, main, bedrooms=2) for _ in range(4))
+    unfit.state, unfit.unfit_reason = HouseState.UNFIT, "No roof."
+    reservation = factories.reservation(session, reserved)
+    factories.tenancy(session, lived_in)
+    for place in (queue, propose):
+        factories.house(session, place, bedrooms=2)
+    return {
+        "settlement": main,
+        "to_queue": queue,
+        "to_propose": propose,
+        "origin": household.origin,
+        "household": household,
+        "person": household.people[1],
+        "kin_group": household.kin_group,
+        "application": application,
+        "draft": draft,
+        "newcomer": factories.household(session, place=main),
+        "house": house,
+        "reserved": reserved,
+        "expected": reservation.household,
+        "lived_in": lived_in,
+        "unfit": unfit,
+        "area": factories.land_release_area(session, main),
+        "drawn": reservation.run,
+        "housed": factories.applicant(session, propose, place=propose).household,
+    }
+
+
+def _shared(session: Session, planner: Principal) -> dict[str, Any]:
+    """What lies in no district, and who can sign in with a password."""
+    for username in ("leyla", "omar"):
+        users.add(
+            session,
+            username=username,
+            display_name=username,
+            password=BODIES["sign_in"]["password"],
+            roles=[HeldRole(Role.VERIFIER)],
+            actor=OPERATOR,
+        )
+    disabled = users.get(session, factories.user(session, Role.VERIFIER).reference)
+    disabled.disabled_at = utc_now()
+    session.flush()
+    return {
+        "user": tokens.user_named(session, "omar"),
+        "disabled_user": disabled,
+        "policy": policies.draft(session, DEFAULT_POLICY, planner),
+    }
+
+
+def _things(place: Mapping[str, Any]) -> dict[str, Thing]:
+    """Name what there is; a person goes by the version of the household."""
+    rows = {name: place["household"] if name == "person" else row for name, row in place.items()}
+    return {name: Thing(row.reference, getattr(rows[name], "version", 1)) for name, row in place.items()}
+
+
+def _holder(session: Session, role: Role, scope: str, places: Mapping[str, Place]) -> str:
+    """Add a user with `role` in `scope`, and return a token."""
+    district = BEYOND if scope.startswith("another") else HERE
+    user = users.get(session, factories.user(session).reference)
+    if scope == "everywhere":
+        user.grants = [Grant(role=role)]
+    elif scope.endswith("district"):
+        user.grants = [Grant(role=role, district=district)]
+    else:
+        of_district = [places[district][name] for name in ("settlement", "to_queue", "to_propose")]
+        user.grants = [Grant(role=role, settlement=each.reference) for each in of_district]
+    return tokens.issue(session, user, timedelta(hours=1))[1]
+
+
+@pytest.fixture(scope="module")
+def world(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, openapi_document: dict[str, Any]
+) -> Iterator[World]:
+    """Two districts, and a user for every role and scope."""
+    folder = tmp_path_factory.mktemp("routes")
+    path, saved = folder / "hearth.db", folder / "saved.db"
+    shutil.copyfile(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    with database.session(writes=True) as session:
+        policies.ensure_default(session)
+        planner = factories.user(session, Role.PLANNER)
+        shared = _shared(session, planner)
+        places = {district: _things(_place(session, district) | shared) for district in (HERE, BEYOND)}
+        held = {(role, scope): _holder(session, role, scope, places) for role in Role for scope in SCOPES}
+    for name, settlement, take in (("proposed", "to_propose", proposed), ("queued", "to_queue", request)):
+        for place in places.values():
+            place[name] = Thing(take(database, settlements=[place[settlement].reference], actor=planner))
+    database.dispose()
+    shutil.copyfile(path, saved)
+    app = create_app(SETTINGS, database)
+    app.openapi_schema = openapi_document
+    with TestClient(app) as client:
+        yield World(client, database, saved, places, held)
+    database.dispose()
+
+
+def _operations(document: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {
+        operation["operationId"]: (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def _filled(value: Any, names: Mapping[str, str]) -> Any:
+    """Replace `{name}` in every text of a body."""
+    if isinstance(value, dict):
+        return {key: _filled(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, names) for each in value]
+    return value.format(**names) if isinstance(value, str) else value
+
+
+def _ask(world: World, row: Row, token: str | None, *, unknown: bool = False) -> httpx2.Response:
+    """Send the row's request about the thing here, or about nothing that is there."""
+    method, path = _operations(world.client.app.openapi())[row.operation]  # type: ignore[attr-defined]
+    place = world.places[HERE]
+    names = {name: UNKNOWN if unknown else thing.reference for name, thing in place.items()} | {"district": HERE}
+    thing = place.get(row.on, Thing(UNKNOWN))
+    path = path.format(reference=names.get(row.on, UNKNOWN), name="school")
+    content: dict[str, Any] = {}
+    if row.operation == "import_files":
+        content = {"files": [("files", each) for each in VILLAGE.items()]}
+    elif row.operation == "draft_policy":
+        content = {"json": DEFAULT_POLICY.model_dump(mode="json")}
+    elif row.operation in BODIES:
+        content = {"json": _filled(BODIES[row.operation], names)}
+    headers = {"If-Match": f'"{thing.version}"'} | ({"Authorization": f"Bearer {token}"} if token else {})
+    return world.client.request(method, path, headers=headers, **content)
+
+
+def _expected(row: Row, role: Role, scope: str) -> Answer:
+    if row.roles not in (ANYBODY, NOBODY_SIGNED_IN) and role not in row.roles.split():
+        return 403
+    if scope.startswith("another"):
+        return row.elsewhere
+    if scope == "settlement" and row.settlement is not None:
+        return row.settlement
+    return row.everywhere if scope == "everywhere" else row.district
+
+
+def _anonymous(problem: str) -> str:
+    """Return a problem document without the reference that was asked about."""
+    return re.sub(r"[A-Z]{2,3}-[0-9A-Z]{8}", UNKNOWN, problem)
+
+
+def _fault(world: World, row: Row, role: Role, scope: str) -> str | None:
+    """Return what is wrong with the answer to `role` held in `scope`, if anything."""
+    expected, token = _expected(row, role, scope), world.tokens[role, scope]
+    answer = _ask(world, row, token)
+    changed = answer.is_success and _operations(world.client.app.openapi())[row.operation][0] != "GET"  # type: ignore[attr-defined]
+    if changed:
+        world.restore()
+    where = f"{row.name} as {role} held {scope}: {answer.status_code}, expected {expected}. {answer.text[:200]}"
+    if expected == GONE:
+        nothing = _ask(world, row, token, unknown=True)
+        same = (answer.status_code, _anonymous(answer.text)) == (nothing.status_code, _anonymous(nothing.text))
+        return None if same and answer.status_code in (404, 422) else where
+    if expected == HIDDEN:
+        return None if answer.status_code == 200 and not _shows(world, row, answer) else where
+    if answer.status_code != expected:
+        return where
+    if answer.is_success and row.elsewhere == HIDDEN and not _shows(world, row, answer):
+        return f"not listed: {where}"
+    return None
+
+
+def _shows(world: World, row: Row, answer: httpx2.Response) -> bool:
+    return world.places[HERE][row.shows or row.on].reference in answer.text
+
+
+def _rows(role: Role) -> list[Row]:
+    """Return the rows about `role`: of two about the same thing, the one that names it, or the first."""
+    found: dict[str, Row] = {}
+    for row in ROWS:
+        if row.name not in found or role in row.roles.split():
+            found[row.name] = row
+    return list(found.values())
+
+
+def test_every_operation_has_a_row(openapi_document: dict[str, Any]) -> None:
+    """A new operation needs its expected answers in `routes.ROWS`, and what it takes in `routes.BODIES`."""
+    assert {row.operation for row in ROWS} == set(_operations(openapi_document))
+    assert set(BODIES) <= {row.operation for row in ROWS}
+    named = {role for row in ROWS if row.roles not in (ANYBODY, NOBODY_SIGNED_IN) for role in row.roles.split()}
+    assert named == set(Role)
+
+
+def test_what_is_not_in_the_document_is_known(world: World) -> None:
+    documented = set(world.client.app.openapi()["paths"])  # type: ignore[attr-defined]
+    paths = {route.path for route in world.client.app.routes if isinstance(route, Route)}  # type: ignore[attr-defined]
+    assert paths - documented == OUTSIDE_THE_DOCUMENT
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_is_answered_as_the_table_says(world: World, role: Role) -> None:
+    cells = [(row, scope) for row in _rows(role) for scope in SCOPES]
+    faults = [fault for row, scope in cells if (fault := _fault(world, row, role, scope))]
+    assert faults == []
+    assert len(cells) == len({row.name for row in ROWS}) * len(SCOPES)
+    print(f"{len(cells)} answers to {role} are right")
+
+
+def test_who_is_not_signed_in_is_told_to_sign_in(world: World) -> None:
+    for row in ROWS:
+        answer = _ask(world, row, None)
+        if row.roles == NOBODY_SIGNED_IN:
+            assert answer.status_code == row.everywhere, row.name
+        else:
+            assert answer.status_code == 401, row.name
+            assert answer.json()["type"] == "/problems/not-signed-in", row.name
+    world.restore()
