@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from anyio import CancelScope, Semaphore
 from anyio.to_thread import run_sync
@@ -31,6 +31,10 @@ from app.references import new_reference
 
 LOCK_WAIT_SECONDS = 30
 REFERENCE_LENGTH = 16
+NOT_AUDITED = {"audited": False}
+"""`info` of a column whose changes tell nobody anything, such as a count of versions."""
+NOT_PERSONAL = {"personal": False}
+"""`info` of a column that the audit trail may show, in a table that may hold personal data."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -69,14 +73,21 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - SQLAlchemy declares it so
 
+    is_audited: ClassVar[bool] = True
+    """Whether the audit trail tells what changes in the table."""
+    may_be_personal: ClassVar[bool] = True
+    """Whether the table may hold personal data: the audit trail tells its columns by digests, if not NOT_PERSONAL."""
+
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-100)
 
 
 class Versioned:
     """A thing that people change at the same time: every change counts `version` up, and its ETag is that number."""
 
-    version: Mapped[int] = mapped_column(default=1)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: utc_now(), onupdate=lambda: utc_now())
+    version: Mapped[int] = mapped_column(default=1, info=NOT_AUDITED)
+    updated_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, default=lambda: utc_now(), onupdate=lambda: utc_now(), info=NOT_AUDITED
+    )
 
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy calls it with the class
@@ -85,7 +96,13 @@ class Versioned:
 
 def reference_column(prefix: str) -> Mapped[str]:
     """Return a column of public references with `prefix`, filled by itself."""
-    return mapped_column(String(REFERENCE_LENGTH), unique=True, default=lambda: new_reference(prefix), sort_order=-99)
+    return mapped_column(
+        String(REFERENCE_LENGTH),
+        unique=True,
+        default=lambda: new_reference(prefix),
+        sort_order=-99,
+        info=NOT_AUDITED,  # it is what the trail calls the row
+    )
 
 
 def unique_where(name: str, column: str, condition: str) -> Index:

@@ -18,6 +18,7 @@ class IdempotencyKey(Base):
     """A key that a client sent, what it asked for with it, and the thing that came of it."""
 
     __tablename__ = "idempotency_keys"
+    is_audited = False
     __table_args__ = (UniqueConstraint("user_reference", "key"),)
 
     user_reference: Mapped[str] = mapped_column(String(REFERENCE_LENGTH))

@@ -42,10 +42,10 @@ def sign_in(body: SignIn, request: Request, session: DbSession) -> TokenIssued:
     summary="Revoke the token that you are using",
     responses=responses(Unauthorised),
 )
-def sign_out(session: DbSession, _principal: SignedIn, credentials: Credentials) -> Response:
+def sign_out(session: DbSession, principal: SignedIn, credentials: Credentials) -> Response:
     """From now on the token is refused."""
     if credentials is not None:
-        tokens.revoke(session, credentials.credentials)
+        tokens.sign_out(session, credentials.credentials, principal)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import REFERENCE_LENGTH, Base, enum_column, reference_column, utc_now
+from app.database import NOT_PERSONAL, REFERENCE_LENGTH, Base, enum_column, reference_column, utc_now
 
 
 class Role(StrEnum):
@@ -31,7 +31,7 @@ class User(Base):
     display_name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    disabled_at: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
 
     grants: Mapped[list["Grant"]] = relationship(
         back_populates="user", lazy="raise", cascade="all, delete-orphan", order_by="Grant.id"
@@ -42,6 +42,7 @@ class Grant(Base):
     """A role that a user holds: everywhere, in one district, or in one settlement (by its public reference)."""
 
     __tablename__ = "grants"
+    may_be_personal = False
     __table_args__ = (CheckConstraint("district IS NULL OR settlement IS NULL", name="one_scope"),)
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -58,10 +59,10 @@ class ApiToken(Base):
     __tablename__ = "api_tokens"
 
     reference: Mapped[str] = reference_column("TK")
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True, info=NOT_PERSONAL)
     token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    expires_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    revoked_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
 
     user: Mapped[User] = relationship(lazy="raise")

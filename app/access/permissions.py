@@ -120,13 +120,17 @@ class HeldRole:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who acts: a signed-in user, or the operator at the service's own command line (`user_id` None)."""
+    """Who acts: a signed-in user, the operator at the service's own command line, or the service (`user_id` None).
+
+    `token` is the public reference of the token that was used.
+    """
 
     user_id: int | None
     reference: str
     username: str
     roles: tuple[HeldRole, ...] = ()
     is_operator: bool = False
+    token: str | None = None
 
     def scope(self, permission: Permission) -> Scope:
         """Return where this principal has `permission`; an empty scope is false."""
@@ -156,3 +160,5 @@ class Principal:
 
 
 OPERATOR = Principal(None, "operator", "operator", is_operator=True)
+SERVICE = Principal(None, "service", "service")
+"""The service itself: what its workers do, and what it sets up at the first start."""

@@ -6,8 +6,10 @@ from itertools import combinations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.models import Grant, Role, User
 from app.access.permissions import EVERYWHERE_ONLY, INCOMPATIBLE, HeldRole, Permission, Principal
+from app.audit import Act
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.references import normalised
 
@@ -63,7 +65,7 @@ def change(session: Session, user: User, roles: Sequence[HeldRole], actor: Princ
     if all(role.role is not Role.ADMINISTRATOR for role in roles):
         require_another_administrator(session, user)
     user.grants = grants(roles)
-    session.flush()
+    audit.record(session, actor, Act.USER_SET_ROLES, user)
     return user
 
 

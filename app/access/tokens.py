@@ -7,9 +7,11 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from app import audit
 from app.access import passwords
 from app.access.models import ApiToken, User
-from app.access.permissions import HeldRole, Principal
+from app.access.permissions import OPERATOR, HeldRole, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Unauthorised
 
@@ -20,8 +22,14 @@ def _sha256(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def issue(session: Session, user: User, lifetime: timedelta) -> tuple[ApiToken, str]:
+def issue(session: Session, user: User, lifetime: timedelta, *, actor: Principal = OPERATOR) -> tuple[ApiToken, str]:
     """Make a token for `user`; the second value is the token itself, which is nowhere else."""
+    row, token = _made(session, user, lifetime)
+    audit.record(session, actor, Act.TOKEN_ISSUE, user)
+    return row, token
+
+
+def _made(session: Session, user: User, lifetime: timedelta) -> tuple[ApiToken, str]:
     token = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken(user_id=user.id, token_sha256=_sha256(token), expires_at=utc_now() + lifetime)
     session.add(row)
@@ -34,7 +42,10 @@ def sign_in(session: Session, username: str, password: str, lifetime: timedelta)
     user = session.scalar(select(User).where(User.username == username, User.disabled_at.is_(None)))
     if not passwords.verified(password, user.password_hash if user else None) or user is None:
         raise Unauthorised("No user has this name and password.", headers={"WWW-Authenticate": "Bearer"})
-    return issue(session, user, lifetime)
+    row, token = _made(session, user, lifetime)
+    actor = Principal(user.id, user.reference, user.username, token=row.reference)
+    audit.record(session, actor, Act.USER_SIGN_IN, user)
+    return row, token
 
 
 def principal(session: Session, token: str) -> Principal:
@@ -55,13 +66,13 @@ def principal(session: Session, token: str) -> Principal:
             "The token is unknown, expired or revoked. Get a new one with POST /api/v1/tokens.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
-    return principal_of(row.user)
+    return principal_of(row.user, row.reference)
 
 
-def principal_of(user: User) -> Principal:
-    """Return `user` as one who acts; its grants must be loaded."""
+def principal_of(user: User, token: str | None = None) -> Principal:
+    """Return `user` as one who acts, with the token of that reference; its grants must be loaded."""
     roles = tuple(HeldRole(grant.role, grant.district, grant.settlement) for grant in user.grants)
-    return Principal(user.id, user.reference, user.username, roles)
+    return Principal(user.id, user.reference, user.username, roles, token=token)
 
 
 def user_named(session: Session, username: str) -> User | None:
@@ -69,8 +80,10 @@ def user_named(session: Session, username: str) -> User | None:
     return session.scalar(select(User).where(User.username == username).options(selectinload(User.grants)))
 
 
-def revoke(session: Session, token: str) -> None:
-    """End `token` now."""
-    row = session.scalar(select(ApiToken).where(ApiToken.token_sha256 == _sha256(token)))
-    if row is not None:
-        row.revoked_at = utc_now()
+def sign_out(session: Session, token: str, actor: Principal) -> None:
+    """End `token`, with which `actor` is signed in, now."""
+    row = session.scalars(
+        select(ApiToken).where(ApiToken.token_sha256 == _sha256(token)).options(joinedload(ApiToken.user))
+    ).one()
+    row.revoked_at = utc_now()
+    audit.record(session, actor, Act.USER_SIGN_OUT, row.user)

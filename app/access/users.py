@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session, selectinload
 
+from app import audit
 from app.access import passwords
 from app.access import roles as held_roles
 from app.access.models import ApiToken, User
 from app.access.permissions import HeldRole, Permission, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid, NotFound
 
@@ -46,7 +48,7 @@ def add(
         grants=held_roles.grants(roles),
     )
     session.add(user)
-    session.flush()
+    audit.record(session, actor, Act.USER_ADD, user)
     return user
 
 
@@ -74,7 +76,7 @@ def disable(session: Session, user: User, actor: Principal) -> User:
     session.execute(
         update(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None)).values(revoked_at=utc_now())
     )
-    session.flush()
+    audit.record(session, actor, Act.USER_DISABLE, user)
     return user
 
 
@@ -84,5 +86,5 @@ def enable(session: Session, user: User, actor: Principal) -> User:
     if user.disabled_at is None:
         raise Conflict(f"{user.username} is not disabled.")
     user.disabled_at = None
-    session.flush()
+    audit.record(session, actor, Act.USER_ENABLE, user)
     return user

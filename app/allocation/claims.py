@@ -9,8 +9,11 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload, undefer
 
+from app import audit
+from app.access.permissions import SERVICE
 from app.allocation.models import Run, RunState
 from app.allocation.runs import move
+from app.audit import Act
 from app.database import utc_now
 from app.queue import ring_on_commit
 
@@ -49,7 +52,7 @@ def take(session: Session) -> Claim | None:
     move(run, RunState.SOLVING)
     run.claim, run.attempts, run.progress = secrets.token_hex(16), run.attempts + 1, []
     run.started_at = run.heartbeat_at = utc_now()
-    session.flush()
+    audit.record(session, SERVICE, Act.RUN_CLAIM, run)
     return Claim(run.id, run.reference, run.claim, run.snapshot, run.problem, run.time_limit_seconds)
 
 
@@ -86,7 +89,7 @@ def give_back(session: Session, claim: Claim) -> None:
     """Queue the run again as if it had not been tried, for a worker that is told to stop. Raises ClaimLost."""
     run = fenced(session, claim)
     run.attempts -= 1
-    _queue(session, run)
+    _queue(session, run, "The worker was told to stop.")
 
 
 def try_again(session: Session, claim: Claim, failure: str) -> None:
@@ -96,8 +99,7 @@ def try_again(session: Session, claim: Claim, failure: str) -> None:
 
 def fail(session: Session, claim: Claim, failure: str) -> None:
     """End the run with a sentence that says why. Raises ClaimLost."""
-    _fail(fenced(session, claim), failure)
-    session.flush()
+    _fail(session, fenced(session, claim), failure)
 
 
 def recover(session: Session, silent_for: timedelta) -> list[str]:
@@ -115,19 +117,19 @@ def recover(session: Session, silent_for: timedelta) -> list[str]:
 
 def _try_again(session: Session, run: Run, failure: str) -> None:
     if run.attempts < MOST_ATTEMPTS:
-        _queue(session, run)
+        _queue(session, run, failure)
     else:
-        _fail(run, f"Tried {run.attempts} times. {failure}")
-        session.flush()
+        _fail(session, run, f"Tried {run.attempts} times. {failure}")
 
 
-def _queue(session: Session, run: Run) -> None:
+def _queue(session: Session, run: Run, reason: str) -> None:
     move(run, RunState.QUEUED)
     run.claim, run.heartbeat_at, run.progress = None, None, []
-    session.flush()
+    audit.record(session, SERVICE, Act.RUN_QUEUE_AGAIN, run, reason=reason)
     ring_on_commit(session)
 
 
-def _fail(run: Run, failure: str) -> None:
+def _fail(session: Session, run: Run, failure: str) -> None:
     move(run, RunState.FAILED)
     run.failure, run.claim, run.finished_at = failure[:LONGEST_FAILURE], None, utc_now()
+    audit.record(session, SERVICE, Act.RUN_FAIL, run, reason=run.failure)

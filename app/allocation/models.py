@@ -8,7 +8,16 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.access.models import User
-from app.database import Base, Versioned, enum_column, reference_column, unique_where, utc_now
+from app.database import (
+    NOT_AUDITED,
+    NOT_PERSONAL,
+    Base,
+    Versioned,
+    enum_column,
+    reference_column,
+    unique_where,
+    utc_now,
+)
 from app.housing.models import House, Settlement
 from app.registry.models import Application, Household
 
@@ -49,6 +58,7 @@ class PolicyVersion(Versioned, Base):
     """One version of the policy: a document that never changes once in force."""
 
     __tablename__ = "policy_versions"
+    may_be_personal = False
     __table_args__ = (unique_where("uq_policy_versions_in_force", "state", "state = 'in_force'"),)
 
     reference: Mapped[str] = reference_column("PO")
@@ -65,6 +75,7 @@ class Run(Versioned, Base):
     """One allocation, from the request to the draw. The snapshot is its contract and never changes."""
 
     __tablename__ = "runs"
+    may_be_personal = False
     __table_args__ = (CheckConstraint("(state = 'failed') = (failure IS NOT NULL)", name="failure"),)
 
     reference: Mapped[str] = reference_column("RUN")
@@ -80,12 +91,12 @@ class Run(Versioned, Base):
     snapshot_sha256: Mapped[str] = mapped_column(String(64))
     problem: Mapped[str] = mapped_column(Text, deferred=True)
     solution: Mapped[str | None] = mapped_column(Text, deferred=True)
-    claim: Mapped[str | None] = mapped_column(String(32))
+    claim: Mapped[str | None] = mapped_column(String(32), info=NOT_AUDITED)
     attempts: Mapped[int] = mapped_column(default=0)
-    heartbeat_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None] = mapped_column(info=NOT_AUDITED)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-    progress: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    progress: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, info=NOT_AUDITED)
     failure: Mapped[str | None] = mapped_column(String(1000))
     decided_at: Mapped[datetime | None]
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -103,6 +114,7 @@ class RunSettlement(Base):
     """A settlement that a run allocates. At most one undecided run holds a settlement."""
 
     __tablename__ = "run_settlements"
+    may_be_personal = False
     __table_args__ = (
         UniqueConstraint("run_id", "settlement_id"),
         unique_where("uq_run_settlements_held", "settlement_id", "held"),
@@ -129,12 +141,12 @@ class Proposal(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     household_id: Mapped[int] = mapped_column(ForeignKey("households.id"))
     application_id: Mapped[int] = mapped_column(ForeignKey("applications.id"))
-    state: Mapped[ProposalState] = mapped_column(enum_column(ProposalState), index=True)
+    state: Mapped[ProposalState] = mapped_column(enum_column(ProposalState), index=True, info=NOT_PERSONAL)
     tier: Mapped[int | None]
     points: Mapped[int | None]
     settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlements.id"))
     house_class: Mapped[str | None] = mapped_column(String(60))
-    house_id: Mapped[int | None] = mapped_column(ForeignKey("houses.id"))
+    house_id: Mapped[int | None] = mapped_column(ForeignKey("houses.id"), info=NOT_PERSONAL)
     reason: Mapped[str] = mapped_column(String(60))
     explanation: Mapped[str] = mapped_column(Text)
     decided_at: Mapped[datetime | None]

@@ -6,8 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.access.permissions import Permission, Principal
+from app import audit
+from app.access.permissions import SERVICE, Permission, Principal
 from app.allocation.models import PolicyState, PolicyVersion
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, NotFound
 from app.policy.parameters import DEFAULT_POLICY, Policy
@@ -48,6 +50,8 @@ def ensure_default(session: Session) -> None:
         # Another process put one in force at the same moment; any other constraint is a fault of ours.
         if session.scalar(in_force_already) is None:
             raise
+        return
+    audit.record(session, SERVICE, Act.POLICY_PUT_IN_FORCE, version)
 
 
 def draft(session: Session, policy: Policy, actor: Principal) -> PolicyVersion:
@@ -55,7 +59,7 @@ def draft(session: Session, policy: Policy, actor: Principal) -> PolicyVersion:
     actor.require(Permission.POLICY_WRITE)
     version = _version(policy, actor)
     session.add(version)
-    session.flush()
+    audit.record(session, actor, Act.POLICY_DRAFT, version)
     return version
 
 
@@ -81,6 +85,7 @@ def put_in_force(session: Session, version: PolicyVersion, actor: Principal) -> 
         session.flush()
     except IntegrityError as error:
         raise Conflict("Another policy was put in force at the same moment. Read it, and decide anew.") from error
+    audit.record(session, actor, Act.POLICY_PUT_IN_FORCE, version)
     return version
 
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from app import audit
+from app.access.permissions import SERVICE
 from app.allocation import claims
 from app.allocation.claims import Claim
 from app.allocation.explanations import Explanation, explain
 from app.allocation.models import Proposal, ProposalState, RunSettlement, RunState
 from app.allocation.runs import move
 from app.allocation.snapshot import Snapshot
+from app.audit import Act
 from app.database import utc_now
 from app.housing.models import Settlement
 from app.registry.models import Application
@@ -90,4 +93,5 @@ def record(session: Session, claim: Claim, outcome: Outcome) -> None:
     session.execute(insert(Proposal), rows)
     move(run, RunState.PROPOSED)
     run.solution, run.claim, run.finished_at = outcome.solution, None, utc_now()
-    session.flush()
+    # Who is proposed what is in the solution, whose hash is told with the run.
+    audit.record(session, SERVICE, Act.RUN_PROPOSE, run, details={"proposals": len(rows)})

@@ -9,12 +9,14 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
+from app import audit
 from app.access.permissions import Permission, Principal
 from app.allocation import policies, proof
 from app.allocation.draw import addresses
 from app.allocation.gather import gather
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
 from app.allocation.snapshot import Snapshot, build, class_of, problem_of, sha256
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing import houses as stock
@@ -102,6 +104,7 @@ def request(
     except IntegrityError:
         _refuse_held(session, chosen)  # another run took one of them at the same moment
         raise
+    audit.record(session, actor, Act.RUN_REQUEST, run)
     ring_on_commit(session)
     return run
 
@@ -217,7 +220,7 @@ def cancel(session: Session, run: Run, actor: Principal) -> Run:
     """
     run = _decide(session, run, RunState.CANCELLED, Permission.RUN_REQUEST, actor, None)
     run.claim, run.finished_at = None, run.decided_at
-    session.flush()
+    audit.record(session, actor, Act.RUN_CANCEL, run)
     return run
 
 
@@ -232,7 +235,7 @@ def reject(session: Session, run: Run, reason: str, actor: Principal) -> Run:
         .where(Proposal.run_id == run.id, Proposal.state == ProposalState.PROPOSED)
         .values(state=ProposalState.DISCARDED, decided_at=run.decided_at)
     )
-    session.flush()
+    audit.record(session, actor, Act.RUN_REJECT, run, reason=reason)
     return run
 
 
@@ -270,6 +273,7 @@ def approve(session: Session, run: Run, actor: Principal) -> Run:
         session.flush()
     except IntegrityError as error:
         raise Conflict("A house or household of this run was reserved at the same moment. Reject the run.") from error
+    audit.record(session, actor, Act.RUN_APPROVE, run)
     return run
 
 

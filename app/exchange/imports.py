@@ -7,7 +7,9 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.permissions import Permission, Principal
+from app.audit import Act
 from app.database import engine_of
 from app.exchange.parsing import parse
 from app.exchange.reading import sheets
@@ -15,6 +17,7 @@ from app.exchange.refusals import Refusals
 from app.exchange.register import survey_register
 from app.exchange.stock import survey_stock
 from app.exchange.survey import Survey
+from app.exchange.telling import told
 from app.exchange.writing import write
 from app.settings import Settings
 
@@ -77,7 +80,9 @@ def run(
     refusals.raise_if_any()
     report = ImportReport(dry_run, {name: _counts(survey, name) for name in parsed})
     if not dry_run:
+        details = told(survey)
         write(session, survey, actor)
+        audit.record(session, actor, Act.EXCHANGE_IMPORT, details=details)
     return report
 
 

@@ -68,7 +68,9 @@ class _Writer:
     def insert(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert rows. Asking for their ids in the same statement would take PostgreSQL three times as long."""
         if resolved := self._resolved(rows):
-            self._session.execute(insert(_table(name)), [closed(MODELS[name], row, None) for row in resolved])
+            self._session.execute(
+                insert(_table(name)), [closed(MODELS[name], row, row.get("reference")) for row in resolved]
+            )
 
     def update(self, name: str, changes: Changes) -> None:
         """Write the rows that changed, each only if nobody else has changed it since it was read."""
@@ -169,6 +171,7 @@ class _Writer:
             submitted_at = _midnight(values["submitted_on"])
             rows.append(
                 {
+                    "reference": values["reference"],
                     "household_id": household,
                     "state": values["state"],
                     "anywhere": values["anywhere"],

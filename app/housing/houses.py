@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.permissions import Permission, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import House, HouseState, Settlement
@@ -45,7 +47,7 @@ def add(
     house.state = unfinished if house.handed_over_on is None else HouseState.HANDED_OVER
     _check(house)
     session.add(house)
-    session.flush()
+    audit.record(session, actor, Act.HOUSE_ADD, house)
     return house
 
 
@@ -81,7 +83,7 @@ def change(
         elif house.state not in BEING_BUILT and not construction_started:
             raise Conflict(f"The house is {house.state.value}: its construction has started.")
     _check(house)
-    session.flush()
+    audit.record(session, actor, Act.HOUSE_CHANGE, house)
     return house
 
 
@@ -108,5 +110,5 @@ def declare_unfit(session: Session, house: House, reason: str, actor: Principal)
     _require(actor, house.settlement)
     move(house, HouseState.UNFIT)
     house.unfit_reason = reason
-    session.flush()
+    audit.record(session, actor, Act.HOUSE_DECLARE_UNFIT, house, reason=reason)
     return house

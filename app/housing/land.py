@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.permissions import Permission, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import FieldError, Invalid
 from app.housing.models import LandReleaseArea, LandState, Settlement
@@ -19,7 +21,7 @@ def add(session: Session, settlement: Settlement, fields: Mapping[str, Any], act
     _check_rings(area.geometry)
     _check(area)
     session.add(area)
-    session.flush()
+    audit.record(session, actor, Act.LAND_RELEASE_AREA_ADD, area)
     return area
 
 
@@ -33,7 +35,7 @@ def change(session: Session, area: LandReleaseArea, fields: Mapping[str, Any], a
     for name, value in fields.items():
         setattr(area, name, value)
     _check(area)
-    session.flush()
+    audit.record(session, actor, Act.LAND_RELEASE_AREA_CHANGE, area)
     return area
 
 

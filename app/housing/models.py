@@ -46,6 +46,7 @@ class Settlement(Versioned, Base):
     """A rebuilt village, often merged of several origins."""
 
     __tablename__ = "settlements"
+    may_be_personal = False
     __table_args__ = (
         CheckConstraint("school_places >= 0", name="school_places"),
         CheckConstraint("clinic_patients >= 0", name="clinic_patients"),
@@ -72,6 +73,7 @@ class Origin(Base):
     """A former settlement that families left, merged into at most one rebuilt one."""
 
     __tablename__ = "origins"
+    may_be_personal = False
 
     reference: Mapped[str] = reference_column("OR")
     key: Mapped[str | None] = key_column()
@@ -87,6 +89,7 @@ class House(Versioned, Base):
     """One house. `bedrooms` and `rooms` are different counts and never compared."""
 
     __tablename__ = "houses"
+    may_be_personal = False
     __table_args__ = (
         CheckConstraint("bedrooms >= 0 AND bedrooms <= rooms", name="bedrooms"),
         CheckConstraint("floor_area_m2 > 0", name="floor_area_m2"),
@@ -115,6 +118,7 @@ class Milestone(Base):
     """A step of the rebuilding: when it was reached, or is expected."""
 
     __tablename__ = "milestones"
+    may_be_personal = False
     __table_args__ = (UniqueConstraint("settlement_id", "name"),)
 
     settlement_id: Mapped[int] = mapped_column(ForeignKey("settlements.id"), index=True)
@@ -127,6 +131,7 @@ class LandReleaseArea(Versioned, Base):
     """An area that was or is suspected or confirmed to hold mines, and how it was released."""
 
     __tablename__ = "land_release_areas"
+    may_be_personal = False
     __table_args__ = (CheckConstraint("hectares > 0", name="hectares"),)
 
     reference: Mapped[str] = reference_column("LR")
@@ -146,6 +151,7 @@ class Job(Base):
     """Openings of one employer in one sector."""
 
     __tablename__ = "jobs"
+    may_be_personal = False
     __table_args__ = (
         UniqueConstraint("settlement_id", "employer", "sector"),
         CheckConstraint("openings >= 0", name="openings"),

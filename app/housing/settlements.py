@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.permissions import Permission, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Job, Milestone, Origin, Settlement
@@ -22,7 +24,7 @@ def add_origin(session: Session, fields: Mapping[str, Any], actor: Principal) ->
     actor.require(Permission.STOCK_WRITE)
     origin = Origin(**fields)
     session.add(origin)
-    session.flush()
+    audit.record(session, actor, Act.ORIGIN_ADD, origin)
     return origin
 
 
@@ -32,7 +34,8 @@ def add(session: Session, fields: Mapping[str, Any], merged_from: Sequence[str],
     _require(actor, settlement)
     session.add(settlement)
     session.flush()
-    merge(session, settlement, merged_from)
+    _merge(session, settlement, merged_from)
+    audit.record(session, actor, Act.SETTLEMENT_ADD, settlement)
     return settlement
 
 
@@ -49,13 +52,13 @@ def change(
         setattr(settlement, name, value)
     _require(actor, settlement)
     if merged_from is not None:
-        merge(session, settlement, merged_from)
+        _merge(session, settlement, merged_from)
     settlement.updated_at = utc_now()
-    session.flush()
+    audit.record(session, actor, Act.SETTLEMENT_CHANGE, settlement)
     return settlement
 
 
-def merge(session: Session, settlement: Settlement, references: Sequence[str]) -> None:
+def _merge(session: Session, settlement: Settlement, references: Sequence[str]) -> None:
     """Make exactly these origins the ones merged into `settlement`, whose origins must be loaded."""
     # Locked, so that of two settlements that take one origin at the same moment the second sees the first.
     query = select(Origin).where(Origin.reference.in_(references)).order_by(Origin.id).with_for_update()
@@ -95,7 +98,7 @@ def record_milestone(
         milestone = Milestone(settlement_id=settlement.id, name=name)
         settlement.milestones.append(milestone)
     milestone.achieved_on, milestone.expected_on = achieved_on, expected_on
-    session.flush()
+    audit.record(session, actor, Act.MILESTONE_SET, settlement)
     return milestone
 
 
@@ -113,8 +116,10 @@ def set_jobs(
         )
     # Locked, so that two sets at the same moment follow each other instead of mixing.
     session.execute(select(Settlement.id).where(Settlement.id == settlement.id).with_for_update())
-    session.execute(delete(Job).where(Job.settlement_id == settlement.id))
+    for job in session.scalars(select(Job).where(Job.settlement_id == settlement.id)):
+        session.delete(job)
+    session.flush()  # the old ones go before the new ones come
     rows = [Job(settlement_id=settlement.id, **job) for job in jobs]
     session.add_all(rows)
-    session.flush()
+    audit.record(session, actor, Act.JOBS_SET, settlement)
     return rows

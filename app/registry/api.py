@@ -249,9 +249,7 @@ def add_kin_group(
     made = request_once.made(session, principal.reference)
     if made is not None:
         return KinGroupRead.model_validate(session.scalar(select(KinGroup).where(KinGroup.reference == made)))
-    group = KinGroup(key=body.key)
-    session.add(group)
-    session.flush()
+    group = households.add_kin_group(session, body.key, principal)
     request_once.remember(session, principal.reference, group.reference)
     return KinGroupRead.model_validate(group)
 

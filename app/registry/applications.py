@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.permissions import Permission, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Settlement
@@ -59,7 +61,7 @@ def create(
         created_by_id=actor.user_id,
     )
     session.add(application)
-    session.flush()
+    audit.record(session, actor, Act.APPLICATION_BEGIN, application)
     return application
 
 
@@ -103,7 +105,7 @@ def change(
     if application.state is ApplicationState.SUBMITTED:
         _check_complete(application)
     application.updated_at = utc_now()
-    session.flush()
+    audit.record(session, actor, Act.APPLICATION_CHANGE, application)
     return application
 
 
@@ -116,7 +118,7 @@ def submit(session: Session, application: Application, actor: Principal) -> Appl
     application.state = ApplicationState.SUBMITTED
     application.submitted_at = utc_now()
     application.submitted_by_id = actor.user_id
-    session.flush()
+    audit.record(session, actor, Act.APPLICATION_SUBMIT, application)
     return application
 
 
@@ -136,5 +138,6 @@ def withdraw(session: Session, application: Application, reason: str, actor: Pri
     application.settlement_id = None
     application.withdrawn_at = utc_now()
     application.withdrawn_reason = reason
-    session.flush()
+    why = audit.digest("application", application.reference, "withdrawn_reason", reason)  # the family's own words
+    audit.record(session, actor, Act.APPLICATION_WITHDRAW, application, reason=why)
     return application

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.permissions import Permission, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Origin
@@ -70,7 +72,7 @@ def register(
     for person, partner in zip(household.people, partners, strict=True):
         if partner is not None:
             person.partner_id = household.people[partner].id
-    session.flush()
+    audit.record(session, actor, Act.HOUSEHOLD_REGISTER, household)
     return household
 
 
@@ -82,8 +84,16 @@ def change(session: Session, household: Household, fields: Mapping[str, Any], ac
     require(actor, household.origin)
     _check(household)
     _touch(household)
-    session.flush()
+    audit.record(session, actor, Act.HOUSEHOLD_CHANGE, household)
     return household
+
+
+def add_kin_group(session: Session, key: str | None, actor: Principal) -> KinGroup:
+    """Make a kin group, without households yet. Who may write some household may make one."""
+    group = KinGroup(key=key)
+    session.add(group)
+    audit.record(session, actor, Act.KIN_GROUP_ADD, group)
+    return group
 
 
 def add_person(session: Session, household: Household, fields: Mapping[str, Any], actor: Principal) -> Person:
@@ -98,7 +108,7 @@ def add_person(session: Session, household: Household, fields: Mapping[str, Any]
     session.flush()
     link(session, person, household, partner)
     _touch(household)
-    session.flush()
+    audit.record(session, actor, Act.PERSON_ADD, person)
     return person
 
 
@@ -123,7 +133,7 @@ def change_person(
     _check(household, sent=person)
     _require_own_numbers(session, household, [person], sent=person)
     _touch(household)
-    session.flush()
+    audit.record(session, actor, Act.PERSON_CHANGE, person)
     return person
 
 
@@ -135,7 +145,7 @@ def remove_person(session: Session, household: Household, person: Person, actor:
     link(session, person, household, None)
     household.people.remove(person)
     _touch(household)
-    session.flush()
+    audit.record(session, actor, Act.PERSON_REMOVE, person)
 
 
 def link(session: Session, person: Person, household: Household, partner: str | None) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm import relationship as related
 
 from app.access.models import User
-from app.database import Base, Versioned, enum_column, key_column, reference_column, unique_where, utc_now
+from app.database import NOT_PERSONAL, Base, Versioned, enum_column, key_column, reference_column, unique_where, utc_now
 from app.housing.models import Origin, Settlement
 from app.policy.facts import Accommodation, Relationship, Sex
 from app.sealed import Sealed, dialled, letters_and_digits
@@ -82,7 +82,9 @@ class Person(Base):
     )
 
     reference: Mapped[str] = reference_column("PE")
-    household_id: Mapped[int] = mapped_column(ForeignKey("households.id", ondelete="CASCADE"), index=True)
+    household_id: Mapped[int] = mapped_column(
+        ForeignKey("households.id", ondelete="CASCADE"), index=True, info=NOT_PERSONAL
+    )
     key: Mapped[str | None] = mapped_column(String(80))
     given_name: Mapped[str] = mapped_column(String(200))
     family_name: Mapped[str] = mapped_column(String(200))
@@ -116,8 +118,10 @@ class Application(Versioned, Base):
 
     reference: Mapped[str] = reference_column("AP")
     client_id: Mapped[uuid.UUID | None] = mapped_column(Uuid, unique=True)
-    household_id: Mapped[int] = mapped_column(ForeignKey("households.id", ondelete="CASCADE"), index=True)
-    state: Mapped[ApplicationState] = mapped_column(enum_column(ApplicationState), index=True)
+    household_id: Mapped[int] = mapped_column(
+        ForeignKey("households.id", ondelete="CASCADE"), index=True, info=NOT_PERSONAL
+    )
+    state: Mapped[ApplicationState] = mapped_column(enum_column(ApplicationState), index=True, info=NOT_PERSONAL)
     anywhere: Mapped[bool]
     size_override: Mapped[int | None]
     size_override_reason: Mapped[str | None] = mapped_column(String(500))
@@ -125,7 +129,7 @@ class Application(Versioned, Base):
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     submitted_at: Mapped[datetime | None]
     submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlements.id"), index=True)
+    settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlements.id"), index=True, info=NOT_PERSONAL)
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
 

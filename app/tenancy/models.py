@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import Base, reference_column, unique_where, utc_now
+from app.database import NOT_PERSONAL, Base, reference_column, unique_where, utc_now
 from app.housing.models import House
 from app.registry.models import Household
 
@@ -22,8 +22,8 @@ class Tenancy(Base):
     )
 
     reference: Mapped[str] = reference_column("TE")
-    house_id: Mapped[int] = mapped_column(ForeignKey("houses.id"))
-    household_id: Mapped[int] = mapped_column(ForeignKey("households.id"))
+    house_id: Mapped[int] = mapped_column(ForeignKey("houses.id"), info=NOT_PERSONAL)
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id"), info=NOT_PERSONAL)
     moved_in_on: Mapped[date]
     moved_out_on: Mapped[date | None]
     end_reason: Mapped[str | None] = mapped_column(String(500))

@@ -5,9 +5,11 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from app import audit
 from app.access.permissions import Permission, Principal
 from app.allocation import reservations
 from app.allocation.models import Proposal, ProposalState
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing import houses
@@ -65,7 +67,7 @@ def move_in(session: Session, house: House, household: str, moved_in_on: date, a
         recorded_by_id=actor.user_id,
     )
     session.add(tenancy)
-    session.flush()
+    audit.record(session, actor, Act.TENANCY_MOVE_IN, tenancy)
     return tenancy
 
 
@@ -105,7 +107,8 @@ def move_out(session: Session, house: House, moved_out_on: date, reason: str, ac
         application.state = ApplicationState.WITHDRAWN
         application.settlement_id = None
         application.withdrawn_at, application.withdrawn_reason = utc_now(), f"Moved out: {reason}"
-    session.flush()
+    why = audit.digest("tenancy", tenancy.reference, "end_reason", reason)  # of the family's life
+    audit.record(session, actor, Act.TENANCY_MOVE_OUT, tenancy, reason=why)
     return tenancy
 
 
@@ -132,5 +135,5 @@ def declare_fit(session: Session, house: House, actor: Principal) -> House:
         houses.move(house, HouseState.VACATED)
     else:
         houses.move(house, HouseState.UNDER_CONSTRUCTION if house.handed_over_on is None else HouseState.HANDED_OVER)
-    session.flush()
+    audit.record(session, actor, Act.HOUSE_DECLARE_FIT, house)
     return house

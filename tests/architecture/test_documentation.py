@@ -9,6 +9,7 @@ import pytest
 from app import errors
 from app.access.models import Role
 from app.access.permissions import PERMISSIONS
+from app.audit import Act
 from app.models import ALL_MODELS
 from app.settings import Settings
 from tests.architecture.repository import ROOT, table, text
@@ -50,6 +51,11 @@ def test_every_permission_is_documented_with_the_roles_that_have_it() -> None:
     assert documented == {
         permission.value: {role.value.replace("_", " ") for role in roles} for permission, roles in PERMISSIONS.items()
     }
+
+
+def test_every_act_of_the_audit_trail_is_documented() -> None:
+    documented = {name for name in table(text("docs/audit.md")) if re.fullmatch(r"[a-z_]+\.[a-z_]+", name)}
+    assert documented == {act.value for act in Act}
 
 
 def test_every_role_is_named_by_some_permission() -> None:

@@ -1,0 +1,55 @@
+"""Every act that the trail knows, on one page."""
+
+from enum import StrEnum
+
+
+class Act(StrEnum):
+    """An act, named thing.verb."""
+
+    # access
+    USER_SIGN_IN = "user.sign_in"
+    USER_SIGN_OUT = "user.sign_out"
+    USER_ADD = "user.add"
+    USER_SET_ROLES = "user.set_roles"
+    USER_ENABLE = "user.enable"
+    USER_DISABLE = "user.disable"
+    TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an act
+    # the stock
+    ORIGIN_ADD = "origin.add"
+    SETTLEMENT_ADD = "settlement.add"
+    SETTLEMENT_CHANGE = "settlement.change"
+    MILESTONE_SET = "milestone.set"
+    JOBS_SET = "jobs.set"
+    HOUSE_ADD = "house.add"
+    HOUSE_CHANGE = "house.change"
+    HOUSE_DECLARE_UNFIT = "house.declare_unfit"
+    HOUSE_DECLARE_FIT = "house.declare_fit"
+    LAND_RELEASE_AREA_ADD = "land_release_area.add"
+    LAND_RELEASE_AREA_CHANGE = "land_release_area.change"
+    # the register
+    HOUSEHOLD_REGISTER = "household.register"
+    HOUSEHOLD_CHANGE = "household.change"
+    PERSON_ADD = "person.add"
+    PERSON_CHANGE = "person.change"
+    PERSON_REMOVE = "person.remove"
+    KIN_GROUP_ADD = "kin_group.add"
+    APPLICATION_BEGIN = "application.begin"
+    APPLICATION_CHANGE = "application.change"
+    APPLICATION_SUBMIT = "application.submit"
+    APPLICATION_WITHDRAW = "application.withdraw"
+    # deciding
+    POLICY_DRAFT = "policy.draft"
+    POLICY_PUT_IN_FORCE = "policy.put_in_force"
+    RUN_REQUEST = "run.request"
+    RUN_CLAIM = "run.claim"
+    RUN_PROPOSE = "run.propose"
+    RUN_QUEUE_AGAIN = "run.queue_again"
+    RUN_FAIL = "run.fail"
+    RUN_CANCEL = "run.cancel"
+    RUN_APPROVE = "run.approve"
+    RUN_REJECT = "run.reject"
+    # living there
+    TENANCY_MOVE_IN = "tenancy.move_in"
+    TENANCY_MOVE_OUT = "tenancy.move_out"
+    # files
+    EXCHANGE_IMPORT = "exchange.import"

@@ -1,0 +1,336 @@
+"""Every operation of the API that changes something leaves one entry: a new one without a case here fails."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
+
+from app.access import users
+from app.access.models import Role
+from app.access.permissions import OPERATOR, HeldRole
+from app.allocation import policies
+from app.audit import Act
+from app.database import Database, utc_now
+from app.policy.parameters import DEFAULT_POLICY
+from app.registry.models import ApplicationState
+from tests import factories
+from tests.allocation.conftest import proposed, request
+from tests.audit.trail import entries, require_chained
+from tests.conftest import ActingAs
+from tests.exchange.village import VILLAGE
+
+TODAY = str(utc_now().date())
+PASSWORD = "correct horse battery"
+IF_MATCH = {"If-Match": '"1"'}
+PERSON = {"given_name": "Amina", "family_name": "Kovalenko", "sex": "female", "birth_date": "1980-03-24"}
+SETTLEMENT = {"district": "N", "school_places": 1, "clinic_patients": 1, "status": "open"}
+PLACE = {"name": "Upper Valley", "latitude": 0.5, "longitude": 0.3}
+HOUSE = {"address": "Street 1", "rooms": 2, "bedrooms": 1, "floor_area_m2": 50, "step_free": False}
+SQUARE = {"type": "Polygon", "coordinates": [[[0.0, 0.0], [0.0, 0.1], [0.1, 0.1], [0.0, 0.0]]]}
+LAND = {"state": "suspected_hazardous", "hectares": 1.5, "geometry": SQUARE}
+Answer = httpx2.Response
+Request = Callable[[httpx2.Client], Answer]
+Case = Callable[[Session, Database], Request]
+"""Makes what the request is about, and returns the request."""
+
+
+def _origin(_session: Session, _database: Database) -> Request:
+    return lambda client: client.post("/origins", json=PLACE)
+
+
+def _settlement(session: Session, _database: Database) -> Request:
+    origin = factories.origin(session).reference
+    return lambda client: client.post("/settlements", json=PLACE | SETTLEMENT | {"merged_from": [origin]})
+
+
+def _change_settlement(session: Session, _database: Database) -> Request:
+    place = factories.settlement(session)
+    return lambda client: client.patch(f"/settlements/{place.reference}", json={"school_places": 7}, headers=IF_MATCH)
+
+
+def _milestone(session: Session, _database: Database) -> Request:
+    place = factories.settlement(session)
+    return lambda client: client.put(
+        f"/settlements/{place.reference}/milestones/school", json={"achieved_on": "2026-01-01"}
+    )
+
+
+def _jobs(session: Session, _database: Database) -> Request:
+    place = factories.settlement(session, openings={"health": 2})
+    body = [{"employer": "Cooperative", "sector": "health", "openings": 3}]
+    return lambda client: client.put(f"/settlements/{place.reference}/jobs", json=body)
+
+
+def _house(session: Session, _database: Database) -> Request:
+    place = factories.settlement(session)
+    return lambda client: client.post("/houses", json=HOUSE | {"settlement": place.reference})
+
+
+def _change_house(session: Session, _database: Database) -> Request:
+    house = factories.house(session, factories.settlement(session))
+    return lambda client: client.patch(f"/houses/{house.reference}", json={"storeys": 2}, headers=IF_MATCH)
+
+
+def _unfit(session: Session, _database: Database) -> Request:
+    reserved = factories.house(session, factories.settlement(session))
+    factories.reservation(session, reserved)
+    return lambda client: client.post(f"/houses/{reserved.reference}/unfit", json={"reason": "The roof leaks."})
+
+
+def _fit(session: Session, _database: Database) -> Request:
+    house = factories.house(session, factories.settlement(session), state="unfit", unfit_reason="The roof leaks.")
+    return lambda client: client.post(f"/houses/{house.reference}/fit")
+
+
+def _land(session: Session, _database: Database) -> Request:
+    place = factories.settlement(session)
+    return lambda client: client.post("/land-release-areas", json=LAND | {"settlement": place.reference})
+
+
+def _change_land(session: Session, _database: Database) -> Request:
+    area = factories.land_release_area(session, factories.settlement(session))
+    body = {"state": "suspected_hazardous"}
+    return lambda client: client.patch(f"/land-release-areas/{area.reference}", json=body, headers=IF_MATCH)
+
+
+def _household(_session: Session, _database: Database) -> Request:
+    body = {"current_accommodation": "rented", "people": [PERSON | {"relationship": "head"}]}
+    return lambda client: client.post("/households", json=body)
+
+
+def _change_household(session: Session, _database: Database) -> Request:
+    family = factories.household(session)
+    return lambda client: client.patch(f"/households/{family.reference}", json={"language": "uk"}, headers=IF_MATCH)
+
+
+def _person(session: Session, _database: Database) -> Request:
+    family = factories.household(session)
+    body = PERSON | {"relationship": "spouse", "partner": family.people[0].reference}
+    return lambda client: client.post(f"/households/{family.reference}/people", json=body)
+
+
+def _change_person(session: Session, _database: Database) -> Request:
+    family = factories.household(session, children=1)
+    path = f"/people/{family.people[0].reference}"
+    return lambda client: client.patch(path, json={"given_name": "Leyla"}, headers=IF_MATCH)
+
+
+def _remove_person(session: Session, _database: Database) -> Request:
+    family = factories.household(session, children=1)
+    return lambda client: client.delete(f"/people/{family.people[1].reference}", headers=IF_MATCH)
+
+
+def _kin_group(_session: Session, _database: Database) -> Request:
+    return lambda client: client.post("/kin-groups", json={"key": "KIN-1"})
+
+
+def _application(session: Session, _database: Database) -> Request:
+    family, place = factories.household(session), factories.settlement(session)
+    body = {"household": family.reference, "preferences": [place.reference], "anywhere": False}
+    return lambda client: client.post("/applications", json=body)
+
+
+def _draft(session: Session) -> str:
+    return factories.application(
+        session, factories.household(session), anywhere=True, state=ApplicationState.DRAFT, submitted_at=None
+    ).reference
+
+
+def _change_application(session: Session, _database: Database) -> Request:
+    path, place = f"/applications/{_draft(session)}", factories.settlement(session)
+    return lambda client: client.patch(path, json={"preferences": [place.reference]}, headers=IF_MATCH)
+
+
+def _submit(session: Session, _database: Database) -> Request:
+    path = f"/applications/{_draft(session)}/submit"
+    return lambda client: client.post(path)
+
+
+def _withdraw(session: Session, _database: Database) -> Request:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    path = f"/applications/{given.application.reference}/withdraw"
+    return lambda client: client.post(path, json={"reason": "Settled with relatives."})
+
+
+def _policy(_session: Session, _database: Database) -> Request:
+    return lambda client: client.post("/policies", json=DEFAULT_POLICY.model_dump(mode="json"))
+
+
+def _put_in_force(session: Session, _database: Database) -> Request:
+    draft = policies.draft(session, DEFAULT_POLICY.model_copy(update={"name": "Another"}), OPERATOR)
+    return lambda client: client.post(f"/policies/{draft.reference}/put-in-force")
+
+
+def _register(session: Session) -> None:
+    place = factories.settlement(session)
+    factories.house(session, place)
+    factories.applicant(session, place)
+
+
+def _request_run(session: Session, _database: Database) -> Request:
+    _register(session)
+    return lambda client: client.post("/runs", json={})
+
+
+def _of_run(session: Session, database: Database, make: Callable[[Database], str]) -> str:
+    _register(session)
+    session.commit()
+    return make(database)
+
+
+def _cancel(session: Session, database: Database) -> Request:
+    run = _of_run(session, database, request)
+    return lambda client: client.post(f"/runs/{run}/cancel")
+
+
+def _approve(session: Session, database: Database) -> Request:
+    run = _of_run(session, database, proposed)
+    return lambda client: client.post(f"/runs/{run}/approve")
+
+
+def _reject(session: Session, database: Database) -> Request:
+    run = _of_run(session, database, proposed)
+    return lambda client: client.post(f"/runs/{run}/reject", json={"reason": "The wrong list."})
+
+
+def _move_in(session: Session, _database: Database) -> Request:
+    reserved = factories.house(session, factories.settlement(session))
+    body = {"household": factories.reservation(session, reserved).household.reference, "moved_in_on": TODAY}
+    return lambda client: client.post(f"/houses/{reserved.reference}/move-in", json=body)
+
+
+def _move_out(session: Session, _database: Database) -> Request:
+    house = factories.house(session, factories.settlement(session))
+    factories.tenancy(session, house)
+    body = {"moved_out_on": TODAY, "reason": "With relatives."}
+    return lambda client: client.post(f"/houses/{house.reference}/move-out", json=body)
+
+
+def _sign_in(session: Session, _database: Database) -> Request:
+    users.add(
+        session,
+        username="amina",
+        display_name="Amina K.",
+        password=PASSWORD,
+        roles=[HeldRole(Role.PLANNER)],
+        actor=OPERATOR,
+    )
+    return lambda client: client.post("/tokens", json={"username": "amina", "password": PASSWORD})
+
+
+def _sign_out(_session: Session, _database: Database) -> Request:
+    return lambda client: client.delete("/tokens/current")
+
+
+def _user(_session: Session, _database: Database) -> Request:
+    body = {"username": "amina", "display_name": "A", "password": PASSWORD, "roles": [{"role": "planner"}]}
+    return lambda client: client.post("/users", json=body)
+
+
+def _set_roles(session: Session, _database: Database) -> Request:
+    user = factories.user(session, Role.PLANNER)
+    return lambda client: client.put(f"/users/{user.reference}/roles", json={"roles": [{"role": "verifier"}]})
+
+
+def _enable_user(session: Session, _database: Database) -> Request:
+    user = users.get(session, factories.user(session, Role.PLANNER).reference)
+    user.disabled_at = utc_now()
+    return lambda client: client.post(f"/users/{user.reference}/enable")
+
+
+def _disable_user(session: Session, _database: Database) -> Request:
+    user = factories.user(session, Role.PLANNER)
+    return lambda client: client.post(f"/users/{user.reference}/disable")
+
+
+def _import(_session: Session, _database: Database) -> Request:
+    files = [("files", (name, content)) for name, content in VILLAGE.items()]
+    return lambda client: client.post("/imports", files=files)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The act that an operation is recorded as, the kind of thing it is about, and how to call it."""
+
+    act: Act
+    subject_type: str | None
+    case: Case
+
+
+CASES = {
+    "sign_in": Expected(Act.USER_SIGN_IN, "user", _sign_in),
+    "sign_out": Expected(Act.USER_SIGN_OUT, "user", _sign_out),
+    "add_user": Expected(Act.USER_ADD, "user", _user),
+    "set_roles": Expected(Act.USER_SET_ROLES, "user", _set_roles),
+    "enable_user": Expected(Act.USER_ENABLE, "user", _enable_user),
+    "disable_user": Expected(Act.USER_DISABLE, "user", _disable_user),
+    "add_origin": Expected(Act.ORIGIN_ADD, "origin", _origin),
+    "add_settlement": Expected(Act.SETTLEMENT_ADD, "settlement", _settlement),
+    "change_settlement": Expected(Act.SETTLEMENT_CHANGE, "settlement", _change_settlement),
+    "set_milestone": Expected(Act.MILESTONE_SET, "settlement", _milestone),
+    "set_jobs": Expected(Act.JOBS_SET, "settlement", _jobs),
+    "add_house": Expected(Act.HOUSE_ADD, "house", _house),
+    "change_house": Expected(Act.HOUSE_CHANGE, "house", _change_house),
+    "declare_house_unfit": Expected(Act.HOUSE_DECLARE_UNFIT, "house", _unfit),
+    "declare_house_fit": Expected(Act.HOUSE_DECLARE_FIT, "house", _fit),
+    "add_land_release_area": Expected(Act.LAND_RELEASE_AREA_ADD, "land_release_area", _land),
+    "change_land_release_area": Expected(Act.LAND_RELEASE_AREA_CHANGE, "land_release_area", _change_land),
+    "register_household": Expected(Act.HOUSEHOLD_REGISTER, "household", _household),
+    "change_household": Expected(Act.HOUSEHOLD_CHANGE, "household", _change_household),
+    "add_person": Expected(Act.PERSON_ADD, "person", _person),
+    "change_person": Expected(Act.PERSON_CHANGE, "person", _change_person),
+    "remove_person": Expected(Act.PERSON_REMOVE, "person", _remove_person),
+    "add_kin_group": Expected(Act.KIN_GROUP_ADD, "kin_group", _kin_group),
+    "begin_application": Expected(Act.APPLICATION_BEGIN, "application", _application),
+    "change_application": Expected(Act.APPLICATION_CHANGE, "application", _change_application),
+    "submit_application": Expected(Act.APPLICATION_SUBMIT, "application", _submit),
+    "withdraw_application": Expected(Act.APPLICATION_WITHDRAW, "application", _withdraw),
+    "draft_policy": Expected(Act.POLICY_DRAFT, "policy_version", _policy),
+    "put_policy_in_force": Expected(Act.POLICY_PUT_IN_FORCE, "policy_version", _put_in_force),
+    "request_run": Expected(Act.RUN_REQUEST, "run", _request_run),
+    "cancel_run": Expected(Act.RUN_CANCEL, "run", _cancel),
+    "approve_run": Expected(Act.RUN_APPROVE, "run", _approve),
+    "reject_run": Expected(Act.RUN_REJECT, "run", _reject),
+    "move_in": Expected(Act.TENANCY_MOVE_IN, "tenancy", _move_in),
+    "move_out": Expected(Act.TENANCY_MOVE_OUT, "tenancy", _move_out),
+    "import_files": Expected(Act.EXCHANGE_IMPORT, None, _import),
+}
+
+
+def test_every_operation_that_changes_something_has_a_case(openapi_document: dict[str, Any]) -> None:
+    assert set(CASES) == {
+        operation["operationId"]
+        for item in openapi_document["paths"].values()
+        for method, operation in item.items()
+        if method != "get"
+    }
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("operation", CASES)
+def test_it_leaves_one_entry(operation: str, database: Database, service: TestClient, acting_as: ActingAs) -> None:
+    expected = CASES[operation]
+    client = acting_as(*Role)
+    acting = entries(database)[-1]["subject"]
+    with Session(database.engine.execution_options(hearth_writes=True), expire_on_commit=False) as session:
+        asked = expected.case(session, database)
+        session.commit()
+    before = len(entries(database))
+
+    answer = asked(client)
+
+    assert answer.is_success, answer.text
+    found = entries(database)
+    require_chained(found)
+    assert [each["act"] for each in found[before:]] == [expected.act]
+    entry = found[-1]
+    assert entry["subject_type"] == expected.subject_type
+    assert entry["request_id"] == answer.headers["X-Request-ID"]
+    assert entry["actor"] == (entry["subject"] if operation == "sign_in" else acting)
+    assert entry["token"].startswith("TK-")
+    assert entry["details"]["changes"] or entry["details"]["created"]
+    assert not any(name in str(entry) for name in ("Amina", "Kovalenko", "Omar", "Leyla", "relatives", "1980-03-24"))
