@@ -157,8 +157,8 @@ def described(
 ) -> dict[str, Any]:
     """Tell what became of one row, as JSON has it: only what differs, and of a new or a deleted row what it held.
 
-    Values are by column, foreign keys as public references and sealed texts opened. `whose` is the reference that digests are made for where
-    the row has none of its own.
+    Values are by column, foreign keys as public references and sealed texts opened. `whose` is the reference that
+    digests are made for where the row has none of its own.
     """
     thing, columns = thing_of(kind), inspect(kind).local_table.columns
 
