@@ -2,6 +2,7 @@
 
 from solver.checker import check
 from solver.explain import explain
+from solver.objectives import Objective
 from solver.parameters import Parameters
 from solver.problem import InvalidProblem, Problem
 from solver.progress import Cancelled, Progress
@@ -12,6 +13,7 @@ __all__ = [
     "Cancelled",
     "InvalidProblem",
     "InvalidSolution",
+    "Objective",
     "Parameters",
     "Problem",
     "Progress",

@@ -3,45 +3,25 @@
 It knows no solver: it reads the model's rules again, its own way, and trusts nothing that the solution says.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from solver.lagrangian import Lagrangian
-from solver.problem import NONE, UNLIMITED, Problem
+from solver.objectives import KEEP, WHERE, Objective, objective
+from solver.problem import NONE, Problem
 from solver.proof import price_bound
-from solver.solution import Solution, Stage, Status
-from solver.tables import BoolArray, IntArray, StrArray, alike
+from solver.rules import RULES, Placed, Violation, home_of, lottery, place, position, unknown
+from solver.solution import Assignments, Solution, Stage, Status
+from solver.tables import IntArray
+
+Stages = Sequence[str | Objective]
 
 
-@dataclass(frozen=True)
-class Violation:
-    """code: the part of the model that is broken; sentence: where, with identifiers and numbers."""
-
-    code: str
-    sentence: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Placed:
-    """The assigned households [a] as indices: household (ascending), class, settlement.
-
-    needs: who needs step-free; accepts: who accepts the settlement; value: what each gains, spare bedrooms deducted.
-    """
-
-    household: IntArray
-    house_class: IntArray
-    settlement: IntArray
-    needs: BoolArray
-    accepts: BoolArray
-    value: IntArray
-
-
-def check(problem: Problem, solution: Solution, stages: Sequence[str] | None = None) -> list[Violation]:
+def check(problem: Problem, solution: Solution, stages: Stages | None = None) -> list[Violation]:
     """Everything that is wrong with a solution; empty where it is right.
 
-    stages: the order that the programme decided, where it is not the order of the model.
+    stages: what the programme decided, where it is not the order of the model.
     """
     found: list[Violation] = []
     if solution.statistics.problem_sha256 != problem.sha256:
@@ -50,21 +30,19 @@ def check(problem: Problem, solution: Solution, stages: Sequence[str] | None = N
         return found + list(_without_answer(problem, solution))
     if solution.reason is not None:
         found.append(Violation("status", f"a reason is given for status {solution.status.value}"))
-    household = _position(problem.households.id, solution.assignments.household)
-    house_class = _position(problem.house_classes.id, solution.assignments.house_class)
-    unknown = list(_identifiers(solution, household, house_class))
-    if unknown:
-        return found + unknown
-    placed = _placed(problem, household, house_class)
-    for rule in (_classes, _needs, _reserved, _services, _kin_groups, _pins, _accepted, _lottery):
+    previous = Assignments() if solution.previous is None else solution.previous
+    nowhere = [*unknown(problem, solution.assignments, "assignments"), *unknown(problem, previous, "previous")]
+    if nowhere:
+        return found + nowhere
+    placed, home = place(problem, solution.assignments), home_of(problem, previous)
+    for rule in RULES:
         found += rule(problem, placed)
-    names = problem.stages if stages is None else tuple(stages)
-    if tuple(stage.name for stage in solution.stages) != names:
-        return [*found, Violation("stages", f"the stages are not {', '.join(names)}, in this order")]
-    if tuple(stage.name for stage in solution.certificate) != names:
-        return [*found, Violation("certificate", "the certificate does not cover the stages, in their order")]
-    found += _achieved(problem, solution.stages, placed)
-    found += _bounds(problem, solution, placed)
+    found += lottery(problem, placed, home)
+    unstated = list(_stated(problem, solution, problem.stages if stages is None else stages))
+    if unstated:
+        return found + unstated
+    found += _achieved(problem, solution.stages, placed, home)
+    found += _bounds(problem, solution, placed, home)
     return found + list(_status(solution))
 
 
@@ -78,201 +56,102 @@ def _without_answer(problem: Problem, solution: Solution) -> Iterator[Violation]
         yield Violation("status", "only pins can contradict each other, and nobody is pinned")
 
 
-def _position(identifiers: StrArray, wanted: StrArray) -> IntArray:
-    """Index of each identifier in a sorted column, NONE where it is not there."""
-    if not len(identifiers):
-        return np.full(len(wanted), NONE)
-    at = np.minimum(np.searchsorted(identifiers, wanted), len(identifiers) - 1)
-    return np.where(identifiers[at] == wanted, at, NONE)
-
-
-def _identifiers(solution: Solution, household: IntArray, house_class: IntArray) -> Iterator[Violation]:
-    assignments = solution.assignments
-    if len(assignments.household) != len(assignments.house_class):
-        yield Violation("assignments", "there are not as many classes as households")
+def _stated(problem: Problem, solution: Solution, stages: Stages) -> Iterator[Violation]:
+    """Whether the stages are those that were decided, and what they count is stated."""
+    wanted = [objective(stage) for stage in stages]
+    names = ", ".join(stage.name for stage in wanted)
+    if [stage.name for stage in solution.stages] != [stage.name for stage in wanted]:
+        yield Violation("stages", f"the stages are not {names}, in this order")
         return
-    for position, wanted, what in (
-        (household, assignments.household, "household"),
-        (house_class, assignments.house_class, "class"),
-    ):
-        missing = np.flatnonzero(position == NONE)
-        if len(missing):
-            yield Violation("assignments", f"{what} {str(wanted[missing[0]])!r} is not in the problem")
-    after = np.flatnonzero(assignments.household[1:] <= assignments.household[:-1])
-    if len(after):
-        name = str(assignments.household[after[0] + 1])
-        yield Violation("assignments", f"household {name!r} is there twice or not in the order of identifiers")
+    for stage, decided in zip(solution.stages, wanted, strict=True):
+        if (stage.terms is None) != decided.plain or dict(stage.counts) != dict(decided.terms):
+            yield Violation("stages", f"{stage.name} does not count what was decided")
+        elif not decided.known_to(problem):
+            yield Violation("stages", f"{stage.name} counts a tier that the problem does not have")
+        if len({stage.required is None, stage.final is None, stage.witness is None, decided.may_lose == 0}) > 1:
+            yield Violation(
+                "stages", f"{stage.name} does not state what later stages kept of it where they may lose some"
+            )
+        elif stage.achieved - stage.kept != decided.may_lose:
+            yield Violation(
+                "stages", f"later stages may lose {decided.may_lose} of {stage.name}, which kept {stage.kept}"
+            )
+    if [stage.name for stage in solution.certificate] != [stage.name for stage in wanted]:
+        yield Violation("certificate", "the certificate does not cover the stages, in their order")
+    if (solution.previous is None) == any(decided.keeps for decided in wanted):
+        yield Violation("previous", "where households were before is stated where a stage counts keep, and only there")
 
 
-def _placed(problem: Problem, household: IntArray, house_class: IntArray) -> _Placed:
-    households, classes = problem.households, problem.house_classes
-    settlement = classes.settlement[house_class]
-    accepts, value = _lookup(problem, household, settlement)
-    spare = classes.bedrooms[house_class] - households.bedrooms_min[household]
-    value = value - problem.spare_bedroom_penalty * spare
-    return _Placed(household, house_class, settlement, households.needs_step_free[household], accepts, value)
+def _achieved(problem: Problem, stages: Sequence[Stage], placed: Placed, home: IntArray) -> Iterator[Violation]:
+    for index, stage in enumerate(stages):
+        final = _worth(problem, stage.counts, placed, home)
+        if stage.required is None:
+            if stage.achieved != final:
+                yield Violation("achieved", f"{stage.name} achieved {final}, not {stage.achieved}")
+            continue
+        if stage.final != final or final < stage.required:
+            sentence = f"the assignments give {stage.name} {final}, not {stage.final}, and {stage.required} were kept"
+            yield Violation("final", sentence)
+        if final > stage.bound:
+            yield Violation("bound", f"the assignments give {stage.name} {final}, which is more than its bound")
+        for sentence in _witnessed(problem, stages[: index + 1], placed, home):
+            yield Violation("witness", f"the witness of {stage.name} is none: {sentence}")
 
 
-def _each(code: str, wrong: BoolArray, sentence: Callable[[int], str]) -> Iterator[Violation]:
-    for index in np.flatnonzero(wrong).tolist():
-        yield Violation(code, sentence(index))
-
-
-def _classes(problem: Problem, placed: _Placed) -> Iterator[Violation]:
-    """Rule 1."""
-    classes = problem.house_classes
-    taken = np.bincount(placed.house_class, minlength=len(classes.id))
-    return _each(
-        "class",
-        taken > classes.count,
-        lambda c: f"class {str(classes.id[c])!r} has {classes.count[c]} houses and is given {taken[c]} times",
-    )
-
-
-def _needs(problem: Problem, placed: _Placed) -> Iterator[Violation]:
-    """Rule 2."""
-    households, classes = problem.households, problem.house_classes
-    bedrooms = classes.bedrooms[placed.house_class]
-    fits = (bedrooms >= households.bedrooms_min[placed.household]) & (
-        bedrooms <= households.bedrooms_max[placed.household]
-    )
-    ids = households.id[placed.household]
-    yield from _each(
-        "bedrooms", ~fits, lambda i: f"household {str(ids[i])!r} is given {bedrooms[i]} bedrooms, out of its range"
-    )
-    steps = placed.needs & ~classes.step_free[placed.house_class]
-    yield from _each(
-        "step_free", steps, lambda i: f"household {str(ids[i])!r} needs step-free and is given a class that is not"
-    )
-
-
-def _reserved(problem: Problem, placed: _Placed) -> Iterator[Violation]:
-    """Rule 3."""
-    classes = problem.house_classes
-    taken = np.bincount(placed.house_class[~placed.needs], minlength=len(classes.id))
-    most = classes.count - classes.reserved
-    return _each(
-        "reserved",
-        taken > most,
-        lambda c: (
-            f"class {str(classes.id[c])!r} has {most[c]} houses for households that do not need step-free, "
-            f"and {taken[c]} such households"
-        ),
-    )
-
-
-def _services(problem: Problem, placed: _Placed) -> Iterator[Violation]:
-    """Rule 4."""
-    settlement_of = np.full(len(problem.households.id), NONE)
-    settlement_of[placed.household] = placed.settlement
-    uses = problem.households.uses
-    at = settlement_of[uses.row]
-    used = np.zeros_like(problem.settlements.capacity)
-    np.add.at(used, (at[at != NONE], uses.column[at != NONE]), uses.value[at != NONE])
-    capacity = problem.settlements.capacity
-    for s, k in np.argwhere((capacity != UNLIMITED) & (used > capacity)).tolist():
-        yield Violation(
-            "service",
-            f"settlement {str(problem.settlements.id[s])!r} has {capacity[s, k]} places of "
-            f"{str(problem.services[k])!r} and {used[s, k]} are used",
-        )
-
-
-def _kin_groups(problem: Problem, placed: _Placed) -> Iterator[Violation]:
-    """Rule 5."""
-    households = problem.households
-    settlement_of = np.full(len(households.id), NONE)
-    settlement_of[placed.household] = placed.settlement
-    members = np.flatnonzero(households.kin_group != NONE)
-    group, at = households.kin_group[members], settlement_of[members]
-    lowest = np.full(len(households.kin_groups), len(problem.settlements.id))
-    highest = np.full(len(households.kin_groups), NONE)
-    np.minimum.at(lowest, group, at)
-    np.maximum.at(highest, group, at)
-    return _each(
-        "kin_group",
-        lowest != highest,
-        lambda g: f"kin group {str(households.kin_groups[g])!r} is not housed whole in one settlement",
-    )
-
-
-def _pins(problem: Problem, placed: _Placed) -> Iterator[Violation]:
-    """Rule 6, pins."""
-    households = problem.households
-    given = np.full(len(households.id), NONE)
+def _witnessed(problem: Problem, stages: Sequence[Stage], placed: Placed, home: IntArray) -> Iterator[str]:
+    """What is wrong with the allocation that is to show what the last of the stages could achieve."""
+    witness, stage = stages[-1].witness or (), stages[-1]
+    names = [other.household for other in witness]
+    household = position(problem.households.id, np.array(names, np.str_))
+    given = np.full(len(problem.households.id), NONE)
     given[placed.household] = placed.house_class
-    return _each(
-        "pinned",
-        (households.pinned != NONE) & (given != households.pinned),
-        lambda h: f"household {str(households.id[h])!r} is not given the class that it is pinned to",
-    )
+    index = {name: c for c, name in enumerate(problem.house_classes.id.tolist())}
+    known = all(other.house_class is None or other.house_class in index for other in witness)
+    if not known or (household == NONE).any() or names != sorted(set(names)):
+        yield "it names what the problem doesn't have, or not in the order of identifiers"
+        return
+    housed = given != NONE
+    given[household] = [NONE if other.house_class is None else index[other.house_class] for other in witness]
+    if stage.scope == "housed" and ((given != NONE) != housed).any():
+        yield "it houses others"
+    who = np.flatnonzero(given != NONE)
+    other = place(problem, Assignments(problem.households.id[who], problem.house_classes.id[given[who]]))
+    yield from (violation.sentence for rule in RULES for violation in rule(problem, other))
+    for before in stages[:-1]:
+        worth = _worth(problem, before.counts, other, home)
+        if worth < before.kept:
+            yield f"it gives {before.name} {worth}, of which {before.kept} had to be kept"
+    worth = _worth(problem, stage.counts, other, home)
+    if worth != stage.achieved:
+        yield f"it gives {worth}, not {stage.achieved}"
 
 
-def _lookup(problem: Problem, household: IntArray, settlement: IntArray) -> tuple[BoolArray, IntArray]:
-    """Whether each placed household accepts its settlement, and what it gains there."""
-    households, width = problem.households, len(problem.settlements.id)
-    wanted = household * width + settlement
-    accepts = households.has_anywhere[household]
-    profile = households.profile[household]
-    value = np.where(accepts, households.anywhere[household], 0)
-    has_profile = accepts & (profile != NONE)
-    value[has_profile] += problem.profiles.value[profile[has_profile], settlement[has_profile]]
-    listed = households.options.row * width + households.options.column
-    entry = _entry(listed, wanted)
-    value = np.where(entry == NONE, value, np.append(households.options.value, 0)[entry])
-    forbidden = households.forbidden.row * width + households.forbidden.column
-    return (accepts | (entry != NONE)) & (_entry(forbidden, wanted) == NONE), value
+def _worth(problem: Problem, counts: Mapping[str, int], placed: Placed, home: IntArray) -> int:
+    """Σ weight · term of an allocation."""
+    tier = np.bincount(problem.households.tier[placed.household], minlength=problem.tiers + 1)
+    terms = {
+        "value": int(placed.value.sum()),
+        "points": int(problem.households.points[placed.household].sum()),
+        KEEP: int((home[placed.household] == placed.house_class).sum()),
+    } | {f"tier {number}": int(housed) for number, housed in enumerate(tier)}
+    return sum(weight * terms[term] for term, weight in counts.items())
 
 
-def _entry(keys: IntArray, wanted: IntArray) -> IntArray:
-    """Position of each wanted key among ascending keys, NONE where it is not there."""
-    if not len(keys):
-        return np.full(len(wanted), NONE)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, NONE)
-
-
-def _accepted(problem: Problem, placed: _Placed) -> Iterator[Violation]:
-    """Rule 6, forbidden settlements; and who may live where."""
-    return _each(
-        "settlement",
-        ~placed.accepts,
-        lambda i: (
-            f"household {str(problem.households.id[placed.household[i]])!r} is placed in settlement "
-            f"{str(problem.settlements.id[placed.settlement[i]])!r}, which it does not accept or which is forbidden"
-        ),
-    )
-
-
-def _achieved(problem: Problem, stages: Sequence[Stage], placed: _Placed) -> Iterator[Violation]:
-    for stage in stages:
-        achieved = _worth(problem, stage.name, placed)
-        if stage.achieved != achieved:
-            yield Violation("achieved", f"{stage.name} achieved {achieved}, not {stage.achieved}")
-
-
-def _worth(problem: Problem, name: str, placed: _Placed) -> int:
-    if name == "value":
-        return int(placed.value.sum())
-    if name == "points":
-        return int(problem.households.points[placed.household].sum())
-    tier = int(name.removeprefix("tier "))
-    return int((problem.households.tier[placed.household] == tier).sum())
-
-
-def _bounds(problem: Problem, solution: Solution, placed: _Placed) -> Iterator[Violation]:
+def _bounds(problem: Problem, solution: Solution, placed: Placed, home: IntArray) -> Iterator[Violation]:
     housed = np.zeros(len(problem.households.id), np.bool_)
     housed[placed.household] = True
-    achieved = {stage.name: _worth(problem, stage.name, placed) for stage in solution.stages}
-    lagrangian = Lagrangian(problem)
+    terms = {stage.name: stage.counts for stage in solution.stages}
+    lagrangian, kept = Lagrangian(problem, home), {}
     for index, (stage, certificate) in enumerate(zip(solution.stages, solution.certificate, strict=True)):
-        earlier = {before.name: achieved[before.name] for before in solution.stages[:index]}
-        if (stage.scope is None) != (stage.name != "value"):
-            yield Violation("scope", f"{stage.name} has scope {stage.scope}; only value states one")
+        kept[stage.name] = _worth(problem, stage.counts, placed, home) if stage.required is None else stage.required
+        if (stage.scope is None) != WHERE.isdisjoint(stage.counts):
+            yield Violation("scope", f"{stage.name} has scope {stage.scope}; only what depends on where states one")
             continue
+        before = solution.stages[:index]
         only = housed if stage.scope == "housed" else None
+        earlier = {each.name: kept[each.name] for each in before if only is None or each.scope == "housed"}
         try:
-            proven = price_bound(problem, certificate, earlier, only, lagrangian)
+            proven = price_bound(problem, certificate, earlier, only, lagrangian, terms)
         except ValueError as error:
             yield Violation("certificate", f"{stage.name}: {error}")
             continue
@@ -293,50 +172,3 @@ def _status(solution: Solution) -> Iterator[Violation]:
     if closed != (solution.status is Status.OPTIMAL):
         equal = "equal" if closed else "do not all equal"
         yield Violation("status", f"status is {solution.status.value} where the bounds {equal} what was achieved")
-
-
-def _lottery(problem: Problem, placed: _Placed) -> Iterator[Violation]:
-    """Stage T + 3: better outcomes (housed, higher value, smaller class identifier) to smaller numbers."""
-    households = problem.households
-    house_class = np.full(len(households.id), len(problem.house_classes.id))
-    value = np.zeros(len(households.id), np.int64)
-    house_class[placed.household] = placed.house_class
-    value[placed.household] = placed.value
-    kind = _kinds(problem)
-    equals = np.flatnonzero(kind >= 0)
-    order = equals[np.lexsort((equals, households.lottery[equals], kind[equals]))]
-    before, after = order[:-1], order[1:]
-    out = house_class == len(problem.house_classes.id)
-    worse = np.where(
-        out[before] | out[after],
-        out[before] & ~out[after],
-        (value[before] < value[after]) | ((value[before] == value[after]) & (house_class[before] > house_class[after])),
-    )
-    return _each(
-        "lottery",
-        (kind[before] == kind[after]) & worse,
-        lambda i: (
-            f"household {str(households.id[after[i]])!r} fares better than {str(households.id[before[i]])!r}, "
-            "which is the same to the problem and comes first in the lottery"
-        ),
-    )
-
-
-def _kinds(problem: Problem) -> IntArray:
-    """Households that differ in id and lottery alone share a number; below 0: there is no other of the kind."""
-    households = problem.households
-    return alike(
-        households.points,
-        households.options,
-        households.anywhere,
-        households.kin_group,
-        households.profile,
-        households.uses,
-        households.tier,
-        households.bedrooms_min,
-        households.bedrooms_max,
-        households.needs_step_free,
-        households.has_anywhere,
-        households.pinned,
-        households.forbidden,
-    )

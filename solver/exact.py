@@ -57,7 +57,7 @@ class Block:
 
     key: IntArray
     column: IntArray
-    weight: IntArray
+    weight: IntArray | FloatArray
     least: FloatArray
     most: FloatArray
 
@@ -76,6 +76,8 @@ class Program:
         classes, options, capacity = self.problem.house_classes, self.options, self.problem.settlements.capacity
         placements, supplies = np.arange(options.placements), np.arange(options.placements, options.columns)
         one, keys = np.ones(options.columns, np.int64), len(options.supply_start) - 1
+        # A house that nobody lives in must not count as kept.
+        least = np.full(keys, -np.inf if options.homes is None else 0.0)
         limited = options.limited & (classes.reserved > 0)[options.supply_class]
         use = options.uses[options.unit]
         entry, service = np.nonzero((use > 0) & (capacity[options.settlement] != UNLIMITED))
@@ -89,7 +91,7 @@ class Program:
                 np.concatenate([options.seat_key, options.supply_key]),
                 np.concatenate([options.seat_placement, supplies]),
                 np.concatenate([options.seat_count, -one[supplies]]),
-                np.full(keys, -np.inf),
+                least,
                 np.zeros(keys),
             ),
             self._at_most(options.supply_class, supplies, one[supplies], classes.count),
@@ -140,8 +142,10 @@ class Program:
         scale = int(np.gcd.reduce(weights)) or 1
         heavy = [weights // scale, *(stage for stage, _ in at_least)]
         exact = exact or max(int(np.abs(stage) @ self.most) for stage in heavy) > LARGEST_FOR_FLOATS
-        # Whole placements leave a flow of houses to the supplies, whose optima are whole by themselves.
-        integer = np.arange(self.options.columns) < (self.options.columns if exact else self.options.placements)
+        # Whole placements leave a flow of houses to the supplies, whose optima are whole by themselves, unless a row
+        # of an earlier stage counts who keeps a class.
+        every = exact or self.options.homes is not None
+        integer = np.arange(self.options.columns) < (self.options.columns if every else self.options.placements)
         model, _ = linear_model(blocks, weights // scale, columns, self.most, integer)
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
@@ -190,6 +194,9 @@ class Program:
             return None
         values = np.zeros(self.options.columns)
         values[columns] = result.variable_values(list(model.variables()))
+        if self.options.homes is not None:
+            taken: IntArray = np.rint(values).astype(np.int64)
+            return taken
         return self.whole(values)
 
 

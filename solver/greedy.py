@@ -37,7 +37,7 @@ class _Left:
         self.first_seat = np.searchsorted(options.seat_placement, np.arange(options.placements + 1)).tolist()
 
     def take(self, placement: int) -> bool:
-        """Houses a unit whole, everyone with as few spare bedrooms as possible; False where it doesn't fit."""
+        """Houses a unit whole, everyone in the cheapest house; False where it doesn't fit."""
         options = self.options
         uses, places = options.uses[options.unit[placement]], self.places[options.settlement[placement]]
         if (uses > places).any():
@@ -59,7 +59,7 @@ class _Left:
     def _supply(self, key: int) -> int | None:
         options = self.options
         supplies = range(int(options.supply_start[key]), int(options.supply_start[key + 1]))
-        return min((s for s in supplies if self._has(s)), key=lambda s: int(options.spare[s]), default=None)
+        return min((s for s in supplies if self._has(s)), key=lambda s: int(options.cost[s]), default=None)
 
     def _has(self, supply: int) -> bool:
         house_class = self.options.supply_class[supply]

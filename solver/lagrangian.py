@@ -25,11 +25,13 @@ SAFE = 2**62
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """What the Lagrangian gives, as integers over the denominator: per unit of value, per point, per tier."""
+    """What the Lagrangian gives, as integers over the denominator: per unit of value, per point, per tier, and to a
+    household that keeps its class."""
 
     value: int
     points: int
     tier: dict[int, int]
+    keep: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +50,12 @@ class Lagrangian:
     and live anywhere, then kin groups from `kin` on, one after the other. In this order: kind [H], a number for need
     and uses; hub [H], a number for kind and profile, or the last where the household lists all that it accepts;
     listed: settlement → value, without what is forbidden; forbidden. group [G + 1]: where each kin group begins.
+    home [H], not in this order: the class that a household may keep, NONE where it has none.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, home: IntArray | None = None) -> None:
         self.problem, households = problem, problem.households
+        self.home = np.full(len(households.id), NONE) if home is None else home
         self.order = np.lexsort((households.has_anywhere, households.kin_group))
         alone = households.kin_group == NONE
         self.fixed, self.kin = int((alone & ~households.has_anywhere).sum()), int(alone.sum())
@@ -105,6 +109,8 @@ class _Stage:
         listed, anywhere = units.listed, households.anywhere[units.order]
         more = (listed.value - anywhere[listed.row]).astype(self.exact) * weights.value
         self.listed = self.kind[units.kind[listed.row], listed.column] + more
+        self.home, self.stay = self._stays(house, prices)
+        self.listed += np.where(listed.column == self.home[listed.row], self.stay[listed.row], 0)
 
     def total(self, best: Exact, counts: BoolArray, forced: BoolArray) -> int:
         """Σ of the best of units, 0 where that is better and the unit is not forced, or where it has no option."""
@@ -153,9 +159,29 @@ class _Stage:
         some, entries = self.units.listed[first:end], slice(*self.units.listed.start[[first, end]].tolist())
         forbidden = self.units.forbidden[first:end]
         scores: Exact = self.hub[self.units.hub[first:end]]
+        stays = np.flatnonzero(self.home[first:end] != NONE)
+        scores[stays, self.home[first:end][stays]] += self.stay[first:end][stays]
         scores[some.row, some.column] = self.listed[entries]
         scores[forbidden.row, forbidden.column] = self.never
         return scores
+
+    def _stays(self, house: Exact, prices: Prices) -> tuple[IntArray, Exact]:
+        """[H], ordered: the settlement of the class that a household may keep (NONE: it has none that it may), and how
+        much more that gives than the cheapest house there."""
+        households, classes, home = self.problem.households, self.problem.house_classes, self.units.home
+        who = np.flatnonzero(home != NONE)
+        kept, pinned, limited = home[who], households.pinned[who], ~households.needs_step_free[who]
+        spare = classes.bedrooms[kept] - households.bedrooms_min[who]
+        may = (spare >= 0) & (classes.bedrooms[kept] <= households.bedrooms_max[who])
+        may &= (limited | classes.step_free[kept]) & ((pinned == NONE) | (pinned == kept))
+        at, stay = np.full(len(home), NONE), np.zeros(len(home), self.exact)
+        at[who[may]] = classes.settlement[kept[may]]
+        cost = prices.house_class.astype(self.exact)[kept]
+        cost += spare.astype(self.exact) * (self.weights.value * self.problem.spare_bedroom_penalty)
+        cost[limited] += prices.unreserved.astype(self.exact)[kept[limited]]
+        gain = self.weights.keep - cost - house[self.units.need_of[who], classes.settlement[kept]]
+        stay[who[may]] = np.maximum(gain[may], 0)
+        return at[self.units.order], stay[self.units.order]
 
     def _houses(self, house_class: Exact, unreserved: Exact) -> Exact:
         households, classes = self.problem.households, self.problem.house_classes
@@ -192,6 +218,7 @@ def _largest(problem: Problem, weights: Weights, prices: Prices) -> int:
         + weights.value * (1 + 2 * worth + problem.spare_bedroom_penalty * MOST_BEDROOMS)
         + weights.points * points
         + max(weights.tier.values(), default=0)
+        + weights.keep
         + max(prices.house_class.tolist(), default=0)
         + max(prices.unreserved.tolist(), default=0)
         + max(prices.service.ravel().tolist(), default=0) * places

@@ -4,35 +4,42 @@
 Every stage is relaxed under the targets that the prices of the stages before allow. The relaxation of the last of them
 is almost whole: what it leaves open is given by priority, then searched among neighbouring settlements. Where a stage
 misses its target, those after it are relaxed again under what it achieved.
+
+A stage that later ones may undercut ends what is decided at once: the allocation that achieves it is its witness, and
+those after it start from there. From the solution of a problem much like this one, places and prices are taken over,
+and nothing is relaxed as long as little more is left between achieved and bound than was left there.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solver import packing
 from solver import prices as pricing
+from solver.homes import with_homes
 from solver.interior import Interior, Relaxed
 from solver.lagrangian import Lagrangian
-from solver.neighbourhoods import Aim, Losses, neighbourhood, order_of_neighbours
+from solver.neighbourhoods import Aim, Losses, order_of_neighbours
 from solver.network import Network, network
-from solver.options import fits, gains, needs
+from solver.objectives import KEEP, Objective, required, segments, who_and_where
 from solver.pins import settled
+from solver.placing import WHOLE, columns_of, filled, whole_places
+from solver.previous import Before, still
 from solver.prices import Prices
-from solver.problem import NONE, UNLIMITED, Problem
+from solver.problem import NONE, Problem
 from solver.proof import price_bound
-from solver.searching import Searchers, Task
+from solver.relaxed_prices import priced, whole
 from solver.seating import deal, seat
 from solver.stages import Closed, Report
 from solver.tables import BoolArray, IntArray
+from solver.weights import gives, reached_by, worth
+from solver.windows import ROUNDS, WHERE, WHO, Goal, Thorough, search
 
 FloatArray = NDArray[np.float64]
 
-WHOLE = 0.99
-"""A column of a relaxation past this is taken as whole."""
 SLIGHT = 0.005
 """How little the value counts beside the last stage that decides who is housed."""
 BONUS = 10
@@ -41,310 +48,321 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-WINDOW = 25
-"""Settlements that are searched at once."""
-NODES = 10
-"""Nodes of a search tree: a limit that is the same on every machine, as no clock is."""
-ROUNDS = 4
-"""How often all settlements are searched, each time in other windows."""
-KINDS = 3
-"""Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
-TRIES = 400
-"""How many moves are tried to make room for a unit."""
 RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.68, 0.8, 0.95
 """Shares of the time limit after which a phase gives way to the next."""
-
-
-@dataclass(frozen=True)
-class Thorough:
-    """How thoroughly neighbours are searched: how many placements are left open, the relative gap at which a search
-    ends, and whether all who are housed stay so."""
-
-    columns: int
-    gap: float
-    keep: bool
-
-
-WHO = Thorough(columns=2_000, gap=1e-6, keep=False)
-WHERE = Thorough(columns=600, gap=3e-3, keep=True)
+NEAR = 2e-4
+"""How much more, relative to the bound, may be left open than in the previous solution for its prices to be enough."""
 
 
 class Large:
     """One solve of a large problem. Raises Contradiction where its pins contradict each other."""
 
     def __init__(
-        self, problem: Problem, names: Sequence[str], threads: int, time_limit_seconds: float, report: Report
+        self,
+        problem: Problem,
+        stages: Sequence[Objective],
+        previous: Before,
+        threads: int,
+        time_limit_seconds: float,
+        report: Report,
     ) -> None:
-        self.problem, self.names, self.report = problem, tuple(names), report
+        self.problem, self.stages, self.previous, self.report = problem, tuple(stages), previous, report
+        self.names = tuple(stage.name for stage in stages)
         self.started, self.limit = time.monotonic(), time_limit_seconds
         self.workers = min(threads, 2)
-        self.given = settled(problem)
-        self.where_last = len(names) > 1 and names[-1] == "value"
-        self.deciding = self.names[:-1] if self.where_last else self.names
-        self.network = network(problem, self.given, np.ones(len(problem.households.id), np.bool_))
+        self.given, self.home = settled(problem), previous.home
+        self.deciding, self.settling = who_and_where(self.stages)
+        self.network = network(problem, self.given, np.ones(len(problem.households.id), np.bool_), self.home)
         self.interior = Interior(self.network, self.workers)
-        self.lagrangian = Lagrangian(problem)
+        self.lagrangian = Lagrangian(problem, self.home)
         self.neighbours = order_of_neighbours(self.network)
-        self.gives = [self._gives(name) for name in self.deciding]
+        self.gives = [self.network.of_units(gives(problem, stage)) for stage in self.deciding]
         self.weights = [
-            self.interior.value() if name == "value" else self.interior.weights(gives)
-            for name, gives in zip(self.deciding, self.gives, strict=True)
+            columns_of(self.interior, stage, each) for stage, each in zip(self.deciding, self.gives, strict=True)
         ]
-        self.before = [self._worth(name, self.given) for name in self.deciding]
+        self.before = [self._worth(stage, self.given) for stage in self.deciding]
         self.seconds = {"relaxation": 0.0, "search": 0.0}
+        self.warm = False
 
     def solve(self) -> tuple[IntArray, list[Closed]]:
         """The class of every household [H], NONE where it has none, and what is proven of each stage."""
-        relaxed: list[Relaxed] = []
-        targets = self._relax(relaxed, [], self._until(RELAXING))
-        at = self._decide(relaxed, targets)
-        house_class = self._classes(self.network, at)
-        achieved = [self._worth(name, house_class) for name in self.deciding]
-        reached = next((j for j, target in enumerate(targets) if achieved[j] != target), len(targets))
-        again = relaxed[: reached + 1]
-        self._relax(again, achieved, self._until(RELAXING_AGAIN))
-        closed = [
-            min((self._closed(stage, each, achieved) for each in both), key=lambda proven: proven.bound)
-            for stage, both in enumerate(zip(relaxed, again, strict=True))
-        ]
-        if self.where_last:
-            house_class, value = self._settle(at, house_class)
-            closed.append(value)
+        house_class, closed = self._decided()
+        for _ in self.settling:
+            house_class, proven = self._settle(house_class, closed)
+            closed.append(proven)
         for stage in closed:
             self.report(stage.name, stage.achieved, stage.bound)
         return house_class, closed
 
+    def _decided(self) -> tuple[IntArray, list[Closed]]:
+        """Who is housed, where for now, and what is proven of the stages that decide it."""
+        at = self._start()
+        if at is not None and None not in self.previous.prices[: len(self.deciding)]:
+            at, house_class, closed = self._decided_from(at, known=True)
+            self.warm = all(map(self._near, range(len(closed)), closed))
+            if self.warm:
+                return house_class, closed
+        _, house_class, closed = self._decided_from(at, known=False)
+        return house_class, closed
+
+    def _start(self) -> IntArray | None:
+        """Where units [U] still are as in the previous solution; None where nobody is."""
+        left = still(self.problem, self.given, self.previous.given)
+        at = self._at(self.network, left)
+        return at if (at != NONE).any() else None
+
+    def _at(self, network: Network, house_class: IntArray) -> IntArray:
+        """The settlement of every unit [U] that is free."""
+        at = np.full(network.units, NONE, np.int64)
+        housed = np.flatnonzero(network.free & (house_class != NONE))
+        at[network.unit_of[housed]] = self.problem.house_classes.settlement[house_class[housed]]
+        return at
+
+    def _near(self, stage: int, closed: Closed) -> bool:
+        """Whether little more is left between achieved and bound than in the previous solution."""
+        gap = self.previous.gaps[stage]
+        return gap is not None and closed.bound - closed.achieved <= gap + max(1, NEAR * abs(closed.bound))
+
+    def _decided_from(self, start: IntArray | None, *, known: bool) -> tuple[IntArray, IntArray, list[Closed]]:
+        """Units at their settlements [U], classes [H], and the stages. start [U]: from where, if not from scratch;
+        known: by the prices of the previous solution, not by relaxations."""
+        relaxed: list[Relaxed] = []
+        targets: list[int] = []
+        witnesses: dict[int, IntArray] = {}
+        for end in segments(self.deciding):
+            targets = self._relax(relaxed, targets, end, self._until(RELAXING), known=known)
+            start = at = self._decide(relaxed, targets, start, known=known)
+            house_class = self._classes(self.network, at)
+            witnesses[end - 1] = house_class
+            reached, targets = targets, [self._worth(stage, house_class) for stage in self.deciding[:end]]
+        achieved, witnesses = reached_by(self.problem, self.deciding, witnesses, house_class, self.home)
+        short = next((j for j, target in enumerate(reached) if achieved[j] != target), len(reached))
+        again = relaxed[: len(relaxed) if known else short + 1]
+        self._relax(again, achieved, len(relaxed), self._until(RELAXING_AGAIN), known=known)
+        closed = [
+            min((self._closed(stage, each, achieved, known=known) for each in both), key=lambda proven: proven.bound)
+            for stage, both in enumerate(zip(*([relaxed] if known else [relaxed, again]), strict=True))
+        ]
+        closed = [replace(each, witness=witnesses.get(stage)) for stage, each in enumerate(closed)]
+        return at, house_class, closed
+
     def _until(self, share: float) -> float:
         return self.started + share * self.limit
 
-    def _gives(self, name: str) -> IntArray:
-        """What each unit [U] gives a stage wherever it lives."""
-        households = self.problem.households
-        if name == "value":
-            return np.zeros(self.network.units, np.int64)
-        each = households.points if name == "points" else households.tier == int(name.removeprefix("tier "))
-        return self.network.of_units(each.astype(np.int64))
-
-    def _worth(self, name: str, house_class: IntArray) -> int:
+    def _worth(self, stage: Objective, house_class: IntArray) -> int:
         """What an allocation gives a stage, in exact integers."""
-        households, housed = self.problem.households, house_class != NONE
-        if name == "value":
-            return int(gains(self.problem, house_class).sum())
-        if name == "points":
-            return int(households.points[housed].sum())
-        return int((households.tier[housed] == int(name.removeprefix("tier "))).sum())
+        return worth(self.problem, stage, house_class, self.home)
 
-    def _relax(self, relaxed: list[Relaxed], achieved: Sequence[int], deadline: float) -> list[int]:
-        """Relaxes the stages that are still missing from `relaxed`, each under the targets of those before: what they
-        achieved, or, as long as that isn't known, what their prices allow. Returns the targets."""
+    def _relax(
+        self, relaxed: list[Relaxed], achieved: Sequence[int], end: int, deadline: float, *, known: bool
+    ) -> list[int]:
+        """Relaxes the stages up to `end` that are still missing from `relaxed`, each under what those before have to
+        keep of what they achieved, or, as long as that isn't known, of what their prices allow. Returns the targets."""
         began, targets = time.monotonic(), list(achieved)
-        for stage in range(len(relaxed), len(self.deciding)):
-            rows = [(self.weights[j], targets[j] - self.before[j]) for j in range(stage)]
+        for stage in range(len(relaxed), end):
             start = relaxed[-1].near if relaxed else None
-            relaxed.append(self.interior.maximise(self.weights[stage], rows, start, deadline))
-            closed = self._closed(stage, relaxed[stage], [*targets, 0])
+            rows = self._rows(targets[:stage])
+            relaxed.append(
+                self._priced(stage) if known else self.interior.maximise(self.weights[stage], rows, start, deadline)
+            )
+            closed = self._closed(stage, relaxed[stage], [*targets, 0], known=known)
             if len(targets) == stage:
                 targets.append(closed.bound)
             self.report(closed.name, 0, closed.bound)
         self.seconds["relaxation"] += time.monotonic() - began
         return targets
 
-    def _closed(self, stage: int, relaxed: Relaxed, achieved: Sequence[int]) -> Closed:
+    def _rows(self, achieved: Sequence[int]) -> list[tuple[FloatArray, int]]:
+        """What has to be kept of the first stages."""
+        kept = required(self.deciding, achieved)
+        return [(self.weights[j], least - self.before[j]) for j, least in enumerate(kept)]
+
+    def _priced(self, stage: int) -> Relaxed:
+        """The prices of the previous solution, as if a relaxation had found them."""
+        prices = self.previous.prices[stage]
+        if prices is None:
+            raise AssertionError("no prices are known")
+        value = self._value_in(np.append(prices.multipliers, prices.denominator))
+        return priced(self.network, prices, value)
+
+    def _closed(self, stage: int, relaxed: Relaxed, achieved: Sequence[int], *, known: bool) -> Closed:
         """A deciding stage with the bound that the prices of its relaxation prove, given what all achieved."""
-        weights = [*(self._heaviest(j) for j in range(stage)), self._heaviest(stage)]
-        prices = _whole(self.network, relaxed, weights, stage)
-        bound = self._bound(self.names[stage], prices, achieved[:stage], None)
+        weights = [self._heaviest(j) for j in range(stage + 1)]
+        prices = self.previous.prices[stage] if known else None
+        prices = prices or whole(self.network, relaxed, weights, stage)
+        bound = self._bound(self.names[stage], prices, required(self.deciding, achieved[:stage]), None)
         return Closed(self.names[stage], achieved[stage], bound, prices, bound)
 
     def _heaviest(self, stage: int) -> float:
         return float(np.abs(self.weights[stage][: self.interior.unit_columns]).max(initial=0.0))
 
-    def _bound(self, name: str, prices: Prices, achieved: Sequence[int], housed: BoolArray | None) -> int:
+    def _bound(self, name: str, prices: Prices, kept: Sequence[int], housed: BoolArray | None) -> int:
         certificate = pricing.certificate(self.problem, name, self.names[: len(prices.multipliers)], prices)
-        earlier = dict(zip(self.names, achieved, strict=False))
-        return price_bound(self.problem, certificate, earlier, housed, self.lagrangian)
+        earlier = dict(zip(self.names, kept, strict=False))
+        terms = {stage.name: stage.terms for stage in self.stages}
+        return price_bound(self.problem, certificate, earlier, housed, self.lagrangian, terms)
 
-    def _decide(self, relaxed: Sequence[Relaxed], targets: Sequence[int]) -> IntArray:
+    def _decide(
+        self, relaxed: Sequence[Relaxed], targets: Sequence[int], start: IntArray | None, *, known: bool
+    ) -> IntArray:
         """Who is housed, and where for now: the settlement of every unit [U]."""
-        began, last = time.monotonic(), len(self.deciding) - 1
+        began, last = time.monotonic(), len(targets) - 1
         heaviest, value = self._heaviest(last), self.interior.value()
         slight = SLIGHT * heaviest / max(float(np.abs(value[: self.interior.unit_columns]).max(initial=1.0)), 1.0)
-        rows = [(self.weights[j], targets[j] - self.before[j]) for j in range(last)]
-        guide = self.interior.maximise(
-            self.weights[last] + slight * value, rows, relaxed[last].near, self._until(RELAXING)
-        )
+        guide = relaxed[last]
+        if not known:
+            guide = self.interior.maximise(
+                self.weights[last] + slight * value, self._rows(targets[:last]), guide.near, self._until(RELAXING)
+            )
         self.seconds["relaxation"] += time.monotonic() - began
         scale = np.append(guide.multipliers, 1.0)
-        aim = Aim(sum(m * gives for m, gives in zip(scale, self.gives, strict=True)), slight + self._value_in(scale))
-        losses = Losses.of(self.network, aim, guide)
-        at, rooms, choices = _first(self.interior, guide, losses)
+        losses = Losses.of(self.network, self._aim(scale, slight), guide)
+        choices = packing.choices(self.network, losses.of_direct(), losses.of_ways())
         wanted = np.bincount(self.interior.unit, guide.column[: self.interior.unit_columns], self.network.units)
-        order = packing.by_priority(self.network, [(wanted > 1 - WHOLE).astype(np.int64), *self.gives])
-        packing.fill(rooms, choices, order, at)
-        packing.squeeze(rooms, choices, order[at[order] == NONE], at, TRIES)
+        first = [(wanted > 1 - WHOLE).astype(np.int64), *self.gives[: last + 1]]
+        order = packing.by_priority(self.network, first)
+
+        most = [target - stage.may_lose for stage, target in zip(self.deciding, targets, strict=False)]
+        most[last] = max(most[last], int(np.iinfo(np.int64).max))
+
+        def capped(reached: list[int]) -> list[int]:
+            """More than has to be kept of a stage counts nothing, where that is less than was achieved."""
+            each = zip(reached, most, self.deciding, strict=False)
+            return [min(given, limit) if stage.may_lose else given for given, limit, stage in each]
+
+        def rank(at: IntArray) -> list[int]:
+            return capped(self._vector(at)[: last + 1])
+
+        starts = [] if start is None else [start.copy()]
+        if not known:
+            starts.append(whole_places(self.interior, guide, choices))
+        at = max((filled(self.network, choices, order, each) for each in starts), key=rank)
         weight = np.minimum(heaviest * float(BASE) ** np.arange(last + 1)[::-1], HEAVIEST)
         weight /= np.maximum([self._heaviest(stage) for stage in range(last + 1)], 1.0)
-        search = Aim(
-            sum(w * gives for w, gives in zip(weight, self.gives, strict=True)), 4 * slight + self._value_in(weight)
-        )
+        loose = [stage for stage in range(last) if self.deciding[stage].may_lose]
+        weight[loose] = scale[loose] * weight[last]
+        enough = capped(list(targets))
 
         def done(reached: list[int]) -> bool:
-            return reached >= list(targets)
+            return reached >= enough
 
-        return self._search(self.network, at, search, losses, WHO, self._until(DECIDING), self._vector, done)
+        def floors(at: IntArray) -> list[tuple[Aim, int]]:
+            vector = self._vector(at) if loose else []
+            kept = required(self.deciding, targets)
+            return [(self._alone(stage), vector[stage] - kept[stage]) for stage in loose]
+
+        goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, floors)
+        thorough = replace(WHO, rounds=1) if known else WHO
+        return self._search(self.network, at, goal, thorough, self._until(DECIDING))
+
+    def _alone(self, stage: int) -> Aim:
+        """What one of the deciding stages counts."""
+        return self._aim(np.eye(len(self.deciding))[stage], 0.0)
+
+    def _aim(self, scale: FloatArray, slight: float) -> Aim:
+        """The first stages by a weight for each, and the value slightly."""
+        of_unit = sum(m * gives for m, gives in zip(scale, self.gives, strict=False))
+        keep = sum(m * stage.weight(KEEP) for m, stage in zip(scale, self.deciding, strict=False))
+        return Aim(of_unit, slight + self._value_in(scale), float(keep))
 
     def _value_in(self, scale: FloatArray) -> float:
-        return float(scale[self.deciding.index("value")]) if "value" in self.deciding else 0.0
+        return float(sum(m * stage.weight("value") for m, stage in zip(scale, self.deciding, strict=False)))
 
     def _vector(self, at: IntArray) -> list[int]:
         """What an allocation gives the deciding stages."""
-        if "value" in self.deciding:
+        if any(stage.where for stage in self.deciding):
             house_class = self._classes(self.network, at)
-            return [self._worth(name, house_class) for name in self.deciding]
+            return [self._worth(stage, house_class) for stage in self.deciding]
         placed = at != NONE
         return [b + int(gives[placed].sum()) for b, gives in zip(self.before, self.gives, strict=True)]
 
-    def _search(
-        self,
-        network: Network,
-        at: IntArray,
-        aim: Aim,
-        losses: Losses,
-        thorough: Thorough,
-        deadline: float,
-        worth: Callable[[IntArray], list[int]],
-        done: Callable[[list[int]], bool],
-    ) -> IntArray:
-        """Exact search in windows of neighbouring settlements, those of a round at once, which share nobody."""
-        began, idle, best = time.monotonic(), 0, worth(at)
-        with Searchers(self.workers) as searchers:
-            for turn in range(ROUNDS):
-                if time.monotonic() > deadline or done(best):
-                    break
-                before = best
-                groups = _windows(self.neighbours, turn)
-                found = [
-                    neighbourhood(network, at, group, guests, aim, losses, thorough.columns, keep=thorough.keep)
-                    for group, guests in zip(groups, _guests(network, at, groups), strict=True)
-                ]
-                searched = [each for each in found if each is not None]
-                tasks = [Task(each.model, NODES, thorough.gap, deadline) for each in searched]
-                for each, values in zip(searched, searchers.run(tasks), strict=True):
-                    moved, to = each.moves(at, values)
-                    better = at.copy()
-                    better[moved] = to
-                    reached = worth(better)
-                    if reached > best:
-                        at, best = better, reached
-                idle = idle + 1 if best == before else 0
-                if idle == KINDS:
-                    break
+    def _search(self, network: Network, at: IntArray, goal: Goal, thorough: Thorough, deadline: float) -> IntArray:
+        began = time.monotonic()
+        found = search(network, self.neighbours, at, goal, thorough, deadline, self.workers)
         self.seconds["search"] += time.monotonic() - began
-        return at
+        return found
 
     def _classes(self, network: Network, at: IntArray) -> IntArray:
-        """The class of every household [H], fewest spare bedrooms in all."""
+        """The class of every household [H]: fewest spare bedrooms in all, or most classes kept, by what comes first."""
         unit = np.flatnonzero(at != NONE)
         options = network.options(unit, at[unit], np.zeros(len(unit), np.int64))
+        if self.home is not None:
+            options = with_homes(self.problem, options, self.home, self.stages)
         taken = seat(network.count, network.unreserved, options, np.ones(len(unit), np.bool_))
         if taken is None:
             raise AssertionError("whoever has a place has a house there")
         house_class: IntArray = np.where(self.given == NONE, deal(options, taken), self.given)
         return house_class
 
-    def _settle(self, at: IntArray, house_class: IntArray) -> tuple[IntArray, Closed]:
-        """The same households where their value is best, and what the prices prove of that."""
-        began = time.monotonic()
-        housed = house_class != NONE
-        homes = network(self.problem, self.given, housed)
-        interior = Interior(homes, self.workers)
-        value = interior.value()
+    def _settle(self, house_class: IntArray, closed: Sequence[Closed]) -> tuple[IntArray, Closed]:
+        """The same households where they are best for the next stage that settles where, and what is proven of it."""
+        index, housed = len(closed), house_class != NONE
+        stage, earlier = self.stages[index], self.stages[len(self.deciding) : index]
+        homes = network(self.problem, self.given, housed, self.home)
+        interior, nothing = Interior(homes, self.workers), np.zeros(homes.units, np.int64)
+        columns, *before = (columns_of(interior, each, nothing) for each in (stage, *earlier))
+        heaviest = float(np.abs(columns).max(initial=0.0))
         size = np.bincount(homes.unit_of[homes.free], minlength=homes.units)
-        bonus: FloatArray = size * np.float64(BONUS * max(float(np.abs(value).max(initial=0.0)), 1.0))
-        relaxed = interior.maximise(np.add(value, interior.weights(bonus)), [], None, self._until(SETTLING))
+        bonus: FloatArray = size * np.float64(BONUS * max(heaviest, 1.0))
+        kept = required(self.stages, [each.achieved for each in closed])
+
+        def by(relaxed: Relaxed, prices: Prices, rounds: int) -> tuple[IntArray, Closed]:
+            weight = np.append(relaxed.multipliers[len(relaxed.multipliers) - len(earlier) :], 1.0)
+            losses = Losses.of(homes, _where(bonus, weight, (*earlier, stage)), relaxed)
+            bound = self._bound(stage.name, prices, kept, housed)
+            self.report(stage.name, self._worth(stage, house_class), bound)
+            for j, each in enumerate(earlier):
+                if not each.may_lose:
+                    weight[j] = BASE * heaviest / max(float(np.abs(before[j]).max(initial=0.0)), 1.0)
+            aim = _where(np.zeros(homes.units), weight, (*earlier, stage))
+            if not aim.value:
+                likes = float(np.abs(homes.wish).max(initial=0.0)) + float(np.abs(homes.way_wish).max(initial=0.0))
+                aim = Aim(aim.of_unit, 1.0, BASE * (likes + 1) * aim.keep)
+            most = [least for least, each in zip(kept[len(self.deciding) :], earlier, strict=True)]
+
+            def rank(at: IntArray) -> list[int]:
+                classes = self._classes(homes, at)
+                enough = [min(self._worth(each, classes), least) for each, least in zip(earlier, most, strict=True)]
+                return [*enough, self._worth(stage, classes)]
+
+            def done(reached: list[int]) -> bool:
+                return reached == [*most, bound]
+
+            def floors(at: IntArray) -> list[tuple[Aim, int]]:
+                loose = [(each, least) for each, least in zip(earlier, most, strict=True) if each.may_lose]
+                classes = self._classes(homes, at) if loose else house_class
+                return [
+                    (_where(nothing.astype(np.float64), np.ones(1), (each,)), self._worth(each, classes) - least)
+                    for each, least in loose
+                ]
+
+            goal, thorough = Goal(aim, losses, rank, done, floors), replace(WHERE, rounds=rounds)
+            at = self._search(homes, self._at(homes, house_class), goal, thorough, self._until(SETTLING))
+            classes = self._classes(homes, at)
+            achieved = self._worth(stage, classes)
+            witness = classes if stage.may_lose else None
+            return classes, Closed(stage.name, achieved, bound, prices, bound, witness, "housed")
+
+        known = self.previous.prices[index] if self.warm else None
+        if known is not None:
+            value = sum(each.weight("value") * m for each, m in zip(self.stages, (*known.multipliers, 1), strict=False))
+            house_class, proven = by(priced(homes, known, value), known, 1)
+            if self._near(index, proven):
+                return house_class, proven
+        began = time.monotonic()
+        least = [kept[j] - self._worth(self.stages[j], self.given) for j in range(len(self.deciding), index)]
+        rows = list(zip(before, least, strict=True))
+        relaxed = interior.maximise(np.add(columns, interior.weights(bonus)), rows, None, self._until(SETTLING))
         self.seconds["relaxation"] += time.monotonic() - began
-        losses = Losses.of(homes, Aim(bonus, 1.0), relaxed)
-        prices = _whole(homes, relaxed, [float(np.abs(value).max(initial=0.0))], len(self.deciding))
-        bound = self._bound("value", prices, (), housed)
-        self.report("value", self._worth("value", house_class), bound)
-
-        def worth(found: IntArray) -> list[int]:
-            return [self._worth("value", self._classes(homes, found))]
-
-        def done(reached: list[int]) -> bool:
-            return reached == [bound]
-
-        deadline = self._until(SETTLING)
-        at = self._search(homes, at, Aim(np.zeros(homes.units), 1.0), losses, WHERE, deadline, worth, done)
-        house_class = self._classes(homes, at)
-        return house_class, Closed("value", self._worth("value", house_class), bound, prices, bound)
+        all_heaviest = [*(float(np.abs(each).max(initial=0.0)) for each in before), heaviest]
+        prices = whole(homes, relaxed, all_heaviest, len(before))
+        prices = replace(prices, multipliers=(*(0 for _ in self.deciding), *prices.multipliers))
+        return by(relaxed, prices, ROUNDS)
 
 
-def _first(interior: Interior, relaxed: Relaxed, losses: Losses) -> tuple[IntArray, packing.Rooms, packing.Choices]:
-    """What a relaxation places whole: settlements of units [U], and what is left."""
-    network = interior.network
-    choices = packing.choices(network, losses.of_direct(), losses.of_ways())
-    at = np.full(network.units, NONE, np.int64)
-    whole = relaxed.column[interior.placement] > WHOLE
-    at[network.unit[whole]] = network.settlement[whole]
-    entering = interior.entering[relaxed.column[interior.entry] > WHOLE]
-    ways = np.floor(relaxed.column[interior.way] + 1 - WHOLE).astype(np.int64)
-    packing.share_out(network, choices, entering, ways, at)
-    rooms = packing.rooms(network)
-    packing.put(rooms, choices, at)
-    return at, rooms, choices
-
-
-def _windows(neighbours: IntArray, turn: int) -> list[IntArray]:
-    """All settlements in windows, by turns of each kind."""
-    count = max(-(-len(neighbours) // WINDOW), 1)
-    if turn % KINDS == 2:
-        scattered = np.roll(neighbours, -(turn // KINDS))
-        return [scattered[first::count] for first in range(count)]
-    shifted = np.roll(neighbours, -(turn % KINDS * WINDOW // 2 + turn // KINDS * WINDOW // 4))
-    return [shifted[first : first + WINDOW] for first in range(0, len(neighbours), WINDOW)]
-
-
-def _guests(network: Network, at: IntArray, groups: Sequence[IntArray]) -> list[BoolArray]:
-    """Who has no place and may come to which of the groups [U]: those who could come to several are dealt in turn."""
-    may = np.zeros((len(groups), network.units), np.bool_)
-    for touch, group in zip(may, groups, strict=True):
-        inside = np.zeros(network.settlements, np.bool_)
-        inside[group] = True
-        touch[network.hub_of != NONE] = True
-        touch[network.unit[inside[network.settlement]]] = True
-    may &= at == NONE
-    several = may.sum(axis=0)
-    dealt = np.arange(network.units) % np.maximum(several, 1)
-    return list(may & (np.cumsum(may, axis=0) - 1 == dealt))
-
-
-def _whole(network: Network, relaxed: Relaxed, heaviest: Sequence[float], earlier: int) -> Prices:
-    """Prices as integers. What there is none of costs as much as what serves the same needs there, or, where nothing
-    does, more than anyone could pay: no bound pays for that."""
-    problem = network.problem
-    limited = np.flatnonzero((problem.settlements.capacity != UNLIMITED).any(axis=0))
-    weight = float(np.dot(np.append(relaxed.multipliers, 1.0), heaviest))
-    dearest = max(float(part.max(initial=0.0)) for part in (relaxed.house_class, relaxed.unreserved, relaxed.service))
-    members = int(np.bincount(network.unit_of[network.free]).max(initial=1))
-    uses = int(network.uses.max(initial=1))
-    prohibitive = 2 * (weight + dearest * (2 * members + uses * max(len(limited), 1)))
-    kinds, _ = needs(problem)
-    keys = problem.house_classes.settlement * network.needs + np.arange(network.needs)[:, None]
-    instead = np.where(np.isin(keys, network.supply_key), relaxed.key[keys], prohibitive)
-    serves = fits(problem, kinds) & (kinds[:, 3, None] == NONE)
-    limited_needs = serves & (kinds[:, 2, None] == 0)
-    highest, highest_limited = (np.where(who, instead, 0.0).max(axis=0, initial=0.0) for who in (serves, limited_needs))
-    house_class = np.where(network.count > 0, relaxed.house_class, highest)
-    unreserved = np.where(network.unreserved > 0, relaxed.unreserved, highest_limited)
-    service = np.zeros(problem.settlements.capacity.shape)
-    service[:, limited] = np.where(network.places == 0, prohibitive, relaxed.service)
-    most = prohibitive * (2 * members + uses * max(len(limited), 1)) * network.units
-    denominator = next((d for d in pricing.DENOMINATORS if most * d < pricing.SAFE), 1)
-
-    def rounded(real: FloatArray) -> IntArray:
-        integers: IntArray = np.rint(np.maximum(real, 0.0) * denominator).astype(np.int64)
-        return integers
-
-    multipliers = (*rounded(relaxed.multipliers).tolist(), *[0] * (earlier - len(relaxed.multipliers)))
-    return Prices(denominator, rounded(house_class), rounded(unreserved), rounded(service), multipliers)
+def _where(of_unit: FloatArray, weight: FloatArray, stages: Sequence[Objective]) -> Aim:
+    """Stages that settle where, by a weight for each."""
+    value, keep = (
+        float(sum(m * stage.weight(term) for m, stage in zip(weight, stages, strict=True))) for term in ("value", KEEP)
+    )
+    return Aim(of_unit, value, keep)

@@ -5,6 +5,7 @@ numbers are told apart by the household's identifier.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from solver.problem import Households, Problem
 from solver.tables import BoolArray, IntArray
 
 
-def draw(problem: Problem, house_class: IntArray, value: IntArray) -> IntArray:
-    """Classes [H] (NONE: not housed) and the value of each → the same classes, dealt by lottery among equals."""
+def draw(problem: Problem, house_class: IntArray, value: IntArray, home: IntArray | None = None) -> IntArray:
+    """Classes [H] (NONE: not housed) and the value of each → the same classes, dealt by lottery among equals. home [H]:
+    the classes that households are to keep, where a stage counts that."""
     households = problem.households
-    kind = kinds(problem)
+    kind = kinds(problem, home)
     index = np.arange(len(kind))
     takers = np.lexsort((index, households.lottery, kind))
     outcomes = np.lexsort((house_class, -value, house_class < 0, kind))
@@ -25,9 +27,10 @@ def draw(problem: Problem, house_class: IntArray, value: IntArray) -> IntArray:
     return dealt
 
 
-def kinds(problem: Problem) -> IntArray:
-    """A number for each household [H], equal where everything but id and lottery is equal."""
-    return distinct(_columns(problem.households), len(problem.households.id))[1]
+def kinds(problem: Problem, home: IntArray | None = None) -> IntArray:
+    """A number for each household [H], equal where everything but id and lottery is equal, `home` [H] too."""
+    columns = chain(_columns(problem.households), () if home is None else (home,))
+    return distinct(columns, len(problem.households.id))[1]
 
 
 def _columns(households: Households) -> Iterator[IntArray | BoolArray]:

@@ -1,5 +1,6 @@
 """Exact search on a few neighbouring settlements at a time, over what prices leave open."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +20,17 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """What a household's place is worth: of_unit [U] wherever it lives, and `value` times its value there."""
+    """What a household's place is worth: of_unit [U] wherever it lives, `value` times its value there, and `keep` where
+    it stays."""
 
     of_unit: FloatArray
     value: float
+    keep: float = 0.0
+
+    def of(self, network: Network, unit: IntArray, settlement: IntArray, wish: IntArray) -> FloatArray:
+        """Of placements [n], houses apart."""
+        worth: FloatArray = self.of_unit[unit] + self.value * wish
+        return worth + self.keep * network.staying(unit, settlement) if self.keep else worth
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +75,7 @@ class Losses:
 
     def _scores(self, unit: IntArray, settlement: IntArray, wish: IntArray, seats: Any) -> FloatArray:
         charge = np.einsum("nk,nk->n", self.service[settlement], self.network.uses[unit])
-        score: FloatArray = self.aim.of_unit[unit] + self.aim.value * wish - seats - charge
+        score: FloatArray = self.aim.of(self.network, unit, settlement, wish) - seats - charge
         return score
 
 
@@ -110,11 +118,12 @@ def neighbourhood(
     most_columns: int,
     *,
     keep: bool,
+    floors: Sequence[tuple[Aim, float]] = (),
 ) -> Neighbourhood | None:
     """The exact problem of some settlements [g] beside what is fixed there; None where nothing is open.
 
     guests [U]: units without a place that may come. Open are the placements that lose least, `most_columns` of them;
-    the others stay as they are. keep: who has a place there gets one.
+    the others stay as they are. keep: who has a place there gets one. floors: what must not fall by more than so much.
     """
     inside = np.zeros(network.settlements, np.bool_)
     inside[group] = True
@@ -132,7 +141,8 @@ def neighbourhood(
     opened[options.unit[moves]] = True
     columns = opened[options.unit] & (moves | current)
     must = here & opened & ~may_leave
-    model = _model(network, options, columns, must, here & ~opened, at, inside, aim)
+    rows = [_floor(network, options, columns, columns & current, *each) for each in floors]
+    model = _model(network, options, columns, must, here & ~opened, at, inside, aim, rows)
     return Neighbourhood(model, options.unit[columns], options.settlement[columns], here & opened)
 
 
@@ -155,6 +165,7 @@ def _model(
     at: IntArray,
     inside: BoolArray,
     aim: Aim,
+    rows: Sequence[Block],
 ) -> bytes:
     """Some placements, and the supplies of the settlements inside; weights are whole, which the search thanks us."""
     n = options.placements
@@ -195,15 +206,24 @@ def _model(
             np.full(places.size, -np.inf),
             places.ravel(),
         ),
+        *rows,
     ]
     blocks = [_within(block, both) for block in blocks]
     penalty = network.problem.spare_bedroom_penalty
-    worth = aim.of_unit[options.unit] + aim.value * options.wish
+    worth = aim.of(network, options.unit, options.settlement, options.wish)
     weights = np.rint(np.concatenate([worth, -aim.value * penalty * network.spare]))
     most = np.concatenate([np.ones(n, np.int64), network.count[network.supply_class]])
     model, _ = linear_model(blocks, weights, both, most, np.arange(len(both)) < n)
     serialised: bytes = model.export_model().SerializeToString()
     return serialised
+
+
+def _floor(network: Network, options: Options, columns: BoolArray, current: BoolArray, aim: Aim, loss: float) -> Block:
+    """What is open gives an aim no less than it does now, but for a loss; houses apart."""
+    weight = aim.of(network, options.unit, options.settlement, options.wish)
+    entry = np.flatnonzero(columns & (weight != 0))
+    least = np.array([float(weight[current].sum()) - loss])
+    return Block(np.zeros_like(entry), entry, weight[entry], least, np.array([np.inf]))
 
 
 def _at_most(house_class: IntArray, column: IntArray, most: IntArray) -> Block:

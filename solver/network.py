@@ -24,7 +24,8 @@ class Network:
     Direct placements [n] are sorted by unit, then settlement; `wish`: what the members gain there, spare bedrooms
     apart. Seats say how many houses for which key (settlement · needs + need) a placement takes. `hub_of` [U] is NONE
     without a hub; through its hub a unit gains `hub_wish` [U] and what the way [w] gives, except where it is barred
-    (rows of units). Ways are sorted by hub, then settlement. Supplies [m] let a class serve a key, as in `Options`.
+    (rows of units). stays: the settlement where members of a unit had a house, and how many; their placements there are
+    direct. Ways are sorted by hub, then settlement. Supplies [m] let a class serve a key, as in `Options`.
     count, unreserved [C] and places [S, K] are left for the free; services [K] are those that are limited somewhere.
     """
 
@@ -55,6 +56,7 @@ class Network:
     count: IntArray
     unreserved: IntArray
     places: IntArray
+    stays: SparseRows
 
     @property
     def units(self) -> int:
@@ -73,6 +75,13 @@ class Network:
         total = np.zeros(self.units, np.int64)
         np.add.at(total, self.unit_of[self.free], each[self.free])
         return total
+
+    def staying(self, unit: IntArray, settlement: IntArray) -> IntArray:
+        """How many members stay where they were, of units [n] in settlements [n]."""
+        had = self.stays.row * self.settlements + self.stays.column
+        wanted = unit * self.settlements + settlement
+        at = np.searchsorted(had, wanted)
+        return np.where(np.append(had, NONE)[at] == wanted, np.append(self.stays.value, 0)[at], 0)
 
     def reached(self, units: IntArray, settlements: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """Unit, settlement and wish of whatever these units [u] may reach through hubs in these settlements [s]."""
@@ -112,8 +121,9 @@ class Network:
         )
 
 
-def network(problem: Problem, given: IntArray, only: BoolArray) -> Network:
-    """The network of `only` these households [H]. given [H]: the class of those that are settled, or NONE."""
+def network(problem: Problem, given: IntArray, only: BoolArray, home: IntArray | None = None) -> Network:
+    """The network of `only` these households [H]. given [H]: the class of those that are settled, or NONE. home [H]:
+    that which `keep` counts, or NONE."""
     households, classes = problem.households, problem.house_classes
     capacity = problem.settlements.capacity
     kept = np.flatnonzero((capacity != UNLIMITED).any(axis=0))
@@ -147,7 +157,8 @@ def network(problem: Problem, given: IntArray, only: BoolArray) -> Network:
     single = free & (households.kin_group == NONE)
     hub_of, hubs = _hubs(problem, single & households.has_anywhere, need_of, own[:, kept])
     by_hub = np.append(hub_of, np.full(groups, NONE))
-    direct = _direct(problem, single, by_hub[:everyone] == NONE, need_of, offered)
+    stays = _stays(problem, free, serves, need_of, unit_of, home, everyone + groups)
+    direct = _direct(problem, single, by_hub[:everyone] == NONE, need_of, offered, stays)
     kin = _kin(problem, free, unit_of, need_of, offered)
     unit, settlement, wish = (np.concatenate(parts) for parts in zip(direct, kin, strict=True))
     hub, at = np.nonzero(offered[hubs[:, 0]]) if len(hubs) else (np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -175,7 +186,7 @@ def network(problem: Problem, given: IntArray, only: BoolArray) -> Network:
         way_wish=profile_value[hubs[hub, 1], at],
         way_key=at * len(kinds) + hubs[hub, 0],
         hub_uses=hubs[:, 2:],
-        barred=_barred(problem, by_hub),
+        barred=_barred(problem, by_hub, stays),
         supply_key=key,
         supply_class=house_class,
         spare=classes.bedrooms[house_class] - kinds[need, 0],
@@ -183,7 +194,28 @@ def network(problem: Problem, given: IntArray, only: BoolArray) -> Network:
         count=count,
         unreserved=unreserved,
         places=left,
+        stays=stays,
     )
+
+
+def _stays(
+    problem: Problem,
+    free: BoolArray,
+    serves: BoolArray,
+    need_of: IntArray,
+    unit_of: IntArray,
+    home: IntArray | None,
+    units: int,
+) -> SparseRows:
+    """Settlement and members of every unit that could stay in their classes."""
+    if home is None:
+        return SparseRows.empty(units)
+    who = np.flatnonzero(free & (home != NONE))
+    who = who[serves[need_of[who], home[who]]]
+    width = max(len(problem.settlements.id), 1)
+    key = unit_of[who] * width + problem.house_classes.settlement[home[who]]
+    keys, members = np.unique(key, return_counts=True)
+    return SparseRows(np.searchsorted(keys // width, np.arange(units + 1)), keys % width, members)
 
 
 def _seats(
@@ -220,9 +252,14 @@ def _hubs(problem: Problem, anywhere: BoolArray, need_of: IntArray, uses: IntArr
 
 
 def _direct(
-    problem: Problem, single: BoolArray, everything: BoolArray, need_of: IntArray, offered: BoolArray
+    problem: Problem,
+    single: BoolArray,
+    everything: BoolArray,
+    need_of: IntArray,
+    offered: BoolArray,
+    stays: SparseRows,
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Unit, settlement and wish of single households: those they list, and all where they have no hub."""
+    """Unit, settlement and wish of single households: those they list, where they could stay, and all without a hub."""
     households, places = problem.households, offered.shape[1]
     listed, forbidden = households.options, households.forbidden
     row = listed.row
@@ -237,6 +274,12 @@ def _direct(
         accepts, value = values(problem, chunk)
         unit, settlement = np.nonzero(accepts & offered[need_of[chunk]])
         parts.append((chunk[unit], settlement, value[unit, settlement]))
+    own = np.flatnonzero((stays.row < len(single)) & ~np.isin(stays.row * places + stays.column, key))
+    own = own[(single & households.has_anywhere & ~everything)[stays.row[own]]]
+    own = own[~np.isin(stays.row[own] * places + stays.column[own], forbidden.row * places + forbidden.column)]
+    profile_value = np.vstack([problem.profiles.value, np.zeros((1, places), np.int64)])
+    stay, at = stays.row[own], stays.column[own]
+    parts.append((stay, at, households.anywhere[stay] + profile_value[households.profile[stay], at]))
     unit, settlement, wish = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((settlement, unit))
     return unit[order], settlement[order], wish[order]
@@ -262,11 +305,12 @@ def _kin(
     return len(unit_of) + group, settlement, wish[group, settlement]
 
 
-def _barred(problem: Problem, hub_of: IntArray) -> SparseRows:
-    """Where a unit may not go through its hub: it lists the settlement itself, or is forbidden to live there."""
+def _barred(problem: Problem, hub_of: IntArray, stays: SparseRows) -> SparseRows:
+    """Where a unit may not go through its hub: it lists the settlement itself, could stay, or is forbidden to live
+    there."""
     households = problem.households
-    row = np.concatenate([households.options.row, households.forbidden.row])
-    column = np.concatenate([households.options.column, households.forbidden.column])
+    row = np.concatenate([households.options.row, households.forbidden.row, stays.row])
+    column = np.concatenate([households.options.column, households.forbidden.column, stays.column])
     has = hub_of[row] != NONE
     row, column = row[has], column[has]
     order = np.lexsort((column, row))

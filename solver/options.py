@@ -16,6 +16,17 @@ CHUNK = 20_000
 
 
 @dataclass(frozen=True, eq=False)
+class Homes:
+    """Who may keep the house class that it had before. settlement, need [H]: where, and the need by which it is served
+    there (NONE: it may not); keeps [m]: whether a supply leaves a household its class; cost [m]: the cheapest first."""
+
+    settlement: IntArray
+    need: IntArray
+    keeps: BoolArray
+    cost: IntArray
+
+
+@dataclass(frozen=True, eq=False)
 class Options:
     """Placements [n], sorted by unit, then settlement; supplies [m], sorted by settlement, need, class.
 
@@ -42,6 +53,19 @@ class Options:
     limited: BoolArray
     must: BoolArray
     uses: IntArray
+    homes: Homes | None = None
+
+    @property
+    def cost(self) -> IntArray:
+        """What a supply [m] costs those who are seated in a settlement: spare bedrooms, unless homes tell otherwise."""
+        return self.spare if self.homes is None else self.homes.cost
+
+    def key(self, household: IntArray, settlement: IntArray) -> IntArray:
+        """The key by which households [h] are served in settlements [h]."""
+        need = self.need_of[household]
+        if self.homes is not None:
+            need = np.where(self.homes.settlement[household] == settlement, self.homes.need[household], need)
+        return settlement * self.needs + need
 
     @property
     def placements(self) -> int:

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 
+from solver.objectives import Objective, objectives
 from solver.problem import Problem
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """stages: what is optimised, first things first; None is the order of the model (`Problem.stages`).
+    """stages: what is optimised, first things first: basic terms by their names, or sums of them that later stages may
+    undercut (`solver.objectives.Objective`); None is the order of the model (`Problem.stages`).
 
     threads is an upper limit and never changes the solution. Raises ValueError on values out of range.
     """
 
-    stages: tuple[str, ...] | None = None
+    stages: tuple[str | Objective, ...] | None = None
     time_limit_seconds: float = 60.0
     seed: int = 0
     threads: int = 1
@@ -26,14 +28,10 @@ class Parameters:
             raise ValueError("threads must be an integer from 1 to 1024")
         if self.stages is not None and not self.stages:
             raise ValueError("stages must name at least one stage")
-        if self.stages is not None and len(set(self.stages)) < len(self.stages):
+        names = [stage if isinstance(stage, str) else stage.name for stage in self.stages or ()]
+        if len(set(names)) < len(names):
             raise ValueError("stages must not name a stage twice")
 
-    def stages_of(self, problem: Problem) -> tuple[str, ...]:
+    def stages_of(self, problem: Problem) -> tuple[Objective, ...]:
         """The stages in order. Raises ValueError where one is not a stage of the problem."""
-        if self.stages is None:
-            return problem.stages
-        for name in self.stages:
-            if name not in problem.stages:
-                raise ValueError(f"{name!r} is not a stage of this problem ({', '.join(problem.stages)})")
-        return self.stages
+        return objectives(problem.stages if self.stages is None else self.stages, problem)

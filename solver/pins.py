@@ -133,7 +133,7 @@ def _seat(problem: Problem, options: Options, forced: IntArray) -> IntArray:
     free = ~households.needs_step_free[pins]
     count = classes.count - np.bincount(households.pinned[pins], minlength=width)
     unreserved = classes.count - classes.reserved - np.bincount(households.pinned[pins[free]], minlength=width)
-    key = places[options.unit_of] * options.needs + options.need_of
+    key = options.key(np.arange(len(options.unit_of)), places[options.unit_of])
     first, last = options.supply_start[key[kin]], options.supply_start[key[kin] + 1]
     entry = np.repeat(np.arange(len(kin)), last - first)
     supply = np.concatenate([np.arange(0), *map(np.arange, first, last)])

@@ -70,16 +70,11 @@ def rounded(
 
     stages: the weights [n + m] of the earlier stages and, last, of the stage in hand.
     """
-    members = int(np.bincount(options.unit_of).max(initial=0))
-    most = [_largest(options, weights, members) for weights in stages]
     real = [*house_class.tolist(), *unreserved.tolist(), *service.ravel().tolist()]
     highest = max((abs(price) for price in real), default=0.0)
-    uses = int(options.uses.max(initial=0))
     for denominator in DENOMINATORS:
         integers = [round(abs(multiplier) * denominator) for multiplier in multipliers]
-        score = most[-1] * denominator + sum(m * w for m, w in zip(integers, most, strict=False))
-        score += (round(highest * denominator) + 1) * (2 * members + uses * len(problem.services))
-        if score * (len(options.must) + 1) < SAFE:
+        if _safe(problem, options, denominator, round(highest * denominator) + 1, integers, stages):
             return Prices(
                 denominator,
                 np.rint(np.maximum(house_class, 0) * denominator).astype(np.int64),
@@ -88,6 +83,29 @@ def rounded(
                 tuple(integers),
             )
     return Prices.zero(problem, len(stages) - 1)
+
+
+def safe(problem: Problem, options: Options, prices: Prices, stages: Sequence[IntArray]) -> bool:
+    """Whether every sum of the bound that they prove stays in 64 bits. stages: as for `rounded`."""
+    parts = (prices.house_class, prices.unreserved, prices.service)
+    highest = max(int(part.max(initial=0)) for part in parts)
+    return _safe(problem, options, prices.denominator, highest, prices.multipliers, stages)
+
+
+def _safe(
+    problem: Problem,
+    options: Options,
+    denominator: int,
+    highest: int,
+    multipliers: Sequence[int],
+    stages: Sequence[IntArray],
+) -> bool:
+    members = int(np.bincount(options.unit_of).max(initial=0))
+    most = [_largest(options, weights, members) for weights in stages]
+    uses = int(options.uses.max(initial=0))
+    score = most[-1] * denominator + sum(m * w for m, w in zip(multipliers, most, strict=False))
+    score += highest * (2 * members + uses * len(problem.services))
+    return score * (len(options.must) + 1) < SAFE
 
 
 def _largest(options: Options, weights: IntArray, members: int) -> int:

@@ -1,5 +1,6 @@
 """The floor of D of the model's "The proof", recomputed for the checker from a problem and a stage's certificate."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,18 +17,19 @@ def price_bound(
     earlier: Mapping[str, int],
     housed: BoolArray | None,
     lagrangian: Lagrangian | None = None,
+    terms: Mapping[str, Mapping[str, int]] | None = None,
 ) -> int:
-    """The floor of D. earlier: what the stages before achieved; housed [H]: the units of scope "housed", or None.
+    """The floor of D. earlier: what had to be kept of the stages before that may have a multiplier; housed [H]: the
+    units of scope "housed", or None.
 
-    lagrangian: that of the problem, where several stages share it.
+    lagrangian: that of the problem, where several stages share it, or where some household is to keep its class.
+    terms: {stage: {basic term: weight}}, of stages whose name is not the term that they count.
 
     Raises ValueError where the certificate names what does not exist or has a negative number.
     """
     if certificate.denominator < 1:
         raise ValueError("the denominator is not positive")
-    if housed is not None and certificate.multipliers:
-        raise ValueError('scope "housed" has no multipliers')
-    weights, prices = _weights(certificate, earlier), _prices(problem, certificate)
+    weights, prices = _weights(certificate, earlier, terms or {}), _prices(problem, certificate)
     classes, capacity = problem.house_classes, problem.settlements.capacity
     total = (lagrangian or Lagrangian(problem)).best(weights, prices, housed)
     total += _dot(prices.house_class, classes.count) + _dot(prices.unreserved, classes.count - classes.reserved)
@@ -36,16 +38,19 @@ def price_bound(
     return total // certificate.denominator
 
 
-def _weights(certificate: StageCertificate, earlier: Mapping[str, int]) -> Weights:
-    weight = {certificate.name: certificate.denominator}
-    for name, multiplier in certificate.multipliers.items():
-        if name not in earlier:
-            raise ValueError(f"{name!r} is not an earlier stage")
-        if multiplier < 0:
+def _weights(
+    certificate: StageCertificate, earlier: Mapping[str, int], terms: Mapping[str, Mapping[str, int]]
+) -> Weights:
+    total: Counter[str] = Counter()
+    for name, times in ((certificate.name, certificate.denominator), *certificate.multipliers.items()):
+        if name != certificate.name and name not in earlier:
+            raise ValueError(f"{name!r} is not an earlier stage that may have a multiplier")
+        if times < 0:
             raise ValueError(f"the multiplier of {name!r} is negative")
-        weight[name] = multiplier
-    tiers = {int(name.removeprefix("tier ")): w for name, w in weight.items() if name.startswith("tier ")}
-    return Weights(weight.get("value", 0), weight.get("points", 0), tiers)
+        for term, weight in terms.get(name, {name: 1}).items():
+            total[term] += times * weight
+    tiers = {int(term.removeprefix("tier ")): weight for term, weight in total.items() if term.startswith("tier ")}
+    return Weights(total["value"], total["points"], tiers, total["keep"])
 
 
 def _dot(prices: Exact, amounts: IntArray) -> int:

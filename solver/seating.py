@@ -1,4 +1,4 @@
-"""Which houses serve those who are placed in a settlement: an integral flow need → class, spare bedrooms fewest."""
+"""Which houses serve those who are placed in a settlement: an integral flow need → class, the cheapest for all."""
 
 import numpy as np
 from ortools.graph.python import min_cost_flow  # type: ignore[import-untyped]  # ships no type marker
@@ -29,7 +29,7 @@ def seat(count: IntArray, unreserved: IntArray, options: Options, placed: BoolAr
     part = np.where(options.limited[supplies], len(keys), len(keys) + width)
     flow = min_cost_flow.SimpleMinCostFlow()
     arcs = flow.add_arcs_with_capacity_and_unit_cost(
-        origin, part + options.supply_class[supplies], demand[options.supply_key[supplies]], options.spare[supplies]
+        origin, part + options.supply_class[supplies], demand[options.supply_key[supplies]], options.cost[supplies]
     )
     free = np.zeros(width, np.int64)
     flow.add_arcs_with_capacity_and_unit_cost(part_of, whole, unreserved, free)
@@ -48,6 +48,6 @@ def deal(options: Options, taken: IntArray) -> IntArray:
     placed = taken[: options.placements] > 0
     at[options.unit[placed]] = options.settlement[placed]
     housed = np.flatnonzero(at[options.unit_of] != NONE)
-    key = at[options.unit_of[housed]] * options.needs + options.need_of[housed]
+    key = options.key(housed, at[options.unit_of[housed]])
     house_class[housed[np.argsort(key, kind="stable")]] = np.repeat(options.supply_class, taken[options.placements :])
     return house_class

@@ -49,8 +49,21 @@ class Assignments:
 
 
 @dataclass(frozen=True)
+class Witness:
+    """Where a household is in another allocation than the solution's; None: not housed."""
+
+    household: str
+    house_class: str | None = None
+
+
+@dataclass(frozen=True)
 class Stage:
-    """achieved ≤ bound ≤ price_bound; price_bound is what the certificate proves; `bound` rests on proof."""
+    """achieved ≤ bound ≤ price_bound; price_bound is what the certificate proves; `bound` rests on proof.
+
+    terms: {basic term: weight}, where the name alone is not the term that it counts. A stage that later ones may
+    undercut says by `required` what they kept of it, by `final` what the assignments give it, and by `witness`, sorted
+    by household, where the allocation that achieves it differs from the assignments.
+    """
 
     name: str
     achieved: int
@@ -58,6 +71,20 @@ class Stage:
     price_bound: int
     proof: Literal["prices", "search"]
     scope: Literal["any", "housed"] | None = None
+    terms: Mapping[str, int] | None = None
+    required: int | None = None
+    final: int | None = None
+    witness: tuple[Witness, ...] | None = None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """{basic term: weight}."""
+        return {self.name: 1} if self.terms is None else self.terms
+
+    @property
+    def kept(self) -> int:
+        """What later stages had to keep."""
+        return self.achieved if self.required is None else self.required
 
 
 @dataclass(frozen=True)
@@ -83,7 +110,8 @@ class StageCertificate:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the run took. Seconds per phase, memory and threads do not enter the canonical bytes."""
+    """What the run took. Seconds per phase, memory and threads do not enter the canonical bytes. previous_sha256: that
+    of the canonical bytes of the solution that it started from, if any."""
 
     problem_sha256: str
     seed: int
@@ -91,11 +119,13 @@ class Statistics:
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
     peak_memory_bytes: int
+    previous_sha256: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """`reason` says why a problem is infeasible; then, and when cancelled, the rest is empty."""
+    """`reason` says why a problem is infeasible; then, and when cancelled, the rest is empty. `previous`, where a stage
+    counts `keep`: where households were before, of those whose class the problem still has."""
 
     status: Status
     assignments: Assignments
@@ -103,6 +133,7 @@ class Solution:
     certificate: tuple[StageCertificate, ...]
     statistics: Statistics
     reason: str | None = None
+    previous: Assignments | None = None
 
     @classmethod
     def from_dict(cls, document: object) -> "Solution":
@@ -119,6 +150,7 @@ class Solution:
             certificate=tuple(_stage_certificate(row) for row in certificate.value("stages", list)),
             statistics=_statistics(top.value("statistics", dict)),
             reason=top.optional("reason", str),
+            previous=_assignments(top.value("previous", list)) if "previous" in top.fields else None,
         )
         for row in (top, certificate):
             row.done()
@@ -135,10 +167,10 @@ class Solution:
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
-        return self._document() | {
-            "assignments": [{"household": h, "house_class": c} for h, c in self.assignments],
-            "statistics": self._statistics(),
+        placements = {
+            key: [{"household": h, "house_class": c} for h, c in placed] for key, placed in self._placements().items()
         }
+        return self._document() | placements | {"statistics": self._statistics()}
 
     def to_json(self) -> str:
         """The JSON form, sorted keys, no white space."""
@@ -156,15 +188,13 @@ class Solution:
     def _texts(self, document: Mapping[str, object]) -> Iterator[str]:
         """The JSON form in pieces: a million assignments never become a million objects."""
         members: dict[str, Iterable[str]] = {key: [canonical_json.dumps(value)] for key, value in document.items()}
-        return canonical_json.object_texts(members | {"assignments": canonical_json.array_texts(self._rows())})
+        for key, placed in self._placements().items():
+            members[key] = canonical_json.array_texts(_rows(placed))
+        return canonical_json.object_texts(members)
 
-    def _rows(self) -> Iterator[list[str]]:
-        for first in range(0, len(self.assignments), CHUNK):
-            columns = (self.assignments.house_class, self.assignments.household)
-            pairs = zip(
-                *(map(canonical_json.dumps, column[first : first + CHUNK].tolist()) for column in columns), strict=True
-            )
-            yield [f'{{"house_class":{c},"household":{h}}}' for c, h in pairs]
+    def _placements(self) -> dict[str, Assignments]:
+        placements = {"assignments": self.assignments}
+        return placements if self.previous is None else placements | {"previous": self.previous}
 
     def _statistics(self) -> dict[str, object]:
         statistics = self.statistics
@@ -176,22 +206,42 @@ class Solution:
 
     def _lasting_statistics(self) -> dict[str, object]:
         statistics = self.statistics
-        return {
+        lasting = {
             "problem_sha256": statistics.problem_sha256,
+            "previous_sha256": statistics.previous_sha256,
             "seed": statistics.seed,
             "versions": dict(statistics.versions),
         }
+        return _without_nulls(lasting)
 
     def _document(self) -> dict[str, object]:
-        """The canonical JSON form but for the assignments."""
+        """The canonical JSON form but for the placements."""
         document: dict[str, object] = {
             "format": FORMAT,
             "status": self.status.value,
-            "stages": [_without_nulls(vars(stage)) for stage in self.stages],
+            "stages": [_stage_row(stage) for stage in self.stages],
             "certificate": {"stages": [_certificate_row(stage) for stage in self.certificate]},
             "statistics": self._lasting_statistics(),
         }
         return document if self.reason is None else document | {"reason": self.reason}
+
+
+def _rows(placed: Assignments) -> Iterator[list[str]]:
+    for first in range(0, len(placed), CHUNK):
+        columns = (placed.house_class, placed.household)
+        pairs = zip(
+            *(map(canonical_json.dumps, column[first : first + CHUNK].tolist()) for column in columns), strict=True
+        )
+        yield [f'{{"house_class":{c},"household":{h}}}' for c, h in pairs]
+
+
+def _stage_row(stage: Stage) -> dict[str, object]:
+    row = _without_nulls(vars(stage))
+    if stage.terms is not None:
+        row["terms"] = dict(stage.terms)
+    if stage.witness is not None:
+        row["witness"] = [_without_nulls(vars(other)) for other in stage.witness]
+    return row
 
 
 def _without_nulls(row: Mapping[str, object]) -> dict[str, object]:
@@ -270,9 +320,25 @@ def _stage(document: object) -> Stage:
         price_bound=row.value("price_bound", int),
         proof=row.one_of("proof", ("prices", "search")),
         scope=row.one_of("scope", SCOPES) if "scope" in row.fields else None,
+        terms=_terms(row.value("terms", dict)) if "terms" in row.fields else None,
+        required=row.optional("required", int),
+        final=row.optional("final", int),
+        witness=tuple(map(_witness, row.value("witness", list))) if "witness" in row.fields else None,
     )
     row.done()
     return stage
+
+
+def _terms(document: dict[str, object]) -> dict[str, int]:
+    row = _Object(document, "terms")
+    return {term: row.value(term, int) for term in document}
+
+
+def _witness(document: object) -> Witness:
+    row = _Object(document, "witness")
+    witness = Witness(row.value("household", str), row.optional("house_class", str))
+    row.done()
+    return witness
 
 
 def _price(document: object) -> Price:
@@ -317,6 +383,7 @@ def _statistics(document: object) -> Statistics:
         versions={key: str(value) for key, value in row.value("versions", dict).items()},
         seconds={key: float(value) for key, value in _numbers(row.value("seconds", dict))},
         peak_memory_bytes=row.value("peak_memory_bytes", int),
+        previous_sha256=row.optional("previous_sha256", str),
     )
     row.done()
     return statistics

@@ -3,42 +3,57 @@
 import resource
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
-from typing import Literal
 
 import numpy as np
 
 from solver import prices as pricing
 from solver.exact import Program
 from solver.greedy import greedy
+from solver.homes import with_homes
 from solver.lottery import draw
+from solver.objectives import Objective
 from solver.options import gains, options
 from solver.parameters import Parameters
 from solver.pins import Contradiction, place
+from solver.previous import Before, still, taken
 from solver.problem import NONE, Problem
 from solver.progress import Cancelled, Progress, Report
 from solver.seating import deal
-from solver.solution import Assignments, Solution, Stage, StageCertificate, Statistics, Status
+from solver.solution import Assignments, Solution, Stage, StageCertificate, Statistics, Status, Witness
 from solver.stages import Closed, Ladder
 from solver.stages import Report as Heard
 from solver.tables import IntArray
-
-Scope = Literal["any", "housed"]
+from solver.weights import worth
 
 DEFAULTS = Parameters()
 EXACT = 2_000
 """Up to so many households every stage is searched for its proven optimum."""
 
 
-def solve(problem: Problem, parameters: Parameters = DEFAULTS, progress: Report | None = None) -> Solution:
+def solve(
+    problem: Problem,
+    parameters: Parameters = DEFAULTS,
+    progress: Report | None = None,
+    previous: Solution | None = None,
+    homes: Assignments | None = None,
+) -> Solution:
     """The best allocation, with a proof where the time limit allows it; never an exception for a valid problem.
 
-    The same problem and seed give the same `Solution.canonical_bytes()`, whatever the order of rows and the number
-    of threads, unless the time limit ends the search (status `feasible`). `progress` may raise `Cancelled`.
-    Raises ValueError where the parameters name a stage that the problem does not have.
+    previous: the solution of this problem, or of one much like it, to start from: its allocation as far as it is still
+    feasible, and its prices. The stage `keep` counts the households that keep the house class that they have there (or
+    in `homes`, where that is given): the class, as it says the settlement and the size of the house; which address of
+    it a household gets is drawn later. What this problem doesn't know of either is ignored.
+
+    The same problem, seed and previous solution give the same `Solution.canonical_bytes()`, whatever the order of rows
+    and the number of threads, unless the time limit ends the search (status `feasible`). `progress` may raise
+    `Cancelled`. Raises ValueError where the parameters name a stage that the problem does not have, or `keep` where
+    there is no previous solution.
     """
     started = time.monotonic()
-    names = parameters.stages_of(problem)
+    stages = parameters.stages_of(problem)
+    before = Before.of(problem, stages, previous, homes)
 
     def report(stage: str, achieved: int, bound: int | None) -> None:
         if progress is not None:
@@ -47,43 +62,55 @@ def solve(problem: Problem, parameters: Parameters = DEFAULTS, progress: Report 
     seconds: dict[str, float] = {}
 
     def ended(status: Status, reason: str | None) -> Solution:
-        statistics = _statistics(problem, parameters, seconds | {"total": time.monotonic() - started})
+        statistics = _statistics(problem, parameters, before, seconds | {"total": time.monotonic() - started})
         return Solution(status, Assignments(), (), (), statistics, reason)
 
     search = _large if len(problem.households.id) > EXACT else _exact
     try:
-        house_class, closed = search(problem, parameters, names, report, seconds)
+        house_class, closed = search(problem, parameters, stages, before, report, seconds)
     except Contradiction as contradiction:
         return ended(Status.INFEASIBLE, str(contradiction))
     except Cancelled:
         return ended(Status.CANCELLED, "cancelled while solving")
-    scope: Scope = "housed" if search is _large and names[1:] and names[-1] == "value" else "any"
-    stages = tuple(_stage(result, scope) for result in closed)
-    optimal = all(stage.bound == stage.achieved for stage in stages)
-    dealt = draw(problem, house_class, gains(problem, house_class))
+    dealt = draw(problem, house_class, gains(problem, house_class), before.home)
+    results = tuple(
+        _stage(problem, stage, result, dealt, before.home) for stage, result in zip(stages, closed, strict=True)
+    )
+    optimal = all(result.bound == result.achieved for result in results)
     housed = np.flatnonzero(dealt != NONE)
     seconds["total"] = time.monotonic() - started
     return Solution(
         status=Status.OPTIMAL if optimal else Status.FEASIBLE,
         assignments=Assignments(problem.households.id[housed], problem.house_classes.id[dealt[housed]]),
-        stages=stages,
+        stages=results,
         certificate=_certificate(problem, closed),
-        statistics=_statistics(problem, parameters, seconds),
+        statistics=_statistics(problem, parameters, before, seconds),
+        previous=before.homes(problem),
     )
 
 
 def _exact(
-    problem: Problem, parameters: Parameters, names: Sequence[str], report: Heard, seconds: dict[str, float]
+    problem: Problem,
+    parameters: Parameters,
+    stages: Sequence[Objective],
+    before: Before,
+    report: Heard,
+    seconds: dict[str, float],
 ) -> tuple[IntArray, list[Closed]]:
     """The class of every household [H], NONE where it has none, and the stages, each searched to its optimum."""
     started = time.monotonic()
     choices = options(problem)
+    if before.home is not None:
+        choices = with_homes(problem, choices, before.home, stages)
+    pinned = place(problem, choices)
+    left = still(problem, deal(choices, pinned), before.given)
     ladder = Ladder(
         problem=problem,
         options=choices,
-        names=names,
+        stages=stages,
         program=Program(problem, choices, parameters.seed),
-        incumbent=greedy(problem, choices, place(problem, choices)),
+        incumbent=greedy(problem, choices, taken(problem, choices, left)),
+        known=before.prices,
         deadline=started + parameters.time_limit_seconds,
         report=report,
     )
@@ -94,27 +121,47 @@ def _exact(
 
 
 def _large(
-    problem: Problem, parameters: Parameters, names: Sequence[str], report: Heard, seconds: dict[str, float]
+    problem: Problem,
+    parameters: Parameters,
+    stages: Sequence[Objective],
+    before: Before,
+    report: Heard,
+    seconds: dict[str, float],
 ) -> tuple[IntArray, list[Closed]]:
     """The same for a large problem, the stages by their prices."""
     from solver.large import Large  # here, as Numba takes longer to import than a village to solve
 
     started = time.monotonic()
-    large = Large(problem, names, parameters.threads, parameters.time_limit_seconds, report)
+    large = Large(problem, stages, before, parameters.threads, parameters.time_limit_seconds, report)
     seconds["preparation"] = time.monotonic() - started
     house_class, closed = large.solve()
     seconds |= large.seconds
     return house_class, closed
 
 
-def _stage(result: Closed, scope: Scope) -> Stage:
-    return Stage(
-        name=result.name,
+def _stage(problem: Problem, stage: Objective, result: Closed, dealt: IntArray, home: IntArray | None) -> Stage:
+    made = Stage(
+        name=stage.name,
         achieved=result.achieved,
         bound=result.bound,
         price_bound=result.price_bound,
         proof="prices" if result.bound == result.price_bound else "search",
-        scope=scope if result.name == "value" else None,
+        scope=result.scope if stage.where else None,
+        terms=None if stage.plain else dict(stage.terms),
+    )
+    if result.witness is None:
+        return made
+    other = draw(problem, result.witness, gains(problem, result.witness), home)
+    return replace(
+        made,
+        required=result.achieved - stage.may_lose,
+        final=worth(problem, stage, dealt, home),
+        witness=tuple(
+            Witness(
+                str(problem.households.id[h]), None if other[h] == NONE else str(problem.house_classes.id[other[h]])
+            )
+            for h in np.flatnonzero(other != dealt).tolist()
+        ),
     )
 
 
@@ -125,7 +172,7 @@ def _certificate(problem: Problem, closed: list[Closed]) -> tuple[StageCertifica
     )
 
 
-def _statistics(problem: Problem, parameters: Parameters, seconds: dict[str, float]) -> Statistics:
+def _statistics(problem: Problem, parameters: Parameters, before: Before, seconds: dict[str, float]) -> Statistics:
     return Statistics(
         problem_sha256=problem.sha256,
         seed=parameters.seed,
@@ -133,4 +180,5 @@ def _statistics(problem: Problem, parameters: Parameters, seconds: dict[str, flo
         versions={name: version(name) for name in ("hearth", "numba", "numpy", "ortools", "scipy")},
         seconds={phase: round(value, 4) for phase, value in seconds.items()},
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        previous_sha256=before.sha256,
     )

@@ -5,12 +5,16 @@ relaxed under that target at once. What the prices of all these stages leave ope
 there usually attains all targets together. Where it cannot, the last of them is lowered to what cutting planes prove,
 and looked for somewhat below. Where that fails too, the first stage whose target is out of reach is found, closed by
 exact search, and the stages after it are taken up again.
+
+A stage that later ones may undercut ends what is looked for together: the allocation that attains it is kept as its
+witness, and only then are the stages after it relaxed, under what they have to keep of it.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import scipy.sparse
@@ -18,11 +22,14 @@ import scipy.sparse
 from solver import prices as pricing
 from solver.exact import Program, Verdict
 from solver.greedy import greedy
+from solver.objectives import Objective, required
 from solver.options import Options
 from solver.prices import Bound, Prices
 from solver.problem import Problem
 from solver.relaxation import Relaxation, Relaxations
+from solver.seating import deal
 from solver.tables import BoolArray, IntArray
+from solver.weights import weights_of
 
 TRIES = 2
 """By how many strides a target is lowered before an earlier one is suspected."""
@@ -50,27 +57,16 @@ class OutOfTime(Exception):  # noqa: N818 - an event
 
 @dataclass(frozen=True)
 class Closed:
-    """What became of one stage: see `solver.solution.Stage`; `prices` are the certificate."""
+    """What became of one stage: see `solver.solution.Stage`; `prices` are the certificate; witness: the classes [H] of
+    the allocation that achieves it, where later stages may undercut it."""
 
     name: str
     achieved: int
     bound: int
     prices: Prices
     price_bound: int
-
-
-def weights_of(problem: Problem, options: Options, name: str) -> IntArray:
-    """What each column [n + m] gives a stage."""
-    supplies = np.zeros(len(options.supply_class), np.int64)
-    if name == "value":
-        return np.concatenate([options.wish, -problem.spare_bedroom_penalty * options.spare])
-    if name == "points":
-        each = problem.households.points
-    else:
-        each = (problem.households.tier == int(name.removeprefix("tier "))).astype(np.int64)
-    of_unit = np.zeros(len(options.must), np.int64)
-    np.add.at(of_unit, options.unit_of, each)
-    return np.concatenate([of_unit[options.unit], supplies])
+    witness: IntArray | None = None
+    scope: Literal["any", "housed"] = "any"
 
 
 def neighbours(options: Options, settlements: int) -> IntArray:
@@ -96,15 +92,18 @@ def windows(order: IntArray) -> Iterator[IntArray]:
 
 @dataclass
 class Ladder:
-    """One solve: the best allocation so far and what is proven of each stage."""
+    """One solve: the best allocation so far and what is proven of each stage. known: prices of each stage that may be
+    near, from a solution of a problem much like this."""
 
     problem: Problem
     options: Options
-    names: Sequence[str]
+    stages: Sequence[Objective]
     program: Program
     incumbent: IntArray
     deadline: float
     report: Report
+    known: Sequence[Prices | None]
+    names: list[str] = field(init=False)
     weights: list[IntArray] = field(init=False)
     relaxations: Relaxations = field(init=False)
     kept_back: float = field(init=False)
@@ -112,13 +111,15 @@ class Ladder:
     bounds: list[Bound] = field(default_factory=list)
     prices: list[Prices] = field(default_factory=list)
     proven: int = 0
+    witnesses: dict[int, IntArray] = field(default_factory=dict)
     relaxed: dict[tuple[int, ...], tuple[Prices, Bound]] = field(default_factory=dict)
     ceilings: dict[tuple[int, ...], int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: {"relaxation": 0.0, "search": 0.0})
 
     def __post_init__(self) -> None:
         self.kept_back = KEPT_BACK * (self.deadline - time.monotonic())
-        self.weights = [weights_of(self.problem, self.options, name) for name in self.names]
+        self.names = [stage.name for stage in self.stages]
+        self.weights = [weights_of(self.problem, self.options, stage) for stage in self.stages]
         self.relaxations = Relaxations(self.program)
 
     def climb(self) -> list[Closed]:
@@ -136,6 +137,23 @@ class Ladder:
         """What an allocation (how often each column is taken) gives every stage, in exact integers."""
         return [int(weights @ taken) for weights in self.weights]
 
+    def _rank(self, taken: IntArray) -> list[int]:
+        """What tells the better of two allocations: more than has to be kept of a stage counts nothing."""
+        achieved = self.achieved(taken)
+        for stage in self.witnesses:
+            achieved[stage] = min(achieved[stage], self.targets[stage] - self.stages[stage].may_lose)
+        return achieved
+
+    def _rows(self, stages: int | None = None) -> list[tuple[IntArray, int]]:
+        """What is kept of the first stages that have a target."""
+        return list(zip(self.weights, required(self.stages, self.targets[:stages]), strict=False))
+
+    @property
+    def _ahead(self) -> int:
+        """How many stages are looked for together: all, or until one that later ones may undercut is proven."""
+        relaxed = (stage for stage in range(self.proven, len(self.stages)) if self.stages[stage].may_lose)
+        return next(relaxed, len(self.stages) - 1) + 1
+
     def _left(self) -> float:
         left = self.deadline - self.kept_back - time.monotonic()
         if left <= 0:
@@ -145,7 +163,7 @@ class Ladder:
     def _relax_ahead(self) -> None:
         """Sets a target for every stage ahead."""
         self._advance()
-        while len(self.targets) < len(self.names):
+        while len(self.targets) < self._ahead:
             stage = len(self.targets)
             known = tuple(self.targets)
             if known not in self.relaxed:
@@ -158,14 +176,19 @@ class Ladder:
             self._advance()
 
     def _relax(self, stage: int) -> tuple[Prices, Bound]:
-        problem, options, earlier = self.problem, self.options, self.targets
+        problem, options, earlier = self.problem, self.options, required(self.stages, self.targets)
         weights = self.weights[: stage + 1]
         prices = Prices.zero(problem, stage)
         bound = pricing.bound(problem, options, prices, weights, earlier)
+        known = self.known[stage]
+        if known is not None and pricing.safe(problem, options, known, weights):
+            other = pricing.bound(problem, options, known, weights, earlier)
+            if other.floor < bound.floor:
+                prices, bound = known, other
         if bound.floor == self.achieved(self.incumbent)[stage] and self.proven == stage:
             return prices, bound
         started = time.monotonic()
-        rows = list(zip(self.weights, earlier, strict=False))
+        rows = self._rows()
         relaxation = self.relaxations.relax(self.weights[stage], rows, self._left())
         self.seconds["relaxation"] += time.monotonic() - started
         if relaxation is None:
@@ -198,7 +221,7 @@ class Ladder:
 
     def _improve(self, taken: IntArray) -> None:
         """Strictly better in the order of the stages, or left alone."""
-        if self.achieved(taken) > self.achieved(self.incumbent):
+        if self._rank(taken) > self._rank(self.incumbent):
             self.incumbent = taken
 
     def _advance(self) -> None:
@@ -206,6 +229,8 @@ class Ladder:
         achieved = self.achieved(self.incumbent)
         while self.proven < len(self.targets) and achieved[self.proven] == self.targets[self.proven]:
             self.report(self.names[self.proven], achieved[self.proven], self.targets[self.proven])
+            if self.stages[self.proven].may_lose:
+                self.witnesses[self.proven] = self.incumbent
             self.proven += 1
 
     def _attain(self) -> None:
@@ -240,7 +265,7 @@ class Ladder:
         self._advance()
         if self.proven > last:
             return True
-        value = self.names[last] == "value"
+        value = self.stages[last].weight("value") > 0
         stride = math.ceil(STRIDE * abs(self.targets[last])) if value else 0
         strides = 0
         while self.proven == last or strides < TRIES:
@@ -264,27 +289,27 @@ class Ladder:
         self.report(self.names[last], self.achieved(self.incumbent)[last], ceiling)
 
     def _rehouse(self) -> None:
-        """Spends what was kept back of the time on the value of those who are housed: they move among a few settlements
-        at a time, and then among more and more."""
-        if "value" not in self.names[self.proven :]:
+        """Spends what was kept back of the time on the first open stage that depends on where people live: the housed
+        move among a few settlements at a time, and then among more and more."""
+        stage = next((j for j in range(self.proven, len(self.stages)) if self.stages[j].where), None)
+        if stage is None:
             return
         started = time.monotonic()
         for settlements in windows(neighbours(self.options, len(self.problem.settlements.id))):
             left = self.deadline - time.monotonic()
             if left <= 0:
                 break
-            self._move(settlements, left)
+            self._move(settlements, self.weights[stage], left)
         self.seconds["search"] += time.monotonic() - started
 
-    def _move(self, settlements: IntArray, seconds: float) -> None:
-        """Lets those who are housed in some settlements move among them for more value."""
+    def _move(self, settlements: IntArray, weights: IntArray, seconds: float) -> None:
+        """Lets those who are housed in some settlements move among them for more weight [n + m]."""
         options, before = self.options, self.incumbent
         inside = np.isin(np.concatenate([options.settlement, options.supply_key // max(options.needs, 1)]), settlements)
         here = np.zeros(len(options.must), np.bool_)
         here[options.unit[(inside & (before > 0))[: options.placements]]] = True
         columns = inside.copy()
         columns[: options.placements] &= here[options.unit]
-        weights = self.weights[self.names.index("value")]
         taken = self.program.search(weights, (), columns, here, seconds).taken
         if taken is not None and self._keeps(moved := np.where(inside, taken, before), ()):
             self._improve(moved)
@@ -296,7 +321,7 @@ class Ladder:
         """The columns that may be used, and the units that must be housed, by the prices of every stage."""
         columns = np.ones(self.options.columns, np.bool_)
         must = self.options.must.copy()
-        targets = [*self.targets[:last], *([] if least is None else [least])]
+        targets = [*required(self.stages, self.targets[:last]), *([] if least is None else [least])]
         for target, bound in zip(targets, self.bounds, strict=False):
             open_columns, may_stay_out = bound.open(target)
             columns &= open_columns
@@ -308,8 +333,7 @@ class Ladder:
         the incumbent, and its value the target. cut: by cutting off what is less, not by a row, which helps to refute
         and hinders finding."""
         columns, must = self._open(last, least)
-        rows = list(zip(self.weights[:last], self.targets, strict=False))
-        weights = self.weights[last]
+        rows, weights = self._rows(last), self.weights[last]
         confined = rows if cut else [*rows, (weights, least)]
         started = time.monotonic()
         found = self.program.search(weights, confined, columns, must, self._left(), cutoff=least if cut else None)
@@ -335,7 +359,7 @@ class Ladder:
     def _root(self, last: int) -> int | None:
         """What cuts alone prove of a stage while the stages before keep their targets; None where they cannot."""
         columns, must = self._open(last, self.achieved(self.incumbent)[last] if self.proven == last else None)
-        rows = list(zip(self.weights[:last], self.targets, strict=False))
+        rows = self._rows(last)
         started = time.monotonic()
         found = self.program.search(self.weights[last], rows, columns, must, self._left(), nodes=1)
         self.seconds["search"] += time.monotonic() - started
@@ -352,14 +376,17 @@ class Ladder:
         return all(int(weights @ taken) >= least for weights, least in rows)
 
     def _results(self) -> list[Closed]:
-        achieved = self.achieved(self.incumbent)
+        final = self.achieved(self.incumbent)
+        achieved = [self.targets[stage] if stage in self.witnesses else final[stage] for stage in range(len(final))]
+        kept = required(self.stages, achieved)
         results = []
-        for stage, name in enumerate(self.names):
+        for stage, counted in enumerate(self.stages):
             prices = self.prices[stage] if stage < len(self.prices) else Prices.zero(self.problem, stage)
             price_bound = pricing.bound(
-                self.problem, self.options, prices, self.weights[: stage + 1], achieved[:stage]
+                self.problem, self.options, prices, self.weights[: stage + 1], kept[:stage]
             ).floor
             ceiling = achieved[stage] if stage < self.proven else self.ceilings.get(tuple(achieved[:stage]))
             bound = price_bound if ceiling is None else min(ceiling, price_bound)
-            results.append(Closed(name, achieved[stage], bound, prices, price_bound))
+            witness = deal(self.options, self.witnesses.get(stage, self.incumbent)) if counted.may_lose else None
+            results.append(Closed(counted.name, achieved[stage], bound, prices, price_bound, witness))
         return results

@@ -109,6 +109,50 @@ def vector(problem: Row, chosen: dict[str, Row]) -> Vector:
     return (*tiers, points, worth)
 
 
+Stages = list[tuple[dict[str, int], int]]
+
+
+def worth(problem: Row, chosen: dict[str, Row], terms: dict[str, int], before: dict[str, str]) -> int:
+    """Σ weight · term of an allocation. before: {household: class} of the one that `keep` compares with."""
+    amount: dict[str, int] = {"points": 0, "value": 0, "keep": 0}
+    for row in problem["households"]:
+        if row["id"] not in chosen:
+            continue
+        tier = f"tier {row['tier']}"
+        amount[tier] = amount.get(tier, 0) + 1
+        amount["points"] += row.get("points", 0)
+        amount["value"] += value(problem, row, chosen[row["id"]]) or 0
+        amount["keep"] += before.get(row["id"]) == chosen[row["id"]]["id"]
+    return sum(weight * amount.get(term, 0) for term, weight in terms.items())
+
+
+def best_in_order(problem: Row, stages: Stages, before: dict[str, str]) -> tuple[Vector, set[Vector]] | None:
+    """What each stage (its terms, and what later ones may lose of it) can achieve under what those before it keep, and
+    what allocations that are left in the end give all of them; None where the pins contradict."""
+    vectors = {tuple(worth(problem, a, terms, before) for terms, _ in stages) for a in allocations(problem)}
+    achieved = []
+    for stage, (_, may_lose) in enumerate(stages):
+        if not vectors:
+            return None
+        achieved.append(max(vector[stage] for vector in vectors))
+        vectors = {vector for vector in vectors if vector[stage] >= achieved[-1] - may_lose}
+    return tuple(achieved), vectors
+
+
+def tiny_stages(seed: int, problem: Row) -> tuple[Stages, dict[str, str]]:
+    """Random stages for a tiny problem, and a random allocation of much the same problem to keep to."""
+    dice = random.Random(seed)
+    last = max(row["tier"] for row in problem["households"])
+    terms = [*(f"tier {tier}" for tier in range(1, last + 1)), "points", "value", "keep"]
+    stages: Stages = []
+    for _ in range(dice.randint(1, 5)):
+        some = dice.sample(terms, dice.choice([1, 1, 1, 2, 3]))
+        stages.append(({term: dice.choice([1, 1, 2, 5]) for term in some}, dice.choice([0, 0, 0, 1, 2, 7])))
+    known = [row["id"] for row in problem["house_classes"]]
+    before = {row["id"]: dice.choice(known) for row in problem["households"] if dice.random() < 0.7}
+    return stages, before
+
+
 def tiny_problem(seed: int) -> Row:
     """A random problem of at most six households with every rule and stage in play, as JSON."""
     dice = random.Random(seed)

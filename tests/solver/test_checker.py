@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver import Problem, Solution, Status, check, checker, lagrangian, proof, solve
+from solver import Parameters, Problem, Solution, Status, check, checker, lagrangian, objectives, proof, rules, solve
 from solver.generate import generate
+from solver.objectives import Objective
 from solver.proof import price_bound
+from solver.rules import home_of
 from solver.solution import Assignments
-from tests.solver.exhaustive import Row, allocations, best, tiny_problem
+from tests.solver.exhaustive import Row, allocations, best, tiny_problem, tiny_stages
 from tests.solver.recomputed import Recomputed
 from tests.solver.small import document, household, problem, with_assignments
 
@@ -58,6 +60,11 @@ def numbers(document: Any, *path: str | int) -> Iterator[tuple[tuple[str | int, 
             yield (*path, key), value
 
 
+def assignments(given: dict[str, str]) -> Assignments:
+    households = sorted(given)
+    return Assignments(np.array(households, np.str_), np.array([given[h] for h in households], np.str_))
+
+
 def mutants(town: Recomputed, document: Row) -> Iterator[Row]:
     """The solution with one assignment, number, name or price changed, dropped or added."""
     yield from (document | {"assignments": pairs} for pairs in other_assignments(town, document["assignments"]))
@@ -78,10 +85,24 @@ def mutants(town: Recomputed, document: Row) -> Iterator[Row]:
     yield put(document, ["statistics", "problem_sha256"], "0" * 64)
 
 
+def mutants_of_stages(town: Recomputed, document: Row) -> Iterator[Row]:
+    """The solution with what a stage counts, keeps or is witnessed by changed, or what `keep` counts."""
+    if "previous" in document:
+        yield from (document | {"previous": pairs} for pairs in other_assignments(town, document["previous"]))
+        yield {key: value for key, value in document.items() if key != "previous"}
+    for i, stage in enumerate(document["stages"]):
+        for key in ("terms", "required", "final", "witness"):
+            if key in stage:
+                yield put(document, ["stages", i], {k: value for k, value in stage.items() if k != key})
+        yield put(document, ["stages", i, "terms"], stage.get("terms", {stage["name"]: 1}) | {"points": 9})
+        for witness in other_assignments(town, stage.get("witness", [])):
+            yield put(document, ["stages", i, "witness"], witness)
+
+
 def other_assignments(town: Recomputed, pairs: list[Row]) -> Iterator[list[Row]]:
     housed = {row["household"] for row in pairs}
     for i, row in enumerate(pairs):
-        others = (row | {"house_class": other} for other in town.classes if other != row["house_class"])
+        others = (row | {"house_class": other} for other in town.classes if other != row.get("house_class"))
         yield from ([*pairs[:i], other, *pairs[i + 1 :]] for other in others)
         yield pairs[:i] + pairs[i + 1 :]
         yield [*pairs[:i], row, *pairs[i:]]
@@ -105,7 +126,7 @@ def for_the_housed(town: Recomputed, document: Row) -> Row:
     """The same allocation, with `value` proven for the housed set alone."""
     certificate = document["certificate"]["stages"][-1] | {"multipliers": []}
     given = {row["household"]: row["house_class"] for row in document["assignments"]}
-    bound = town.bound(certificate, given, housed=True)
+    bound = town.bound(certificate, given, housed=True, kept={})
     assert bound is not None
     stage = document["stages"][-1] | {"scope": "housed", "bound": bound, "price_bound": bound, "proof": "prices"}
     stages = [*document["stages"][:-1], stage]
@@ -119,8 +140,9 @@ def for_the_housed(town: Recomputed, document: Row) -> Row:
 
 def disagreements(problem: Problem, town: Recomputed, documents: Iterable[Row]) -> list[tuple[set[str], set[str]]]:
     """Where the checker names other parts of the model than the slow recomputation: both answers."""
+    stages = [Objective(*decided) for decided in town.decided]
     answers = (
-        ({found.code for found in check(problem, Solution.from_dict(document))}, town.codes(document))
+        ({found.code for found in check(problem, Solution.from_dict(document), stages)}, town.codes(document))
         for document in documents
     )
     return [(found, expected) for found, expected in answers if found != expected]
@@ -162,6 +184,23 @@ def test_changes_of_tiny_problems_are_named_too(seed: int, housed: bool, choice:
         assert disagreements(problem, town, some) == []
 
 
+@given(seed=st.integers(0, 10**6), choice=st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_changes_are_named_whatever_the_stages_count(seed: int, choice: Any) -> None:
+    row = tiny_problem(seed)
+    problem = Problem.from_dict(row)
+    described, home = tiny_stages(seed, row)
+    stages = [(f"stage {j}", terms, lose) for j, (terms, lose) in enumerate(described)]
+    parameters = Parameters(stages=tuple(Objective(*stage) for stage in stages))
+    document: Row = solve(problem, parameters, homes=assignments(home)).to_dict()
+    if document["status"] == "optimal":
+        town = Recomputed(problem.to_dict(), problem.sha256, stages)
+        some = [document, *choice.choices(list(mutants(town, document)), k=6)]
+        some += choice.choices(list(mutants_of_stages(town, document)), k=8)
+        assert town.codes(document) == set()
+        assert disagreements(problem, town, some) == []
+
+
 @given(
     seed=st.integers(0, 10**6),
     denominator=st.sampled_from([1, 7, 10**6, 10**17, 10**30]),
@@ -172,9 +211,14 @@ def test_any_prices_prove_what_the_formula_gives(seed: int, denominator: int, ch
     """Also where the sums are past 64 bits."""
     problem = Problem.from_dict(tiny_problem(seed))
     town = Recomputed(problem.to_dict(), problem.sha256)
+    stages = [("sum", {"tier 1": 2, "keep": 3}, 0), *town.decided, ("keep", {"keep": 1}, 0)]
+    town = Recomputed(problem.to_dict(), problem.sha256, stages)
+    terms = {name: counted for name, counted, _ in stages}
     given = dict(solve(problem).assignments)
-    achieved = {name: town.achieved(name, given) for name in town.names}
+    home = {name: choice.choice(sorted(town.classes)) for name in sorted(town.households) if choice.random() < 0.6}
+    achieved = {name: town.achieved(name, given, home) for name in town.names}
     housed = np.isin(problem.households.id, list(given))
+    units = lagrangian.Lagrangian(problem, home_of(problem, assignments(home)))
     for i, name in enumerate(town.names):
         prices = [row | {"price": choice.randrange(2 * denominator)} for row in resources(town)]
         certificate = {
@@ -187,10 +231,12 @@ def test_any_prices_prove_what_the_formula_gives(seed: int, denominator: int, ch
         }
         read = Solution.from_dict(document_with(certificate)).certificate[0]
         earlier = {earlier: achieved[earlier] for earlier in town.names[:i]}
-        assert price_bound(problem, read, earlier, None) == town.bound(certificate, given, housed=False)
+        expected = town.bound(certificate, given, housed=False, kept=earlier, home=home)
+        assert price_bound(problem, read, earlier, None, units, terms) == expected
         certificate["multipliers"] = []
         read = Solution.from_dict(document_with(certificate)).certificate[0]
-        assert price_bound(problem, read, {}, housed) == town.bound(certificate, given, housed=True)
+        expected = town.bound(certificate, given, housed=True, kept={}, home=home)
+        assert price_bound(problem, read, {}, housed, units, terms) == expected
 
 
 def document_with(certificate: Row) -> Row:
@@ -216,14 +262,15 @@ def test_households_that_fit_nowhere_add_nothing(places: int) -> None:
     assert check(nowhere, solve(nowhere)) == []
 
 
-@pytest.mark.parametrize("module", [checker, proof, lagrangian])
+@pytest.mark.parametrize("module", [checker, rules, objectives, proof, lagrangian])
 def test_the_checker_knows_no_solver(module: ModuleType) -> None:
     """Only what a problem and a solution are, and its own parts: what is wrong elsewhere cannot be wrong here too."""
     tree = ast.parse(inspect.getsource(module))
     named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     named |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    ours = {f"solver.{name}" for name in ("problem", "solution", "tables", "proof", "lagrangian")}
-    assert named <= ours | {"numpy", "numpy.typing", "collections.abc", "dataclasses", "itertools", "typing"}
+    parts = ("problem", "solution", "tables", "validation", "objectives", "rules", "proof", "lagrangian")
+    library = {"collections", "collections.abc", "dataclasses", "itertools", "re", "typing"}
+    assert named <= {f"solver.{name}" for name in parts} | library | {"numpy", "numpy.typing"}
 
 
 @pytest.mark.parametrize("status", [Status.FEASIBLE, Status.INFEASIBLE, Status.CANCELLED])

@@ -13,8 +13,8 @@ from solver.network import network
 from solver.options import options
 from solver.problem import NONE
 from solver.relaxation import Relaxations
-from solver.stages import weights_of
 from solver.tables import IntArray
+from solver.weights import weights_of
 
 FAMILIES = [
     generate(120, 4, 1, forbidden_share=0.0),

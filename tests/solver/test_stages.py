@@ -11,7 +11,8 @@ from solver import Cancelled, Parameters, Problem, Progress, Status, check, solv
 from solver.exact import Program, Verdict
 from solver.generate import generate
 from solver.options import options
-from solver.stages import neighbours, weights_of, windows
+from solver.stages import neighbours, windows
+from solver.weights import weights_of
 from tests.solver.small import house_class, household, problem, solved
 
 RIVALS = [

@@ -1,0 +1,49 @@
+"""Whole placements from a relaxation, and what is given to others beside them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver import packing
+from solver.interior import Interior, Relaxed
+from solver.network import Network
+from solver.objectives import KEEP, Objective
+from solver.problem import NONE
+from solver.tables import IntArray
+
+FloatArray = NDArray[np.float64]
+
+WHOLE = 0.99
+"""A column of a relaxation past this is taken as whole."""
+TRIES = 400
+"""How many moves are tried to make room for a unit."""
+
+
+def columns_of(interior: Interior, stage: Objective, of_unit: IntArray) -> FloatArray:
+    """Columns of a stage, of_unit [U] what it gives wherever one lives; who stays in its settlement keeps its class."""
+    columns, network = interior.weights(of_unit), interior.network
+    if stage.weight("value"):
+        columns += stage.weight("value") * interior.value()
+    if stage.weight(KEEP):
+        columns[interior.placement] += stage.weight(KEEP) * network.staying(network.unit, network.settlement)
+    return columns
+
+
+def whole_places(interior: Interior, relaxed: Relaxed, choices: packing.Choices) -> IntArray:
+    """What a relaxation places whole: settlements of units [U]."""
+    network = interior.network
+    at = np.full(network.units, NONE, np.int64)
+    whole = relaxed.column[interior.placement] > WHOLE
+    at[network.unit[whole]] = network.settlement[whole]
+    entering = interior.entering[relaxed.column[interior.entry] > WHOLE]
+    ways = np.floor(relaxed.column[interior.way] + 1 - WHOLE).astype(np.int64)
+    packing.share_out(network, choices, entering, ways, at)
+    return at
+
+
+def filled(network: Network, choices: packing.Choices, order: IntArray, at: IntArray) -> IntArray:
+    """Gives what units placed at settlements [U] leave to the others, in their order."""
+    rooms = packing.rooms(network)
+    packing.put(rooms, choices, at)
+    packing.fill(rooms, choices, order, at)
+    packing.squeeze(rooms, choices, order[at[order] == NONE], at, TRIES)
+    return at
