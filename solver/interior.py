@@ -152,12 +152,6 @@ class Interior:
         columns[self.supply] = -network.problem.spare_bedroom_penalty * network.spare
         return columns
 
-    def staying(self) -> FloatArray:
-        """Columns of the stage `keep`, where who stays in a settlement keeps its class."""
-        columns = np.zeros(self.columns)
-        columns[self.placement] = self.network.staying(self.network.unit, self.network.settlement)
-        return columns
-
     def maximise(
         self,
         weights: FloatArray,
