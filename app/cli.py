@@ -33,6 +33,8 @@ from app.settings import Settings
 from app.worker import Worker
 
 GRACE_SECONDS = 5
+MOST_CONNECTIONS = 1000
+"""Open at once; of more, each is told that the service is busy."""
 
 cli = typer.Typer(
     help="Hearth: which displaced family gets which rebuilt house, and the proof.",
@@ -108,6 +110,8 @@ def start_server(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        limit_concurrency=MOST_CONNECTIONS,
+        ws="none",
     )
 
 

@@ -182,7 +182,7 @@ def show_sign_ins(settings: Settings, sign_ins: Iterable[tuple[str, str, str]]) 
     """Print how to look around."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    say(f"\nHearth is at {address}, its API at {address}/docs (and {address}/redoc). Sign in as:\n")
+    say(f"\nHearth is at {address}, its API at {address}/docs. Sign in as:\n")
     first = ""
     for username, password, token in sign_ins:
         say(f"  {username:<11} password {password or '(changed since)'}")

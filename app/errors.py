@@ -81,6 +81,13 @@ class MethodNotAllowed(HearthError):
     meaning = "The Allow header lists the methods that this address takes."
 
 
+class TooSlow(HearthError):
+    """The body did not come in time."""
+
+    slug, status, title = "too-slow", 408, "The body did not come in time"
+    meaning = "The connection is too slow for a body of that size, or broke. Send it again, or in smaller parts."
+
+
 class Conflict(HearthError):
     """The state of the thing forbids the act."""
 
@@ -121,6 +128,16 @@ class PreconditionRequired(HearthError):
 
     slug, status, title = "if-match-required", 428, "Say which version you are changing"
     meaning = "Send the ETag that you read as If-Match, so that nobody's change is lost."
+
+
+class TooManyRequests(HearthError):
+    """More was asked than the service takes from there in that time; `Retry-After` says when it takes more."""
+
+    slug, status, title = "too-many-requests", 429, "Wait a moment"
+    meaning = "Too many tries in a short time. Wait as many seconds as the Retry-After header says, then send it again."
+
+    def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
 class Unavailable(HearthError):

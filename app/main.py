@@ -10,8 +10,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
-from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import app.access.api
 import app.allocation.api
@@ -19,9 +19,10 @@ import app.exchange.api
 import app.housing.api
 import app.registry.api
 import app.tenancy.api
-from app import errors, health, problems, rotation
+from app import documentation, errors, health, problems, rotation
 from app.allocation import policies
 from app.database import Database
+from app.edge import AddressAllowance, Allowance, SecurityHeaders, TimeForBody
 from app.keys import keyring
 from app.logs import RequestLog, configure
 from app.metrics import Metrics
@@ -77,7 +78,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
             await run_sync(worker.stop)
         database.dispose()
 
-    service = FastAPIOffline(
+    service = FastAPI(
         title="Hearth",
         version=version("hearth"),
         description=DESCRIPTION,
@@ -85,12 +86,20 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         lifespan=lifespan,
         redirect_slashes=False,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        swagger_ui_parameters={"persistAuthorization": True, "defaultModelsExpandDepth": 0},
+        docs_url=None,
+        redoc_url=None,
     )
     metrics = Metrics()
     service.state.settings, service.state.database = settings, database
+    service.state.user_allowance = Allowance(settings.user_requests_per_minute)
+    # Each goes around those before it: the request passes them from the last to the first.
+    service.add_middleware(TimeForBody, seconds=settings.body_seconds)
+    service.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.hosts, www_redirect=False)
+    service.add_middleware(AddressAllowance, per_minute=settings.address_requests_per_minute)
     problems.install(service)
+    service.add_middleware(SecurityHeaders)
     service.add_middleware(RequestLog, metrics=metrics)
+    documentation.install(service)
     _include_features(service, settings)
     service.include_router(_operation(database, metrics))
     service.openapi = lambda: _openapi(service)  # type: ignore[method-assign]  # FastAPI's own way to extend it
@@ -99,7 +108,13 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
 def _include_features(service: FastAPI, settings: Settings) -> None:
     answers = responses(
-        errors.Malformed, errors.TooLarge, errors.UnsupportedMediaType, errors.Invalid, errors.Unavailable
+        errors.Malformed,
+        errors.TooSlow,
+        errors.TooLarge,
+        errors.UnsupportedMediaType,
+        errors.Invalid,
+        errors.TooManyRequests,
+        errors.Unavailable,
     )
     query = [Depends(_check_query)]
     for feature in (app.access, app.housing, app.registry, app.allocation, app.tenancy):
@@ -131,7 +146,7 @@ def _check_query(request: Request) -> None:
 
 
 def _operation(database: Database, metrics: Metrics) -> APIRouter:
-    router = APIRouter(tags=["operation"])
+    router = APIRouter(tags=["operation"], responses=responses(errors.Malformed, errors.TooManyRequests))
 
     @router.get("/", include_in_schema=False)
     def home() -> RedirectResponse:

@@ -27,6 +27,7 @@ BY_STATUS: dict[int, type[HearthError]] = {
     403: errors.Forbidden,
     404: errors.NotFound,
     405: errors.MethodNotAllowed,
+    408: errors.TooSlow,
     413: errors.TooLarge,
     415: errors.UnsupportedMediaType,
     422: errors.Invalid,
@@ -34,6 +35,8 @@ BY_STATUS: dict[int, type[HearthError]] = {
 LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL's states for a transaction that gave way to another: serialization, deadlock, lock not available."""
 DETAILS = {
+    400: "The Host header names no address of this service. Its operator lists them in HEARTH_ALLOWED_HOSTS.",
+    408: "The body did not come in time, and nothing was changed. Send it again, or in smaller parts.",
     404: "There is nothing at this address that you may see.",
     413: "The body is larger than this address takes. Send it in parts, or import a file.",
     405: "This address does not take that method; the Allow header lists those that it does.",
@@ -130,32 +133,59 @@ def _methods(request: Request) -> set[str]:
     return {method.upper() for template, item in paths if compile_path(template)[0].match(path) for method in item}
 
 
-class TooLargeAsProblem:
-    """Says as a problem document what the framework's own limit of bodies says as plain text."""
+class PlainTextAsProblem:
+    """Says as a problem document what the framework's own checks of hosts and of bodies say as plain text."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        replaced = False
+        replaced: int | None = None
 
         async def send_problem(message: Message) -> None:
             nonlocal replaced
-            if message["type"] == "http.response.start" and message["status"] == errors.TooLarge.status:
+            if message["type"] == "http.response.start" and message["status"] in (400, 413):
                 media_type = Headers(raw=message["headers"]).get("content-type", "")
-                replaced = not media_type.startswith(MEDIA_TYPE)
-            if not replaced:
+                replaced = None if media_type.startswith(MEDIA_TYPE) else message["status"]
+            if replaced is None:
                 await send(message)
 
         await self.app(scope, receive, send_problem)
-        if replaced:
-            await answer(errors.TooLarge(DETAILS[errors.TooLarge.status]))(scope, receive, send)
+        if replaced is not None:
+            await answer(BY_STATUS[replaced](DETAILS[replaced]))(scope, receive, send)
+
+
+class FaultAsProblem:
+    """Answers a fault of ours, within what every answer carries; nobody further out sees what it says."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            refused = _fault(error)
+            if started:  # all that is left is to cut the answer short
+                raise ConnectionAbortedError("An answer was cut short.") from None
+            await answer(refused)(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:
     """Make `app` answer every failure as a problem document."""
-    app.add_middleware(TooLargeAsProblem)
+    app.add_middleware(PlainTextAsProblem)
+    app.add_middleware(FaultAsProblem)
 
     @app.exception_handler(HearthError)
     def _hearth(_request: Request, error: HearthError) -> JSONResponse:
@@ -171,7 +201,8 @@ def install(app: FastAPI) -> None:
         headers = MutableHeaders(error.headers or {})
         if error.status_code == errors.MethodNotAllowed.status and (methods := _methods(request)):
             headers["Allow"] = ", ".join(sorted(methods))
-        return answer(kind(DETAILS.get(error.status_code, f"{error.detail}."), headers=headers))
+        detail = DETAILS.get(error.status_code) if kind is not errors.Malformed else None
+        return answer(kind(detail or f"{error.detail}.", headers=headers))
 
     @app.exception_handler(StaleDataError)
     def _stale(_request: Request, _error: StaleDataError) -> JSONResponse:
@@ -190,10 +221,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(NoConnection)
     def _database(_request: Request, error: DBAPIError | NoConnection) -> JSONResponse:
         return answer(failed_database(error))
-
-    @app.exception_handler(Exception)
-    def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-        return answer(_fault(error))
 
     @app.get("/problems/{kind}", include_in_schema=False)
     def describe_problem(kind: str) -> dict[str, Any]:

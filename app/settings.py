@@ -18,6 +18,15 @@ class Settings(BaseSettings):
     keys_file: str = Field("", description="File of the keyring; empty: keys.json in the data folder.")
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
     port: int = Field(8080, ge=1, le=65535, description="Port that the service listens on.")
+    allowed_hosts: str = Field(
+        "",
+        description="Its names beside loopback and HEARTH_HOST, between commas: `homes.example`, `*.example`, `*`.",
+    )
+    address_requests_per_minute: int = Field(
+        3000, ge=1, le=1_000_000, description="Requests a minute from one address, or one IPv6 network of 64 bits."
+    )
+    user_requests_per_minute: int = Field(1200, ge=1, le=1_000_000, description="Requests a minute from one user.")
+    body_seconds: int = Field(60, ge=1, le=3600, description="How long a request's body may take to come.")
     pool_size: int = Field(
         8, ge=1, le=200, description="Database connections a process keeps, and requests it serves at once."
     )
@@ -40,3 +49,10 @@ class Settings(BaseSettings):
     def keyring(self) -> Path:
         """Where the keyring in force lies."""
         return Path(self.keys_file) if self.keys_file else self.data_dir / "keys.json"
+
+    @cached_property
+    def hosts(self) -> list[str]:
+        """What the Host header may name."""
+        listened = f"[{self.host}]" if ":" in self.host else self.host
+        given = (host.strip() for host in self.allowed_hosts.split(","))
+        return ["localhost", "127.0.0.1", "[::1]", listened, *filter(None, given)]

@@ -37,6 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not hasattr(config, "workerinput"):
         os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="hearth-test-")
+        # What a client of the tests calls itself, and as many requests as it likes.
+        os.environ["HEARTH_ALLOWED_HOSTS"] = "testserver"
+        for whose in ("ADDRESS", "USER"):
+            os.environ[f"HEARTH_{whose}_REQUESTS_PER_MINUTE"] = "1000000"
         os.environ["HEARTH_KEYS_FILE"] = str(keys.make(Path(os.environ[SHARED_FOLDER]) / "keys.json").path)
 
 

@@ -30,8 +30,8 @@ DbSession = Annotated[Session, Depends(request_session, scope="function")]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-async def current_principal(session: DbSession, credentials: Credentials) -> Principal:
-    """Who is signed in. Raises Unauthorised."""
+async def current_principal(request: Request, session: DbSession, credentials: Credentials) -> Principal:
+    """Who is signed in. Raises Unauthorised, and TooManyRequests of one user."""
     if credentials is None:
         raise Unauthorised(
             "Send a token as `Authorization: Bearer …`; POST /api/v1/tokens gives one.",
@@ -39,6 +39,7 @@ async def current_principal(session: DbSession, credentials: Credentials) -> Pri
         )
     found = await run_sync(tokens.principal, session, credentials.credentials)
     structlog.contextvars.bind_contextvars(user=found.reference)
+    request.app.state.user_allowance.take(found.reference)
     return found
 
 

@@ -31,7 +31,7 @@ from tests.exchange.village import VILLAGE
 
 HERE, BEYOND = "North", "South"
 SCOPES = ("everywhere", "district", "settlement", "another district", "another settlement")
-OUTSIDE_THE_DOCUMENT = {"/docs", "/redoc", "/openapi.json", "/problems/{kind}", "/docs/oauth2-redirect"}
+OUTSIDE_THE_DOCUMENT = {"/docs", "/openapi.json", "/problems/{kind}"}
 SETTINGS = Settings(worker="separate", log_level="error", solver_threads=1)
 UNKNOWN = "XX-00000000"
 
