@@ -20,6 +20,8 @@ from app.access import roles, tokens, users
 from app.access.models import Role
 from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import policies
+from app.audit import heads
+from app.cli_audit import audit_commands
 from app.cli_keys import key_commands
 from app.cli_runs import run_commands
 from app.database import Database
@@ -48,6 +50,7 @@ cli.add_typer(database_commands, name="db")
 cli.add_typer(user_commands, name="users")
 cli.add_typer(run_commands, name="run")
 cli.add_typer(key_commands, name="keys")
+cli.add_typer(audit_commands, name="audit")
 
 
 def main() -> None:
@@ -134,6 +137,8 @@ def upgrade() -> None:
     with Database(settings.url) as database:
         if migration.is_new(database) and not settings.keyring.exists():
             keys.make(settings.keyring)  # nothing can be encrypted under another yet
+        if migration.is_new(database) and not settings.audit_signing_key.exists():
+            heads.make_signing_key(settings.audit_signing_key)
         migration.upgrade(database)
         with database.session(writes=True) as session:
             policies.ensure_default(session)

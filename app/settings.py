@@ -16,6 +16,14 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="Folder of the SQLite file, the keyring and the demo's sign-ins.")
     database_url: str = Field("", description="SQLAlchemy address; empty: SQLite, hearth.db in the data folder.")
     keys_file: str = Field("", description="File of the keyring; empty: keys.json in the data folder.")
+    audit_signing_key_file: str = Field(
+        "",
+        description="File of the key that heads of the audit trail are signed with; empty: audit-signing.pem in the "
+        "data folder.",
+    )
+    audit_head_minutes: int = Field(
+        60, ge=0, le=24 * 60, description="How often a worker signs the head of the audit trail; 0: never."
+    )
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
     port: int = Field(8080, ge=1, le=65535, description="Port that the service listens on.")
     allowed_hosts: str = Field(
@@ -56,3 +64,8 @@ class Settings(BaseSettings):
         listened = f"[{self.host}]" if ":" in self.host else self.host
         given = (host.strip() for host in self.allowed_hosts.split(","))
         return ["localhost", "127.0.0.1", "[::1]", listened, *filter(None, given)]
+
+    @cached_property
+    def audit_signing_key(self) -> Path:
+        """Where the key lies that heads of the audit trail are signed with."""
+        return Path(self.audit_signing_key_file) if self.audit_signing_key_file else self.data_dir / "audit-signing.pem"

@@ -1,6 +1,7 @@
 """Takes queued runs and solves each in a child process; in a thread of the service, alone, or for one command."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,13 +11,17 @@ from sqlalchemy.exc import OperationalError
 from app.allocation import claims, proposals, solving
 from app.allocation.claims import Claim, ClaimLost
 from app.allocation.solving import ChildFailed, Progress
+from app.audit import heads
 from app.database import Database
+from app.errors import HearthError
 from app.queue import BELL, POLL_SECONDS
 from app.settings import Settings
 
 SILENT_FOR = timedelta(seconds=30)
 """A worker says every half second that it lives; after so long it doesn't."""
 SOLVER_SEED = 0
+HEAD_SECONDS = 30.0
+"""How often a worker looks whether the head of the audit trail is to be signed."""
 
 log = structlog.get_logger()
 
@@ -109,13 +114,15 @@ class Worker:
         self._database, self._settings = database, settings
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._looks_next = 0.0
 
     def run(self) -> None:
         """Work in the calling thread, until `ask_to_stop`."""
         while not self._stopping.is_set():
             heard = BELL.rings
             try:
-                worked = work_one(self._database, self._settings, stopping=self._stopping)
+                worked = work_one(self._database, self._settings, stopping=self._stopping, watch=self._sign_head)
+                self._sign_head()
             except OperationalError as error:
                 log.error("database_unreachable", error=type(error.orig).__name__)
                 worked = None
@@ -124,6 +131,22 @@ class Worker:
                 continue
             if worked is None and not self._stopping.is_set():
                 BELL.wait(heard, POLL_SECONDS)
+
+    def _sign_head(self, _progress: Progress | None = None) -> None:
+        """Sign the head of the audit trail when that is due; also now and then while a run is being solved."""
+        every = timedelta(minutes=self._settings.audit_head_minutes)
+        if not every or time.monotonic() < self._looks_next:
+            return
+        self._looks_next = time.monotonic() + HEAD_SECONDS
+        try:
+            with self._database.session(writes=False) as session:
+                is_due = heads.is_due(session, every)
+            if is_due:
+                key = heads.signing_key(self._settings)
+                with self._database.session(writes=True) as session:
+                    log.info("audit_head_signed", sequence=heads.sign(session, key).sequence)
+        except HearthError as error:
+            log.warning("audit_head_not_signed", reason=error.detail)
 
     def start(self) -> None:
         """Work in a thread of this process."""

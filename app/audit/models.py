@@ -30,3 +30,16 @@ class AuditEntry(Base):
     details: Mapped[str] = mapped_column(Text)
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHead(Base):
+    """A signed head of the chain: up to where it had come, and by which hash. Append-only like the entries."""
+
+    __tablename__ = "audit_heads"
+    is_audited = False
+
+    sequence: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
+    hash: Mapped[str] = mapped_column(String(64))
+    signed_at: Mapped[str] = mapped_column(String(27))
+    public_key: Mapped[str] = mapped_column(String(44))
+    signature: Mapped[str] = mapped_column(String(88))

@@ -1,0 +1,67 @@
+"""hearth audit: 0 when the trail holds, 1 when it does not, 2 for what cannot be read."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import Hearth, data_dir, hearth
+
+__all__ = ["data_dir", "hearth"]
+
+
+@pytest.fixture
+def kept(hearth: Hearth, tmp_path: Path) -> Path:
+    """A file with the head of a trail."""
+    assert hearth("db", "upgrade")[0] == 0
+    path = tmp_path / "head.json"
+    code, out, _ = hearth("audit", "head")
+    assert code == 0
+    path.write_text(out, encoding="utf-8")
+    return path
+
+
+def _change(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "hearth.db")) as connection, connection:
+        connection.execute("DROP TRIGGER audit_entries_unchanged")
+        connection.execute("DROP TRIGGER audit_entries_undeleted")
+        connection.execute(statement)
+
+
+def test_a_trail_that_holds(hearth: Hearth, kept: Path) -> None:
+    key = hearth("audit", "public-key")[1].strip()
+    code, out, err = hearth("audit", "verify", "--head", str(kept), "--public-key", key)
+    assert (code, err) == (0, "")
+    assert out.startswith("The audit trail holds: 1 entries")
+    assert "2 heads agree, 1 of them kept elsewhere." in out
+    assert hearth("audit", "make-key")[0] == 1, "there is one"
+
+
+def test_a_trail_that_was_changed_is_said_plainly(hearth: Hearth, kept: Path, data_dir: Path) -> None:
+    _change(data_dir, "UPDATE audit_entries SET actor = 'US-00000000' WHERE sequence = 1")
+    code, _, err = hearth("audit", "verify", "--head", str(kept))
+    assert code == 1
+    assert "hearth: entry 1: It was changed: its hash is not that of what it says." in err
+    assert "no trigger audit_entries_unchanged, audit_entries_undeleted" in err
+
+
+def test_a_trail_that_was_cut_off_is_said_plainly(hearth: Hearth, kept: Path, data_dir: Path) -> None:
+    _change(data_dir, "DELETE FROM audit_entries")
+    code, _, err = hearth("audit", "verify", "--head", str(kept))
+    assert code == 1
+    assert f"hearth: entry 1: It is missing: {kept} names it, and the trail ends at entry 0." in err
+
+
+def test_a_head_of_another_trail_is_not_this_one(hearth: Hearth, kept: Path, tmp_path: Path) -> None:
+    code, _, err = hearth("audit", "verify", "--public-key", "A" * 43 + "=")
+    assert code == 1
+    assert "signed with a key that you do not trust" in err
+
+
+def test_what_is_no_head_is_a_wrong_use(hearth: Hearth, kept: Path, tmp_path: Path) -> None:
+    kept.write_text("{}", encoding="utf-8")
+    for wrong in (kept, tmp_path / "missing.json"):
+        code, _, err = hearth("audit", "verify", "--head", str(wrong))
+        assert code == 2
+        assert "holds no head" in err
