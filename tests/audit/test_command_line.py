@@ -1,11 +1,15 @@
 """hearth audit: 0 when the trail holds, 1 when it does not, 2 for what cannot be read."""
 
+import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.architecture.repository import text
 from tests.test_cli import Hearth, data_dir, hearth
 
 __all__ = ["data_dir", "hearth"]
@@ -65,3 +69,19 @@ def test_what_is_no_head_is_a_wrong_use(hearth: Hearth, kept: Path, tmp_path: Pa
         code, _, err = hearth("audit", "verify", "--head", str(wrong))
         assert code == 2
         assert "holds no head" in err
+
+
+def test_the_verifier_in_the_documentation_verifies(hearth: Hearth, kept: Path, data_dir: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", text("docs/audit.md"), re.DOTALL)
+    command = [sys.executable, "-c", program]
+    hearth("users", "add", "amina", "--role", "planner", "--password-file", str(_password(data_dir)))
+    assert subprocess.run(command, cwd=data_dir, check=False).returncode == 0
+    _change(data_dir, "UPDATE audit_entries SET actor = 'US-00000000' WHERE sequence = 2")
+    failed = subprocess.run(command, cwd=data_dir, check=False, capture_output=True, text=True)
+    assert failed.stderr.splitlines()[-1] == "AssertionError: 2"
+
+
+def _password(folder: Path) -> Path:
+    path = folder / "password"
+    path.write_text("correct horse battery staple", encoding="utf-8")
+    return path
