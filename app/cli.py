@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import console, demo, health, keys, logs, migration
-from app.access import roles, tokens, users
+from app.access import passwords, roles, tokens, users
 from app.access.models import Role
 from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import policies
@@ -112,6 +112,7 @@ def start_server(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_SECONDS,
         limit_concurrency=MOST_CONNECTIONS,
         ws="none",
@@ -181,12 +182,14 @@ def add_user(
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = password_file.read_text(encoding="utf-8").rstrip("\n")
+    passwords.require_acceptable(password, username)
+    password_hash = passwords.hashed(password)
     with opened() as database, database.session(writes=True) as session:
         made = users.add(
             session,
             username=username,
             display_name=name or username,
-            password=password,
+            password_hash=password_hash,
             roles=_held(session, role, district, settlement),
             actor=OPERATOR,
         )
@@ -221,6 +224,16 @@ def set_roles(
         held = _held(session, role, district, settlement)
         roles.change(session, user_named(session, username), held, OPERATOR)
     console.say(f"{username} is {', '.join(role)}.")
+
+
+@user_commands.command("reset-password")
+def reset_password(username: Annotated[str, typer.Argument(help="The user's name.")]) -> None:
+    """Print a password for one sign-in, at which the user chooses another. It is shown only this once."""
+    password = passwords.one_time()
+    password_hash = passwords.hashed(password)
+    with opened() as database, database.session(writes=True) as session:
+        users.reset_password(session, user_named(session, username), password_hash, OPERATOR)
+    console.say(password)
 
 
 @user_commands.command("token")

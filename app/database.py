@@ -1,12 +1,12 @@
 """The database: engine, sessions, column types, naming convention."""
 
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from anyio import CancelScope, Semaphore
 from anyio.to_thread import run_sync
@@ -35,6 +35,7 @@ NOT_AUDITED = {"audited": False}
 """`info` of a column whose changes tell nobody anything, such as a count of versions."""
 NOT_PERSONAL = {"personal": False}
 """`info` of a column that the audit trail may show, in a table that may hold personal data."""
+Result = TypeVar("Result")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -199,6 +200,16 @@ class Database:
                 raise
             with CancelScope(shield=True):
                 await run_sync(manager.__exit__, None, None, None)
+
+    async def transact(self, work: Callable[[Session], Result], *, writes: bool) -> Result:
+        """Do `work` in one transaction of its own, in one thread, from the event loop."""
+
+        def transaction() -> Result:
+            with self.session(writes=writes) as session:
+                return work(session)
+
+        async with self._slots:
+            return await run_sync(transaction)
 
     def dispose(self) -> None:
         """Close every pooled connection."""

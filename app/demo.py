@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import console
-from app.access import tokens, users
+from app.access import passwords, tokens, users
 from app.access.models import Role, User
 from app.access.permissions import OPERATOR, HeldRole, Principal
 from app.allocation import queries, runs
@@ -97,7 +97,7 @@ def _sign_ins(session: Session, path: Path) -> list[tuple[str, str, str]]:
                 session,
                 username=username,
                 display_name=username.capitalize(),
-                password=kept[username],
+                password_hash=passwords.hashed(kept[username]),  # nobody waits for this transaction yet
                 roles=[HeldRole(role, settlement=place)],
                 actor=OPERATOR,
             )
@@ -109,7 +109,7 @@ def _sign_ins(session: Session, path: Path) -> list[tuple[str, str, str]]:
     return shown
 
 
-def _write(path: Path, passwords: dict[str, str]) -> None:
+def _write(path: Path, kept: dict[str, str]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(passwords, file)
+        json.dump(kept, file)

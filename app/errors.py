@@ -67,6 +67,13 @@ class Forbidden(HearthError):
     meaning = "The act needs a permission that none of your roles has, or has not here. Ask an administrator."
 
 
+class NewPasswordNeeded(HearthError):
+    """The password was right, and was made by an administrator for one sign-in."""
+
+    slug, status, title = "new-password-needed", 403, "Choose a password of your own"
+    meaning = "Your password was made for you and works once. Sign in again with it and a `new_password` of your own."
+
+
 class NotFound(HearthError):
     """No such thing, or not for this caller."""
 

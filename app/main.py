@@ -20,6 +20,7 @@ import app.housing.api
 import app.registry.api
 import app.tenancy.api
 from app import documentation, errors, health, problems, rotation
+from app.access.hashing import Hashing
 from app.allocation import policies
 from app.database import Database
 from app.edge import AddressAllowance, Allowance, SecurityHeaders, TimeForBody
@@ -91,6 +92,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     metrics = Metrics()
     service.state.settings, service.state.database = settings, database
+    service.state.hashing = Hashing(settings.hashes_at_once)
     service.state.user_allowance = Allowance(settings.user_requests_per_minute)
     # Each goes around those before it: the request passes them from the last to the first.
     service.add_middleware(TimeForBody, seconds=settings.body_seconds)

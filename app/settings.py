@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     )
     solver_threads: int = Field(2, ge=1, le=64, description="Threads that one allocation may use.")
     solver_time_limit_seconds: int = Field(600, ge=1, le=86_400, description="Time limit of a run that states none.")
+    hashes_at_once: int = Field(
+        2, ge=2, le=64, description="Passwords a process hashes at once (46 MiB each); one is for known places alone."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses of proxies whose X-Forwarded headers are believed, with commas between."
+    )
     token_hours: int = Field(12, ge=1, le=24 * 366, description="How long an API token from a sign-in lives.")
     max_upload_mb: int = Field(64, ge=1, le=4096, description="Largest request body, and largest unpacked import.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")

@@ -9,7 +9,6 @@ import argparse
 import json
 import logging
 import resource
-import secrets
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from rich.table import Table
 from app import migration
 from app.access import tokens, users
 from app.access.models import Role
+from app.access.passwords import NO_PASSWORD
 from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import proof, queries, runs
 from app.allocation.report import RunReport, run_report
@@ -78,7 +78,7 @@ def measure(folder: Path, database: Database, settings: Settings) -> dict[str, A
             session,
             username="approver",
             display_name="Approver",
-            password=secrets.token_urlsafe(),
+            password_hash=NO_PASSWORD,
             roles=[HeldRole(Role.APPROVER)],
             actor=OPERATOR,
         )

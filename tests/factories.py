@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access.models import Grant, Role, User
+from app.access.passwords import NO_PASSWORD
 from app.access.permissions import Principal
 from app.access.tokens import principal_of
 from app.allocation import policies
@@ -167,7 +168,7 @@ def user(session: Session, *roles: Role, district: str | None = None, settlement
     row = User(
         username=f"user-{next(_numbers)}",
         display_name="A user",
-        password_hash="nobody signs in with this",
+        password_hash=NO_PASSWORD,
         grants=[Grant(role=role, district=district, settlement=settlement) for role in roles],
     )
     session.add(row)

@@ -1,16 +1,37 @@
 """Signing in and out, and users."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response, status
+from sqlalchemy.orm import Session
 
-from app.access import roles, tokens, users
-from app.access.dependencies import Credentials, DbSession, SignedIn, requires
+from app.access import authentication, passwords, roles, tokens, users
+from app.access.authentication import Given
+from app.access.dependencies import (
+    Credentials,
+    DbSession,
+    HashingTurns,
+    RequestPlace,
+    SignedIn,
+    SignedInBefore,
+    Store,
+    requires,
+)
 from app.access.models import User
 from app.access.permissions import HeldRole, Permission, Principal
-from app.access.schemas import Me, RoleHeld, RolesSet, SignIn, TokenIssued, UserNew, UserRead
-from app.errors import Unauthorised
+from app.access.schemas import (
+    Me,
+    OneTimePassword,
+    PasswordChange,
+    RoleHeld,
+    RolesSet,
+    SignIn,
+    TokenIssued,
+    UserNew,
+    UserRead,
+)
+from app.errors import NewPasswordNeeded, TooManyRequests, Unauthorised
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.problems import ACT, LIST, responses
@@ -19,6 +40,7 @@ from app.references import normalised
 router = APIRouter(tags=["access"])
 MayRead = Annotated[Principal, requires(Permission.USER_READ)]
 MayWrite = Annotated[Principal, requires(Permission.USER_WRITE)]
+MayWriteBefore = Annotated[Principal, requires(Permission.USER_WRITE, before=True)]
 
 
 @router.post(
@@ -26,12 +48,17 @@ MayWrite = Annotated[Principal, requires(Permission.USER_WRITE)]
     status_code=status.HTTP_201_CREATED,
     operation_id="sign_in",
     summary="Exchange a name and password for a token",
-    responses=responses(Unauthorised),
+    responses=responses(Unauthorised, NewPasswordNeeded, TooManyRequests),
 )
-def sign_in(body: SignIn, request: Request, session: DbSession) -> TokenIssued:
+async def sign_in(
+    body: SignIn, request: Request, place: RequestPlace, database: Store, hashing: HashingTurns
+) -> TokenIssued:
     """The token acts for the user until it expires or is revoked. It is shown only in this answer."""
     lifetime = timedelta(hours=request.app.state.settings.token_hours)
-    row, token = tokens.sign_in(session, body.username, body.password, lifetime)
+    given = Given(body.username, body.password, body.new_password)
+    row, token = await authentication.by_password(
+        database, hashing, given, place, lambda session, user: tokens.sign_in(session, user, lifetime)
+    )
     return TokenIssued(token=token, expires_at=row.expires_at)
 
 
@@ -60,6 +87,29 @@ def read_me(principal: SignedIn) -> Me:
     )
 
 
+@router.post(
+    "/me/password",
+    status_code=status.HTTP_204_NO_CONTENT,
+    operation_id="change_password",
+    summary="Change your own password",
+    responses=responses(Unauthorised, TooManyRequests),
+)
+async def change_password(
+    body: PasswordChange, principal: SignedInBefore, database: Store, hashing: HashingTurns
+) -> Response:
+    """Every other token of yours ends."""
+    passwords.require_acceptable(body.new_password, principal.username, "#/body/new_password")
+    authentication.require_other(body.new_password, body.password)
+    await authentication.own_password(database, hashing, principal.reference, body.password)
+    password_hash = await authentication.new_hash(hashing, body.new_password)
+
+    def change(session: Session) -> None:
+        users.change_password(session, users.get(session, principal.reference), password_hash, principal)
+
+    await database.transact(change, writes=True)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
 @router.get("/users", operation_id="list_users", summary="List users", responses=LIST)
 def list_users(session: DbSession, principal: MayRead, paging: Paging) -> Page[UserRead]:
     """Every user, in the order they were added."""
@@ -74,21 +124,30 @@ def list_users(session: DbSession, principal: MayRead, paging: Paging) -> Page[U
     summary="Add a user",
     responses=ACT,
 )
-def add_user(body: UserNew, session: DbSession, principal: MayWrite, request_once: RequestOnce) -> UserRead:
-    """The user can sign in at once, with the roles given."""
-    made = request_once.made(session, principal.reference)
-    if made is not None:
-        return UserRead.model_validate(users.get(session, made))
-    user = users.add(
-        session,
-        username=body.username,
-        display_name=body.display_name,
-        password=body.password,
-        roles=_held(body.roles),
-        actor=principal,
-    )
-    request_once.remember(session, principal.reference, user.reference)
-    return UserRead.model_validate(user)
+async def add_user(
+    body: UserNew, principal: MayWriteBefore, request_once: RequestOnce, database: Store, hashing: HashingTurns
+) -> UserRead:
+    """The user can sign in at once, with the roles given, and chooses another password in doing so."""
+    passwords.require_acceptable(body.password, body.username)
+    password_hash = await authentication.new_hash(hashing, body.password)
+
+    def add(session: Session) -> UserRead:
+        made = request_once.made(session, principal.reference)
+        if made is not None:
+            return UserRead.model_validate(users.get(session, made))
+        user = users.add(
+            session,
+            username=body.username,
+            display_name=body.display_name,
+            password_hash=password_hash,
+            password_expires_at=users.one_time_until(),
+            roles=_held(body.roles),
+            actor=principal,
+        )
+        request_once.remember(session, principal.reference, user.reference)
+        return UserRead.model_validate(user)
+
+    return await database.transact(add, writes=True)
 
 
 def _held(sent: list[RoleHeld]) -> list[HeldRole]:
@@ -105,6 +164,26 @@ def set_roles(reference: str, body: RolesSet, session: DbSession, principal: May
     """These replace the ones before, from the user's next request on. Nobody changes their own."""
     user = users.get(session, normalised(reference))
     return UserRead.model_validate(roles.change(session, user, _held(body.roles), principal))
+
+
+@router.post(
+    "/users/{reference}/reset-password",
+    operation_id="reset_password",
+    summary="Give a user a password for one sign-in",
+    responses=ACT,
+)
+async def reset_password(
+    reference: str, principal: MayWriteBefore, database: Store, hashing: HashingTurns
+) -> OneTimePassword:
+    """Every token of the user ends. The password is shown only in this answer; the user replaces it at sign-in."""
+    password = passwords.one_time()
+    password_hash = await authentication.new_hash(hashing, password)
+
+    def reset(session: Session) -> datetime:
+        user = users.get(session, normalised(reference))
+        return users.reset_password(session, user, password_hash, principal)
+
+    return OneTimePassword(password=password, expires_at=await database.transact(reset, writes=True))
 
 
 @router.post(

@@ -10,7 +10,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from app.access import tokens
+from app.access.hashing import Hashing
 from app.access.permissions import Permission, Principal
+from app.access.throttle import Place
 from app.database import Database
 from app.errors import Forbidden, Unauthorised
 
@@ -18,9 +20,24 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 bearer = HTTPBearer(auto_error=False, description="A token from POST /api/v1/tokens.")
 
 
-async def request_session(request: Request) -> AsyncIterator[Session]:
-    """The request's one transaction: read-only for safe methods; committed before the response is sent."""
+def request_database(request: Request) -> Database:
+    """The service's database, for what needs more than one transaction."""
     database: Database = request.app.state.database
+    return database
+
+
+def request_hashing(request: Request) -> Hashing:
+    """The turns at hashing of this process."""
+    hashing: Hashing = request.app.state.hashing
+    return hashing
+
+
+Store = Annotated[Database, Depends(request_database)]
+HashingTurns = Annotated[Hashing, Depends(request_hashing)]
+
+
+async def request_session(request: Request, database: Store) -> AsyncIterator[Session]:
+    """The request's one transaction: read-only for safe methods; committed before the response is sent."""
     async with database.request_session(writes=request.method not in SAFE_METHODS) as session:
         yield session
 
@@ -30,31 +47,58 @@ DbSession = Annotated[Session, Depends(request_session, scope="function")]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-async def current_principal(request: Request, session: DbSession, credentials: Credentials) -> Principal:
-    """Who is signed in. Raises Unauthorised, and TooManyRequests of one user."""
+def _token(credentials: HTTPAuthorizationCredentials | None) -> str:
     if credentials is None:
         raise Unauthorised(
             "Send a token as `Authorization: Bearer …`; POST /api/v1/tokens gives one.",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    found = await run_sync(tokens.principal, session, credentials.credentials)
+    return credentials.credentials
+
+
+async def current_principal(request: Request, session: DbSession, credentials: Credentials) -> Principal:
+    """Who is signed in. Raises Unauthorised, and TooManyRequests of one user."""
+    found = await run_sync(tokens.principal, session, _token(credentials))
     structlog.contextvars.bind_contextvars(user=found.reference)
     request.app.state.user_allowance.take(found.reference)
     return found
 
 
+async def principal_before(request: Request, database: Store, credentials: Credentials) -> Principal:
+    """Who is signed in, read in a transaction that has ended: for what must not hold one. Raises the same."""
+    token = _token(credentials)
+    found = await database.transact(lambda session: tokens.principal(session, token), writes=False)
+    structlog.contextvars.bind_contextvars(user=found.reference)
+    request.app.state.user_allowance.take(found.reference)
+    return found
+
+
+def request_place(request: Request) -> Place:
+    """Where the request comes from."""
+    return Place(address=request.client.host if request.client else "")
+
+
 SignedIn = Annotated[Principal, Depends(current_principal)]
+SignedInBefore = Annotated[Principal, Depends(principal_before)]
+RequestPlace = Annotated[Place, Depends(request_place)]
 
 
-def requires(permission: Permission) -> Any:
+def requires(permission: Permission, *, before: bool = False) -> Any:
     """Return a dependency: the signed-in user, who has `permission` somewhere; operations check where.
 
-    The OpenAPI document names the permission in the operation's security requirement.
+    With `before`, the transaction that found the user has ended. The OpenAPI document names the permission in the
+    operation's security requirement.
     """
 
     def permitted(principal: SignedIn) -> Principal:
+        return _permitted(principal)
+
+    def permitted_before(principal: SignedInBefore) -> Principal:
+        return _permitted(principal)
+
+    def _permitted(principal: Principal) -> Principal:
         if not principal.scope(permission):
             raise Forbidden(f"This needs the permission {permission.value}, which none of your roles gives.")
         return principal
 
-    return Security(permitted, scopes=[permission.value])
+    return Security(permitted_before if before else permitted, scopes=[permission.value])

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import NOT_PERSONAL, REFERENCE_LENGTH, Base, enum_column, reference_column, utc_now
@@ -30,6 +30,8 @@ class User(Base):
     username: Mapped[str] = mapped_column(String(64), unique=True)
     display_name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(255))
+    password_expires_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    """When a one-time password ends, which an administrator made and its user must replace; None: the user's own."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     disabled_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
 
@@ -51,6 +53,30 @@ class Grant(Base):
     settlement: Mapped[str | None] = mapped_column(String(REFERENCE_LENGTH))
 
     user: Mapped[User] = relationship(back_populates="grants", lazy="raise")
+
+
+class KnownPlace(Base):
+    """A place from which a user has signed in; strangers' tries at the account do not delay the user there."""
+
+    __tablename__ = "known_places"
+    is_audited = False
+    __table_args__ = (UniqueConstraint("user_id", "place_sha256"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    place_sha256: Mapped[str] = mapped_column(String(64))
+    seen_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Throttle(Base):
+    """Tries at signing in that were counted under one key, and until when no further one is taken."""
+
+    __tablename__ = "throttles"
+    is_audited = False
+
+    key_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    tries: Mapped[int]
+    tried_at: Mapped[datetime] = mapped_column(index=True)
+    closed_until: Mapped[datetime | None]
 
 
 class ApiToken(Base):

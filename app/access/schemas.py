@@ -12,6 +12,8 @@ from app.fields import TEXT_PATTERN, Name, Reference, Wire
 
 Username = Annotated[str, Field(min_length=1, max_length=64, pattern=USERNAME, examples=["amina"])]
 
+Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
+
 
 class RoleHeld(Wire):
     """A role, held everywhere, in one district or in one settlement."""
@@ -26,7 +28,12 @@ class UserNew(Wire):
 
     username: Username = Field(description="What the user signs in with.")
     display_name: Name = Field(description="The user's name for others to read.", examples=["Amina K."])
-    password: str = Field(description="Kept only as an argon2id hash.", min_length=SHORTEST, max_length=LONGEST)
+    password: Secret = Field(
+        description="For the first sign-in, within three days, at which the user replaces it. "
+        "Not the username, and in no list of breached ones.",
+        min_length=SHORTEST,
+        max_length=LONGEST,
+    )
     roles: list[RoleHeld] = Field(description="What the user may do, and where.", min_length=1, max_length=50)
 
 
@@ -53,7 +60,31 @@ class SignIn(Wire):
     username: str = Field(
         description="The user's name.", min_length=1, max_length=64, pattern=TEXT_PATTERN, examples=["planner"]
     )
-    password: str = Field(description="The user's password.", min_length=1, max_length=LONGEST)
+    password: Secret = Field(description="The user's password.", min_length=1, max_length=LONGEST)
+    new_password: Secret | None = Field(
+        None,
+        description="A password to replace it with; needed where an administrator made the present one.",
+        min_length=SHORTEST,
+        max_length=LONGEST,
+    )
+
+
+class PasswordChange(Wire):
+    """A new password of one's own."""
+
+    password: Secret = Field(description="The present password.", min_length=1, max_length=LONGEST)
+    new_password: Secret = Field(
+        description="The new one: any characters, not the username, and in no list of breached ones.",
+        min_length=SHORTEST,
+        max_length=LONGEST,
+    )
+
+
+class OneTimePassword(Wire):
+    """A password for one sign-in, shown this once."""
+
+    password: str = Field(description="Give it to the user, who replaces it at sign-in. It is shown only here.")
+    expires_at: datetime = Field(description="When it ends unused.")
 
 
 class TokenIssued(Wire):

@@ -4,11 +4,10 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
-from app.access import passwords
 from app.access.models import ApiToken, User
 from app.access.permissions import OPERATOR, HeldRole, Principal
 from app.audit import Act
@@ -37,14 +36,10 @@ def _made(session: Session, user: User, lifetime: timedelta) -> tuple[ApiToken, 
     return row, token
 
 
-def sign_in(session: Session, username: str, password: str, lifetime: timedelta) -> tuple[ApiToken, str]:
-    """Exchange a name and password for a token. Raises Unauthorised, the same whatever is wrong."""
-    user = session.scalar(select(User).where(User.username == username, User.disabled_at.is_(None)))
-    if not passwords.verified(password, user.password_hash if user else None) or user is None:
-        raise Unauthorised("No user has this name and password.", headers={"WWW-Authenticate": "Bearer"})
+def sign_in(session: Session, user: User, lifetime: timedelta) -> tuple[ApiToken, str]:
+    """Make a token for `user`, who has shown a password."""
     row, token = _made(session, user, lifetime)
-    actor = Principal(user.id, user.reference, user.username, token=row.reference)
-    audit.record(session, actor, Act.USER_SIGN_IN, user)
+    audit.record(session, principal_of(user, row.reference), Act.USER_SIGN_IN, user)
     return row, token
 
 
@@ -87,3 +82,11 @@ def sign_out(session: Session, token: str, actor: Principal) -> None:
     ).one()
     row.revoked_at = utc_now()
     audit.record(session, actor, Act.USER_SIGN_OUT, row.user)
+
+
+def end_all(session: Session, user: User, *, but: str | None = None) -> None:
+    """End every token of `user` now, except `but`, a token's public reference."""
+    ending = update(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None))
+    if but is not None:
+        ending = ending.where(ApiToken.reference != but)
+    session.execute(ending.values(revoked_at=utc_now()))

@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
 from app import audit
-from app.access import passwords
 from app.access import roles as held_roles
-from app.access.models import ApiToken, User
+from app.access import tokens
+from app.access.models import User
 from app.access.permissions import HeldRole, Permission, Principal
 from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid, NotFound
 
+ONE_TIME_LIFETIME = timedelta(days=3)
 USERNAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 
 
@@ -23,19 +25,20 @@ def add(
     *,
     username: str,
     display_name: str,
-    password: str,
+    password_hash: str,
     roles: Sequence[HeldRole],
     actor: Principal,
+    password_expires_at: datetime | None = None,
 ) -> User:
-    """Add a user with roles. Raises Invalid for a bad name, password or roles, Conflict for a name that is taken."""
+    """Add a user with roles. Raises Invalid for a bad name or roles, Conflict for a name that is taken.
+
+    `password_hash`: of a password that `passwords` found acceptable, or its `NO_PASSWORD`.
+    `password_expires_at`: for a password that the user is to replace.
+    """
     actor.require(Permission.USER_WRITE)
     errors = []
     if not re.fullmatch(USERNAME, username):
         errors.append(FieldError("#/body/username", "Use 1 to 64 of a-z, 0-9, dot, dash and underscore."))
-    try:
-        password_hash = passwords.hashed(password)
-    except ValueError as error:
-        errors.append(FieldError("#/body/password", f"Not accepted: {error}."))
     errors += held_roles.faults(roles)
     if errors:
         raise Invalid("The user was not added.", errors)
@@ -45,6 +48,7 @@ def add(
         username=username,
         display_name=display_name,
         password_hash=password_hash,
+        password_expires_at=password_expires_at,
         grants=held_roles.grants(roles),
     )
     session.add(user)
@@ -73,9 +77,7 @@ def disable(session: Session, user: User, actor: Principal) -> User:
         raise Conflict(f"{user.username} is disabled already.")
     held_roles.require_another_administrator(session, user)
     user.disabled_at = utc_now()
-    session.execute(
-        update(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None)).values(revoked_at=utc_now())
-    )
+    tokens.end_all(session, user)
     audit.record(session, actor, Act.USER_DISABLE, user)
     return user
 
@@ -88,3 +90,29 @@ def enable(session: Session, user: User, actor: Principal) -> User:
     user.disabled_at = None
     audit.record(session, actor, Act.USER_ENABLE, user)
     return user
+
+
+def change_password(session: Session, user: User, password_hash: str, actor: Principal) -> None:
+    """Give `user`, who is `actor`, the password that the user has chosen, and end every token but the one in use."""
+    user.password_hash, user.password_expires_at = password_hash, None
+    tokens.end_all(session, user, but=actor.token)
+    audit.record(session, actor, Act.USER_CHANGE_PASSWORD, user)
+
+
+def reset_password(session: Session, user: User, password_hash: str, actor: Principal) -> datetime:
+    """Give `user` a password for one sign-in, and end every token; returns when the password ends.
+
+    Raises Conflict when the user is disabled.
+    """
+    actor.require(Permission.USER_WRITE)
+    if user.disabled_at is not None:
+        raise Conflict(f"{user.username} is disabled, and has no use for a password.")
+    user.password_hash, user.password_expires_at = password_hash, one_time_until()
+    tokens.end_all(session, user)
+    audit.record(session, actor, Act.USER_RESET_PASSWORD, user)
+    return user.password_expires_at
+
+
+def one_time_until() -> datetime:
+    """Return when a password ends that is made now for one sign-in."""
+    return utc_now() + ONE_TIME_LIFETIME

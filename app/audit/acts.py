@@ -9,6 +9,9 @@ class Act(StrEnum):
     # access
     USER_SIGN_IN = "user.sign_in"
     USER_SIGN_OUT = "user.sign_out"
+    USER_SIGN_IN_REFUSED = "user.sign_in_refused"
+    USER_CHANGE_PASSWORD = "user.change_password"  # noqa: S105 - the name of an act
+    USER_RESET_PASSWORD = "user.reset_password"  # noqa: S105 - the name of an act
     USER_ADD = "user.add"
     USER_SET_ROLES = "user.set_roles"
     USER_ENABLE = "user.enable"

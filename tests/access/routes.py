@@ -45,10 +45,12 @@ ROWS = [
     Row("sign_in", "-", 201, 201, 201, NOBODY_SIGNED_IN),
     Row("sign_out", "-", 204, 204, 204, ANYBODY),
     Row("read_me", "-", 200, 200, 200, ANYBODY),
+    Row("change_password", "-", 422, 422, 422, ANYBODY),  # taken, and then the present one is wrong
     # users: nowhere in particular
     Row("list_users", "-", 200, 403, 403, "administrator"),
     Row("add_user", "-", 201, 403, 403, "administrator"),
     Row("set_roles", "user", 200, 403, 403, "administrator"),
+    Row("reset_password", "user", 200, 403, 403, "administrator"),
     Row("disable_user", "user", 200, 403, 403, "administrator"),
     Row("enable_user", "disabled_user", 200, 403, 403, "administrator"),
     # the stock: settlements, origins, jobs and land are no secret, houses are
@@ -153,6 +155,7 @@ NEW_AREA = {
 }
 BODIES: dict[str, Any] = {
     "sign_in": {"username": "leyla", "password": "correct horse battery"},
+    "change_password": {"password": "wrong", "new_password": "another long password"},
     "add_user": {"username": "new", "display_name": "New", "password": "correct horse battery", "roles": ROLES},
     "set_roles": {"roles": ROLES},
     "add_origin": {"name": "Old", "latitude": 0, "longitude": 0},

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 from starlette.routing import Route
 
-from app.access import tokens, users
+from app.access import passwords, tokens, users
 from app.access.models import Grant, Role
 from app.access.permissions import OPERATOR, HeldRole, Principal
 from app.allocation import policies
@@ -104,7 +104,7 @@ def _shared(session: Session, planner: Principal) -> dict[str, Any]:
             session,
             username=username,
             display_name=username,
-            password=BODIES["sign_in"]["password"],
+            password_hash=passwords.hashed(BODIES["sign_in"]["password"]),
             roles=[HeldRole(Role.VERIFIER)],
             actor=OPERATOR,
         )

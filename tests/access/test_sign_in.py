@@ -7,11 +7,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from app.access import tokens, users
+from app.access import passwords, tokens, users
 from app.access.models import ApiToken, Role, User
 from app.access.permissions import OPERATOR, HeldRole
 from app.database import Database
 from tests import factories
+from tests.audit.trail import acts, entries
 from tests.conftest import ActingAs
 
 PASSWORD = "correct horse battery"
@@ -25,7 +26,7 @@ def amina(database: Database) -> User:
             session,
             username="amina",
             display_name="Amina K.",
-            password=PASSWORD,
+            password_hash=passwords.hashed(PASSWORD),
             roles=[HeldRole(Role.PLANNER, district="North")],
             actor=OPERATOR,
         )
@@ -67,6 +68,17 @@ def test_whatever_is_wrong_with_a_sign_in_the_answer_is_the_same(
     assert {answer.status_code for answer in answers} == {401}
     assert len({answer.text for answer in answers}) == 1
     assert {answer.headers["WWW-Authenticate"] for answer in answers} == {"Bearer"}
+
+
+def test_a_wrong_password_leaves_an_entry_where_there_is_a_user(
+    service: TestClient, database: Database, amina: User
+) -> None:
+    before = len(acts(database))
+    for username in ("amina", "nobody"):
+        assert service.post("/api/v1/tokens", json={"username": username, "password": "wrong"}).status_code == 401
+    assert [(each["act"], each["actor"], each["subject"]) for each in entries(database)[before:]] == [
+        ("user.sign_in_refused", "service", amina.reference)
+    ]
 
 
 def test_a_name_that_no_user_can_have_is_refused_before_the_database_sees_it(service: TestClient) -> None:

@@ -9,6 +9,8 @@ from app.references import new_reference
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
 
+OWN_PASSWORD = "nobody else's words"
+
 
 def _user(**fields: Any) -> dict[str, Any]:
     ordinary = {
@@ -27,8 +29,11 @@ def test_a_user_is_added_and_can_sign_in(acting_as: ActingAs) -> None:
     assert added.json()["roles"] == [{"role": "caseworker", "district": "North", "settlement": None}]
     assert "password" not in added.text
     assert added.json() in administrator.get("/users").json()["items"]
-    signed_in = administrator.post("/tokens", json={"username": "leyla", "password": "a long enough password"})
-    assert signed_in.status_code == 201
+    given = {"username": "leyla", "password": "a long enough password"}
+    assert administrator.post("/tokens", json=given).json()["type"] == "/problems/new-password-needed"
+    assert administrator.post("/tokens", json=given | {"new_password": OWN_PASSWORD}).status_code == 201
+    assert administrator.post("/tokens", json=given).status_code == 401
+    assert administrator.post("/tokens", json=given | {"password": OWN_PASSWORD}).status_code == 201
 
 
 def test_a_settlement_in_a_role_may_be_typed_as_it_was_heard(acting_as: ActingAs) -> None:
@@ -49,6 +54,9 @@ def test_a_settlement_in_a_role_may_be_typed_as_it_was_heard(acting_as: ActingAs
         ({"display_name": "  "}, "#/body/display_name"),
         ({"password": "elevenchars"}, "#/body/password"),
         ({"password": "x" * 201}, "#/body/password"),
+        ({"password": "Password1234"}, "#/body/password"),
+        ({"password": "my name is LEYLA"}, "#/body/password"),
+        ({"password": "home and hearth"}, "#/body/password"),
         ({"roles": []}, "#/body/roles"),
         ({"roles": [{"role": "king"}]}, "#/body/roles/0/role"),
         ({"roles": [{"role": "planner", "district": "North", "settlement": "ST-7K3M9QTX"}]}, "#/body/roles/0"),

@@ -7,10 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.access import users
-from app.access.models import Role
+from app.access import passwords, users
+from app.access.models import Role, User
 from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import policies
 from app.audit import Act
@@ -215,7 +216,7 @@ def _sign_in(session: Session, _database: Database) -> Request:
         session,
         username="amina",
         display_name="Amina K.",
-        password=PASSWORD,
+        password_hash=passwords.hashed(PASSWORD),
         roles=[HeldRole(Role.PLANNER)],
         actor=OPERATOR,
     )
@@ -229,6 +230,18 @@ def _sign_out(_session: Session, _database: Database) -> Request:
 def _user(_session: Session, _database: Database) -> Request:
     body = {"username": "amina", "display_name": "A", "password": PASSWORD, "roles": [{"role": "planner"}]}
     return lambda client: client.post("/users", json=body)
+
+
+def _change_password(session: Session, _database: Database) -> Request:
+    for user in session.scalars(select(User)):  # whoever asks is one of them
+        user.password_hash = passwords.hashed(PASSWORD)
+    body = {"password": PASSWORD, "new_password": "another long password"}
+    return lambda client: client.post("/me/password", json=body)
+
+
+def _reset_password(session: Session, _database: Database) -> Request:
+    user = factories.user(session, Role.PLANNER)
+    return lambda client: client.post(f"/users/{user.reference}/reset-password")
 
 
 def _set_roles(session: Session, _database: Database) -> Request:
@@ -264,6 +277,8 @@ class Expected:
 CASES = {
     "sign_in": Expected(Act.USER_SIGN_IN, "user", _sign_in),
     "sign_out": Expected(Act.USER_SIGN_OUT, "user", _sign_out),
+    "change_password": Expected(Act.USER_CHANGE_PASSWORD, "user", _change_password),
+    "reset_password": Expected(Act.USER_RESET_PASSWORD, "user", _reset_password),
     "add_user": Expected(Act.USER_ADD, "user", _user),
     "set_roles": Expected(Act.USER_SET_ROLES, "user", _set_roles),
     "enable_user": Expected(Act.USER_ENABLE, "user", _enable_user),

@@ -1,0 +1,134 @@
+"""Signing in with a name and a password, in steps that hold no transaction while the password is hashed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app import audit
+from app.access import passwords, throttle, tokens
+from app.access.hashing import Hashing
+from app.access.models import User
+from app.access.permissions import SERVICE
+from app.access.throttle import Counted, Place, Standing
+from app.audit import Act
+from app.database import Database, utc_now
+from app.errors import FieldError, Invalid, NewPasswordNeeded, Unauthorised
+
+Admitted = TypeVar("Admitted")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What somebody signs in with."""
+
+    username: str
+    password: str
+    new_password: str | None = None
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A password that was right, and what else there is to write."""
+
+    user_id: int
+    password_hash: str
+    renewed_hash: str | None
+    counted: Counted
+
+
+async def by_password(
+    database: Database, hashing: Hashing, given: Given, place: Place, admit: Callable[[Session, User], Admitted]
+) -> Admitted:
+    """Return what `admit` makes of the user, in the transaction that records the sign-in.
+
+    Raises Unauthorised, the same and as late whatever is wrong; TooManyRequests; Invalid for a new password that is
+    not acceptable; NewPasswordNeeded when there has to be one.
+    """
+    if given.new_password is not None:
+        passwords.require_acceptable(given.new_password, given.username, "#/body/new_password")
+        require_other(given.new_password, given.password)
+    standing = await database.transact(lambda session: throttle.standing(session, given.username, place), writes=False)
+    async with hashing.turn(known=standing.known):
+        checked = await _check(database, hashing, given, standing)
+
+    def complete(session: Session) -> Admitted:
+        user = session.scalar(
+            select(User)
+            .where(User.id == checked.user_id, User.disabled_at.is_(None), User.password_hash == checked.password_hash)
+            .options(selectinload(User.grants))
+        )
+        if user is None:
+            raise _refusal()
+        if user.password_expires_at is not None and given.new_password is None:
+            raise NewPasswordNeeded("This password was made for you and works once. Send a `new_password` with it.")
+        throttle.forgive(session, checked.counted)
+        throttle.remember(session, user, place)
+        if given.new_password is not None:
+            tokens.end_all(session, user)
+            user.password_expires_at = None
+        user.password_hash = checked.renewed_hash or user.password_hash
+        return admit(session, user)
+
+    return await database.transact(complete, writes=True)
+
+
+async def _check(database: Database, hashing: Hashing, given: Given, standing: Standing) -> _Checked:
+    """Count the try, then compare the password. Raises Unauthorised."""
+
+    def begin(session: Session) -> tuple[Counted, int, str]:
+        counted = throttle.count(session, standing)
+        user = session.scalar(select(User).where(User.username == given.username, User.disabled_at.is_(None)))
+        if user is None or (user.password_expires_at is not None and user.password_expires_at <= utc_now()):
+            return counted, 0, passwords.NO_PASSWORD
+        return counted, user.id, user.password_hash
+
+    counted, user_id, password_hash = await database.transact(begin, writes=True)
+    if not await hashing.verified(given.password, password_hash):
+        await database.transact(lambda session: _record_refused(session, counted, user_id), writes=True)
+        raise _refusal()
+    renewed = given.new_password
+    if renewed is None and passwords.is_outdated(password_hash):
+        renewed = given.password
+    return _Checked(user_id, password_hash, None if renewed is None else await hashing.hashed(renewed), counted)
+
+
+def _record_refused(session: Session, counted: Counted, user_id: int) -> None:
+    throttle.failed(session, counted)
+    user = session.get(User, user_id)
+    if user is not None:
+        audit.record(session, SERVICE, Act.USER_SIGN_IN_REFUSED, user)
+
+
+async def own_password(database: Database, hashing: Hashing, reference: str, password: str) -> None:
+    """Check the password of the signed-in user `reference` again. Raises Invalid, TooManyRequests."""
+    standing = throttle.of_signed_in(reference)
+    async with hashing.turn(known=True):
+
+        def begin(session: Session) -> tuple[Counted, str]:
+            counted = throttle.count(session, standing)
+            return counted, session.scalars(select(User.password_hash).where(User.reference == reference)).one()
+
+        counted, password_hash = await database.transact(begin, writes=True)
+        if not await hashing.verified(password, password_hash):
+            wrong = FieldError("#/body/password", "This is not your password.")
+            raise Invalid("Nothing was changed.", [wrong])
+    await database.transact(lambda session: throttle.forgive(session, counted), writes=True)
+
+
+async def new_hash(hashing: Hashing, password: str) -> str:
+    """Return the hash of a password that was found acceptable, for a signed-in user."""
+    async with hashing.turn(known=True):
+        return await hashing.hashed(password)
+
+
+def require_other(new_password: str, password: str) -> None:
+    """Raise Invalid when the new password is the present one."""
+    if passwords.normalised(new_password) == passwords.normalised(password):
+        raise Invalid("The password was not changed.", [FieldError("#/body/new_password", "Choose another password.")])
+
+
+def _refusal() -> Unauthorised:
+    return Unauthorised("No user has this name and password.", headers={"WWW-Authenticate": "Bearer"})

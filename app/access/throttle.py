@@ -1,0 +1,178 @@
+"""How often somebody may try to sign in: growing delays, which do not shut out the user whose account is attacked.
+
+Every try is counted before the password is looked at, so that many at once gain nothing, and is forgiven when it was
+right. A stranger's try counts for the account, for the address it comes from, and for the two together. A try from
+where the user has signed in before counts for the user at that place alone: however many strangers try at the account,
+or from the same address at others, the user still gets in. Names that no user has are counted all the same.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+
+from sqlalchemy import case, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.access.models import KnownPlace, Throttle, User
+from app.database import engine_of, utc_now
+from app.errors import TooManyRequests
+
+FORGOTTEN_AFTER = timedelta(hours=24)
+KNOWN_FOR = timedelta(days=90)
+MOST_KNOWN_PLACES = 50
+MOST_DROPPED_AT_ONCE = 1000
+IPV6_SITE_BITS = 64
+"""Whoever has one address of IPv6 has the whole network of that many bits."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many tries pass without delay, and how long the delay may become; it doubles from one second."""
+
+    free: int
+    longest: timedelta
+
+    def delay(self, tries: int) -> timedelta:
+        """Return how long nothing is taken after so many tries."""
+        over = tries - self.free
+        return min(timedelta(seconds=2 ** min(over - 1, 20)), self.longest) if over > 0 else timedelta(0)
+
+
+SAME_PLACE = Limit(5, timedelta(minutes=15))
+ACCOUNT = Limit(20, timedelta(minutes=15))
+ADDRESS = Limit(60, timedelta(minutes=5))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request comes from."""
+
+    address: str
+
+    @property
+    def network(self) -> str:
+        """The address as throttling knows it."""
+        try:
+            parsed = ip_address(self.address)
+        except ValueError:  # a socket of this machine has none
+            return self.address
+        if isinstance(parsed, IPv6Address):
+            return str(parsed.ipv4_mapped or int(parsed) >> (128 - IPV6_SITE_BITS))
+        return str(parsed)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether the user is known from the place, and the limits that a try counts for, by key."""
+
+    known: bool
+    limits: tuple[tuple[str, Limit], ...]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A try that was counted: how many there were under each key, with it."""
+
+    tries: tuple[tuple[str, int], ...]
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _place_key(place: Place) -> str:
+    return _key("address", place.network)
+
+
+def standing(session: Session, username: str, place: Place) -> Standing:
+    """Return what a try at `username` from `place` counts for. Raises TooManyRequests while a delay lasts."""
+    known = session.scalar(
+        select(KnownPlace.id)
+        .join(User, User.id == KnownPlace.user_id)
+        .where(
+            User.username == username,
+            KnownPlace.place_sha256 == _place_key(place),
+            KnownPlace.seen_at > utc_now() - KNOWN_FOR,
+        )
+    )
+    limits = [(_key("same place", username, place.network), SAME_PLACE)]
+    if known is None:
+        limits += [(_key("account", username), ACCOUNT), (_key("address", place.network), ADDRESS)]
+    found = Standing(known is not None, tuple(sorted(limits, key=lambda limit: limit[0])))
+    keys = [key for key, _ in found.limits]
+    for closed_until in session.scalars(select(Throttle.closed_until).where(Throttle.key_sha256.in_(keys))):
+        _require_open(closed_until)
+    return found
+
+
+def of_signed_in(reference: str) -> Standing:
+    """Return what a signed-in user's tries at the own password or code count for."""
+    return Standing(True, ((_key("signed in", reference), SAME_PLACE),))
+
+
+def _require_open(closed_until: datetime | None) -> None:
+    now = utc_now()
+    if closed_until is not None and closed_until > now:
+        seconds = ceil((closed_until - now).total_seconds())
+        raise TooManyRequests("Too many tries. Wait as long as Retry-After says, then try again.", seconds)
+
+
+def count(session: Session, standing: Standing) -> Counted:
+    """Count a try. Raises TooManyRequests while a delay lasts, whoever began it in the meantime."""
+    now = utc_now()
+    old = select(Throttle.id).where(Throttle.tried_at <= now - FORGOTTEN_AFTER).limit(MOST_DROPPED_AT_ONCE)
+    session.execute(delete(Throttle).where(Throttle.id.in_(old.with_for_update(skip_locked=True))))
+    insert = postgresql.insert if engine_of(session).dialect.name == "postgresql" else sqlite.insert
+    tries = []
+    for key, limit in standing.limits:  # in the order of keys, so that two that count never wait for each other
+        new = insert(Throttle).values(key_sha256=key, tries=1, tried_at=now)
+        counted = session.execute(
+            new.on_conflict_do_update(
+                index_elements=[Throttle.key_sha256],
+                set_={
+                    "tries": case((Throttle.tried_at <= now - FORGOTTEN_AFTER, 1), else_=Throttle.tries + 1),
+                    "tried_at": now,
+                },
+            ).returning(Throttle.tries, Throttle.closed_until)
+        ).one()
+        _require_open(counted.closed_until)
+        delay = limit.delay(counted.tries)
+        if delay:
+            session.execute(update(Throttle).where(Throttle.key_sha256 == key).values(closed_until=now + delay))
+        tries.append((key, counted.tries))
+    return Counted(tuple(tries))
+
+
+def failed(session: Session, counted: Counted) -> None:
+    """Say when the try was found wrong: a write for names that nobody has too, so that they take as long."""
+    for key, _ in counted.tries:
+        session.execute(update(Throttle).where(Throttle.key_sha256 == key).values(tried_at=utc_now()))
+
+
+def forgive(session: Session, counted: Counted) -> None:
+    """Take back a try that was right, wherever nobody else has failed since."""
+    for key, tries in counted.tries:
+        session.execute(
+            update(Throttle)
+            .where(Throttle.key_sha256 == key, Throttle.tries == tries)
+            .values(tries=tries - 1, closed_until=None)
+        )
+
+
+def remember(session: Session, user: User, place: Place) -> None:
+    """Know `place` as the user's from now on, and forget what failed there; of many, the oldest are dropped."""
+    now = utc_now()
+    failed = _key("same place", user.username, place.network)
+    session.execute(delete(Throttle).where(Throttle.key_sha256 == failed))
+    insert = postgresql.insert if engine_of(session).dialect.name == "postgresql" else sqlite.insert
+    session.execute(
+        insert(KnownPlace)
+        .values(user_id=user.id, place_sha256=_place_key(place), seen_at=now)
+        .on_conflict_do_update(index_elements=["user_id", "place_sha256"], set_={"seen_at": now})
+    )
+    newest = select(KnownPlace.id).where(KnownPlace.user_id == user.id, KnownPlace.seen_at > now - KNOWN_FOR)
+    kept = newest.order_by(KnownPlace.seen_at.desc(), KnownPlace.id.desc()).limit(MOST_KNOWN_PLACES)
+    session.execute(delete(KnownPlace).where(KnownPlace.user_id == user.id, KnownPlace.id.not_in(kept)))
