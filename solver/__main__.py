@@ -20,6 +20,7 @@ from solver.confirmation import confirm
 from solver.counterfactual import smallest_change
 from solver.fairness import justified_envy
 from solver.generate import generate
+from solver.objectives import Objective, parse
 from solver.shadow_prices import shadow_prices, verified
 
 NPZ = ".npz"
@@ -52,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     solving.add_argument("--time-limit", type=float, default=Parameters.time_limit_seconds, metavar="SECONDS")
     solving.add_argument("--threads", type=int, default=Parameters.threads)
     solving.add_argument("--seed", type=int, default=Parameters.seed)
+    solving.add_argument("--previous", type=Path, metavar="SOLUTION", help="start from it, and let `keep` count by it")
+    _add_stages(solving)
     solving.add_argument("--progress", action="store_true", help="one JSON object a line on stdout")
     solving.set_defaults(run=_solve, parser=solving)
     for name, run, what in (
@@ -65,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         reading.add_argument("problem", type=Path)
         reading.add_argument("solution", type=Path)
         reading.set_defaults(run=run, parser=reading)
+        if run is _check:
+            _add_stages(reading)
         if run in (_explain, _confirm, _shadow_prices):
             reading.add_argument("--time-limit", type=float, default=Parameters.time_limit_seconds, metavar="SECONDS")
         if run is _explain:
@@ -85,13 +90,39 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_stages(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--stage",
+        action="append",
+        dest="stages",
+        type=_stage,
+        metavar="STAGE",
+        help="what the programme decided instead of the order of the model, first things first, once for each stage: "
+        "'[NAME:] [WEIGHT] TERM [+ ...][, may lose N]', of the terms tier 1, tier 2, ..., points, value, keep",
+    )
+
+
+def _stage(text: str) -> Objective:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _solve(options: argparse.Namespace) -> int:
     try:
-        parameters = Parameters(time_limit_seconds=options.time_limit, seed=options.seed, threads=options.threads)
+        parameters = Parameters(
+            stages=None if options.stages is None else tuple(options.stages),
+            time_limit_seconds=options.time_limit,
+            seed=options.seed,
+            threads=options.threads,
+        )
     except ValueError as error:
         options.parser.error(str(error))
     problem = _problem(options.problem)
-    solution = solve(problem, parameters, _print_progress if options.progress else None)
+    previous = None if options.previous is None else _solution(options.previous)
+    with _refused():
+        solution = solve(problem, parameters, _print_progress if options.progress else None, previous)
     _write_text(options.output, solution.to_json())
     print(_summary(solution), file=sys.stderr)
     return 0
@@ -99,7 +130,7 @@ def _solve(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     problem, solution = _both(options)
-    for violation in check(problem, solution):
+    for violation in check(problem, solution, options.stages):
         raise Refused(f"{violation.code}: {violation.sentence}")
     print(_summary(solution))
     return 0
@@ -154,7 +185,7 @@ def _shadow_prices(options: argparse.Namespace) -> int:
 
 
 def _both(options: argparse.Namespace) -> tuple[Problem, Solution]:
-    return _problem(options.problem), Solution.from_json(_read(options.solution, Path.read_bytes))
+    return _problem(options.problem), _solution(options.solution)
 
 
 def _parameters(options: argparse.Namespace) -> Parameters:
@@ -199,13 +230,19 @@ def _summary(solution: Solution) -> str:
     if solution.reason is not None:
         return f"{solution.status.value}: {solution.reason}"
     stages = ", ".join(
-        f"{stage.name} {stage.achieved} (bound {stage.bound}, by {stage.proof})" for stage in solution.stages
+        f"{stage.name} {stage.achieved} (bound {stage.bound}, by {stage.proof})"
+        + ("" if stage.final is None else f" and {stage.final} in the end")
+        for stage in solution.stages
     )
     return f"{solution.status.value}: {len(solution.assignments)} households housed; {stages}"
 
 
 def _problem(path: Path) -> Problem:
     return _read(path, Problem.from_npz) if path.suffix == NPZ else Problem.from_json(_read(path, Path.read_bytes))
+
+
+def _solution(path: Path) -> Solution:
+    return Solution.from_json(_read(path, Path.read_bytes))
 
 
 def _read(path: Path, read: Callable[[Path], T]) -> T:

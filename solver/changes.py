@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from solver.objectives import objective
 from solver.outcome import require_answer
 from solver.parameters import Parameters
 from solver.problem import NONE, HouseClasses, Problem
@@ -17,15 +18,17 @@ from solver.tables import UNLIMITED, IntArray, SparseRows
 
 
 def solved_again(problem: Problem, previous: Solution, parameters: Parameters, first: tuple[str, ...] = ()) -> Solution:
-    """The solution of a changed problem. first: stages to put before those of the parameters, or of the problem.
+    """The solution of a changed problem, started from `previous`, the one of the problem before the change. first:
+    stages to put before those of the parameters, or of the problem.
 
-    Stages of the parameters that the changed problem no longer has are left out. Raises ValueError where `previous`,
-    the solution of the problem before the change, has no answer.
+    Stages of the parameters that the changed problem no longer has are left out. What `keep` counts is what it counted
+    there. Raises ValueError where `previous` has no answer.
     """
     require_answer(previous)
-    wanted = problem.stages if parameters.stages is None else parameters.stages
-    kept = tuple(name for name in wanted if name in problem.stages and name not in first)
-    return solve(problem, replace(parameters, stages=(*first, *kept)))
+    wanted = map(objective, problem.stages if parameters.stages is None else parameters.stages)
+    kept = tuple(stage for stage in wanted if stage.known_to(problem) and stage.name not in first)
+    stages = replace(parameters, stages=(*first, *kept))
+    return solve(problem, stages, previous=previous, homes=previous.previous)
 
 
 def settlement_of(problem: Problem, solution: Solution, household: str) -> str | None:

@@ -13,6 +13,7 @@ from solver.grouping import ranges
 from solver.lottery import kinds
 from solver.options import values
 from solver.outcome import WITH_ANSWER, Offers, outcome
+from solver.previous import given_in
 from solver.problem import NONE, Problem
 from solver.sentences import Fact, Told
 from solver.solution import Solution
@@ -72,6 +73,7 @@ class _Explanations(Sequence[Explanation]):
         self.places: list[str] = problem.settlements.id.tolist()
         self.services = [f"{service} in {place}" for place in self.places for service in problem.services.tolist()]
         self.after = outcome(problem, solution)
+        self.home = None if solution.previous is None else given_in(problem, solution.previous)
         self._look_at_classes()
         self._look_at_takers()
         self._look_at_kin()
@@ -107,7 +109,7 @@ class _Explanations(Sequence[Explanation]):
         key = given[housed] * self.ranks + rank[housed]
         by_key = np.argsort(key, kind="stable")
         self.takers, self.taker_key = housed[by_key], key[by_key]
-        self.kind = kinds(self.problem)
+        self.kind = kinds(self.problem, self.home)
         self.kind_housed = np.bincount(self.kind[housed], minlength=len(self.ids)) > 0
         self.last_number = np.full(len(self.ids), np.iinfo(np.int64).min)
         np.maximum.at(self.last_number, self.kind[housed], households.lottery[housed])

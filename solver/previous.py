@@ -16,13 +16,14 @@ from solver.tables import IntArray, StrArray
 @dataclass(frozen=True, eq=False)
 class Before:
     """given [H]: the class of each household in the previous solution. home [H]: the class that `keep` counts; None
-    where no stage counts it. prices, gaps: those of the previous solution for each stage, and what it leaves there
-    between achieved and bound; None where it has none for it."""
+    where no stage counts it. prices: those of the previous solution for each stage; gaps, lost: how much less it
+    achieved there than its bound, and than its prices prove; None where it doesn't have the stage."""
 
     given: IntArray
     home: IntArray | None
     prices: tuple[Prices | None, ...]
     gaps: tuple[int | None, ...]
+    lost: tuple[int | None, ...]
     sha256: str | None
 
     @classmethod
@@ -32,7 +33,8 @@ class Before:
         """homes: what `keep` counts, if not the assignments of the previous solution. What the problem doesn't know is
         left out. Raises ValueError where there is nothing to keep."""
         homes = homes if homes is not None or previous is None else previous.assignments
-        gaps = {} if previous is None else {stage.name: stage.bound - stage.achieved for stage in previous.stages}
+        stated = {} if previous is None else {stage.name: stage for stage in previous.stages}
+        found = [stated.get(stage.name) for stage in stages]
         home = None
         if any(stage.keeps for stage in stages):
             if homes is None:
@@ -42,7 +44,8 @@ class Before:
             given=given_in(problem, Assignments() if previous is None else previous.assignments),
             home=home,
             prices=tuple(_prices(problem, stages[: j + 1], previous) for j in range(len(stages))),
-            gaps=tuple(gaps.get(stage.name) for stage in stages),
+            gaps=tuple(None if each is None else each.bound - each.achieved for each in found),
+            lost=tuple(None if each is None else each.price_bound - each.achieved for each in found),
             sha256=None if previous is None else previous.sha256,
         )
 

@@ -111,6 +111,7 @@ def _exact(
         program=Program(problem, choices, parameters.seed),
         incumbent=greedy(problem, choices, taken(problem, choices, left)),
         known=before.prices,
+        lost=before.lost,
         deadline=started + parameters.time_limit_seconds,
         report=report,
     )

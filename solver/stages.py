@@ -6,8 +6,7 @@ there usually attains all targets together. Where it cannot, the last of them is
 and looked for somewhat below. Where that fails too, the first stage whose target is out of reach is found, closed by
 exact search, and the stages after it are taken up again.
 
-A stage that later ones may undercut ends what is looked for together: the allocation that attains it is kept as its
-witness, and only then are the stages after it relaxed, under what they have to keep of it.
+A stage that later ones may undercut ends what is looked for together: those after it are relaxed once it is proven.
 """
 
 import math
@@ -93,7 +92,7 @@ def windows(order: IntArray) -> Iterator[IntArray]:
 @dataclass
 class Ladder:
     """One solve: the best allocation so far and what is proven of each stage. known: prices of each stage that may be
-    near, from a solution of a problem much like this."""
+    near, and lost, by how much less was achieved than they prove, from a solution of a problem much like this."""
 
     problem: Problem
     options: Options
@@ -103,6 +102,7 @@ class Ladder:
     deadline: float
     report: Report
     known: Sequence[Prices | None]
+    lost: Sequence[int | None]
     names: list[str] = field(init=False)
     weights: list[IntArray] = field(init=False)
     relaxations: Relaxations = field(init=False)
@@ -249,6 +249,16 @@ class Ladder:
                 last = middle
         self._below(last)
 
+    def _as_before(self, last: int) -> bool:
+        """Looks for the best of a stage as far below what prices prove as it was in the previous solution."""
+        lost, most = self.lost[last], self.bounds[last].floor
+        if lost is None or not self.stages[last].where or self.targets[last] < most - lost:
+            return False
+        least = most - lost - math.ceil(STRIDE * abs(most))
+        if self.proven == last:
+            least = max(least, self.achieved(self.incumbent)[last] + 1)
+        return self._search(last, least, cut=True)
+
     def _near(self, last: int) -> bool:
         """Lowers the target of a stage little by little, in the hope that an allocation attains it."""
         return any(self._search(last, self.targets[last] - depth) for depth in NEAR)
@@ -256,7 +266,7 @@ class Ladder:
     def _below(self, last: int) -> bool:
         """Lowers the target of a stage until an allocation attains it: at first little by little, then to what cuts
         prove, and from there in growing strides. Gives up after a few while stages before it are open."""
-        if self._near(last):
+        if self._near(last) or self._as_before(last):
             return True
         root = self._root(last)
         if root is None:
@@ -265,9 +275,8 @@ class Ladder:
         self._advance()
         if self.proven > last:
             return True
-        value = self.stages[last].weight("value") > 0
+        value, strides = self.stages[last].weight("value") > 0, 0
         stride = math.ceil(STRIDE * abs(self.targets[last])) if value else 0
-        strides = 0
         while self.proven == last or strides < TRIES:
             known = self.achieved(self.incumbent)[last] if self.proven == last else None
             least = self.targets[last] - stride
@@ -382,9 +391,8 @@ class Ladder:
         results = []
         for stage, counted in enumerate(self.stages):
             prices = self.prices[stage] if stage < len(self.prices) else Prices.zero(self.problem, stage)
-            price_bound = pricing.bound(
-                self.problem, self.options, prices, self.weights[: stage + 1], kept[:stage]
-            ).floor
+            rows = self.weights[: stage + 1]
+            price_bound = pricing.bound(self.problem, self.options, prices, rows, kept[:stage]).floor
             ceiling = achieved[stage] if stage < self.proven else self.ceilings.get(tuple(achieved[:stage]))
             bound = price_bound if ceiling is None else min(ceiling, price_bound)
             witness = deal(self.options, self.witnesses.get(stage, self.incumbent)) if counted.may_lose else None

@@ -42,6 +42,36 @@ def test_solve_writes_a_solution_that_checks(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["problem.json", "solution.json"]
 
 
+def test_stages_of_a_programme_s_own_and_a_previous_solution(folder: Path, tmp_path: Path) -> None:
+    problem, stages = folder / "problem.json", ("tier 1", "tier 2, may lose 1", "keep", "wishes: points + 2 value")
+    given = [part for stage in stages for part in ("--stage", stage)]
+    out = tmp_path / "solution.json"
+    solved = run("solve", problem, "-o", out, "--previous", folder / "solution.json", *given)
+    assert (solved.returncode, "in the end" in solved.stderr) == (0, True)
+    solution = Solution.from_json(out.read_bytes())
+    assert [stage.name for stage in solution.stages] == ["tier 1", "tier 2", "keep", "wishes"]
+    assert solution.stages[2].achieved > 0
+    assert run("check", problem, out, *given).returncode == 0
+    unexpected = run("check", problem, out)
+    assert (unexpected.returncode, unexpected.stderr[:7]) == (1, "stages:")
+
+
+def test_stages_that_cannot_be_are_one_sentence(folder: Path, tmp_path: Path) -> None:
+    solving = ("solve", folder / "problem.json", "-o", tmp_path / "out")
+    for arguments, code, words in (
+        (("--stage", "wishes"), 2, "'wishes' is not a term"),
+        (("--stage", "points, may lose -1"), 2, "is not a stage"),
+        (("--stage", "points", "--stage", "points"), 2, "twice"),
+        (("--stage", "keep"), 1, "'keep' needs a previous solution"),
+        (("--stage", "tier 99"), 1, "counts a tier that this problem does not have"),
+        (("--previous", tmp_path / "none"), 1, "cannot be read"),
+        (("--previous", folder / "problem.json"), 1, "format must be"),
+    ):
+        refused = run(*solving, *arguments)
+        assert (refused.returncode, words in refused.stderr) == (code, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_check_names_what_is_wrong(folder: Path, tmp_path: Path) -> None:
     wrong = json.loads((folder / "solution.json").read_text())
     wrong["stages"][0]["achieved"] += 1

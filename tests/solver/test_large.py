@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from solver import Cancelled, Parameters, Problem, Progress, Solution, Status, check, solve
+from solver import Cancelled, Parameters, Problem, Progress, Solution, Status, changes, check, solve
 from solver.generate import generate
+from solver.objectives import parse
 from solver.solve import EXACT
 from tests.solver.test_determinism import shuffled
 
@@ -88,6 +89,64 @@ def test_another_order_of_stages(country: Problem, stages: tuple[str, ...]) -> N
     assert check(country, found, stages) == []
     first = found.stages[0]
     assert first.achieved >= 0.98 * first.bound
+
+
+TIERS = tuple(f"tier {tier}" for tier in range(1, 6))
+
+
+@pytest.fixture(scope="module")
+def larger(country: Problem) -> Problem:
+    """One more house of a class."""
+    return changes.with_houses(country, str(country.house_classes.id[9]))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*TIERS, "points", "keep", "value"),
+        (*TIERS, "points", "keep, may lose 9", "value"),
+        ("tier 1 + tier 2", "tier 3, may lose 3", "keep", "tier 4 + tier 5", "points", "value"),
+        ("points, may lose 50", "value + 9 keep", "tier 1"),
+        ("keep",),
+    ],
+)
+def test_stages_of_a_programme_s_own(larger: Problem, solution: Solution, words: tuple[str, ...]) -> None:
+    stages = tuple(map(parse, words))
+    found = solve(larger, Parameters(stages=stages, time_limit_seconds=30), previous=solution)
+    assert check(larger, found, stages) == []
+    for stage, decided in zip(found.stages, stages, strict=True):
+        if stage.required is not None:
+            assert (stage.achieved - stage.required, stage.final is None) == (decided.may_lose, False)
+    first = found.stages[0]
+    assert first.achieved >= 0.98 * first.bound
+
+
+def test_fewest_moves_keep_nearly_everybody(larger: Problem, solution: Solution) -> None:
+    stages = (*TIERS, "points", "keep", "value")
+    found = solve(larger, Parameters(stages=stages, time_limit_seconds=30), previous=solution)
+    assert check(larger, found, stages) == []
+    moved = set(solution.assignments) - set(found.assignments)
+    assert len(moved) == len(solution.assignments) - found.stages[-2].achieved
+    assert len(moved) <= 5
+
+
+def test_from_a_previous_solution(larger: Problem, solution: Solution) -> None:
+    parameters = Parameters(threads=2, time_limit_seconds=600)
+    found = solve(larger, parameters, previous=solution)
+    assert check(larger, found) == []
+    assert all(now.achieved >= before.achieved for now, before in zip(found.stages[:3], solution.stages, strict=False))
+    for now, before in zip(found.stages, solution.stages, strict=True):
+        assert now.bound - now.achieved <= before.bound - before.achieved + max(1, 0.001 * before.bound)
+    other = solve(shuffled(larger, 1), dataclasses.replace(parameters, threads=1), previous=solution)
+    assert other.canonical_bytes() == found.canonical_bytes()
+
+
+def test_a_stranger_s_solution_is_no_help_and_does_no_harm(country: Problem) -> None:
+    other = generate(FEW, 5, 8)
+    stranger = solve(other, Parameters(time_limit_seconds=1))
+    found = solve(country, Parameters(time_limit_seconds=20), previous=stranger)
+    assert check(country, found) == []
+    assert found.stages[0].achieved >= 0.98 * found.stages[0].bound
 
 
 def test_pins_that_contradict_each_other_are_named(country: Problem) -> None:
