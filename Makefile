@@ -30,12 +30,16 @@ ifdef FOLDER
 	.venv/bin/python -m benchmarks.allocation "$(FOLDER)"
 endif
 
+sbom: $(FOR_DEVELOPING) ## a bill of what is installed for running, as CycloneDX, in var/sbom.json
+	@mkdir -p var
+	.venv/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o var/sbom.json requirements.txt
+
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: $(FOR_DEVELOPING) ## write the lock files from pyproject.toml; ARGS=--upgrade for the newest of everything
 	$(LOCK) $(ARGS) pyproject.toml -o requirements.txt
 	$(LOCK) $(ARGS) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
-.PHONY: help run test lint setup bench lock
+.PHONY: help run test lint setup bench sbom lock
 
 # The environment. `.venv/.made-in` is written last and names this folder: without it an installation was cut short, and
 # with another name in it the folder was moved, which leaves scripts that point elsewhere. Either way it is made anew.

@@ -1,8 +1,12 @@
-"""The page that shows the API: made of installed packages alone, and allowed to run nothing but its own script."""
+"""The page that shows the API: made of installed packages alone, and allowed to run nothing but its own script.
+
+And what the OpenAPI document says of every operation alike: examples of the references that stand in addresses.
+"""
 
 import re
 from base64 import b64encode
 from hashlib import sha256
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -11,6 +15,30 @@ from fastapi.staticfiles import StaticFiles
 
 STATIC = "/docs/static"
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+REFERENCES = {
+    "applications": "AP-7K3M9QTX",
+    "households": "HH-7K3M9QTX",
+    "houses": "HO-7K3M9QTX",
+    "land-release-areas": "LR-7K3M9QTX",
+    "people": "PE-7K3M9QTX",
+    "policies": "PO-7K3M9QTX",
+    "runs": "RUN-7K3M9QTX",
+    "settlements": "ST-7K3M9QTX",
+    "users": "US-7K3M9QTX",
+}
+"""Examples of what stands in an address, by the part before it."""
+
+
+def give_examples(document: dict[str, Any]) -> None:
+    """Add to an OpenAPI document an example of every reference in an address."""
+    for path, item in document["paths"].items():
+        before, found, _ = path.partition("/{reference}")
+        example = REFERENCES.get(before.rpartition("/")[2])
+        for operation in item.values() if found and example else ():
+            for parameter in operation["parameters"]:
+                if parameter["name"] == "reference":
+                    parameter["example"] = example
 
 
 def install(service: FastAPI) -> None:

@@ -199,5 +199,6 @@ def _openapi(service: FastAPI) -> dict[str, Any]:
         own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(own.pop("$defs"))
         schemas["Problem"] = own
+        documentation.give_examples(document)
         service.openapi_schema = document
     return service.openapi_schema

@@ -1,5 +1,6 @@
 """The service answers what its OpenAPI document says, whatever is sent to it, over a register with everything in it."""
 
+import os
 import shutil
 import socket
 import threading
@@ -10,11 +11,13 @@ from random import Random
 from time import sleep
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, assume, settings
 from schemathesis import Case
+from schemathesis.checks import CHECKS
 from schemathesis.core.parameters import ParameterLocation
 from sqlalchemy import select
 
@@ -33,7 +36,8 @@ from app.settings import Settings
 from app.worker import work_one
 from tests import factories
 
-EXAMPLES = 15
+EXAMPLES = int(os.environ.get("HEARTH_TEST_EXAMPLES", "15"))
+"""Requests made up for each operation."""
 PEOPLE = {
     "field": (Role.CASEWORKER, Role.VERIFIER, Role.PLANNER, Role.VILLAGE_ADMINISTRATOR),
     "approver": (Role.APPROVER,),
@@ -126,7 +130,8 @@ def references(database: Database) -> Mapping[str, list[str]]:
         }
 
 
-schema = schemathesis.openapi.from_dict(create_app(SETTINGS).openapi())
+DOCUMENT = create_app(SETTINGS).openapi()
+schema = schemathesis.openapi.from_dict(DOCUMENT)
 # What fits the schema may still name nothing that is there, contradict itself or be meant for another version.
 REFUSED_IN_SUBSTANCE = ["401", "403", "404", "409", "412", "415", "422", "429"]
 schema.config.checks.positive_data_acceptance.expected_statuses = ["2xx", *REFUSED_IN_SUBSTANCE]
@@ -136,7 +141,7 @@ schema.config.checks.missing_required_header.expected_statuses = ["401", "422", 
 def test_every_operation_names_its_permission() -> None:
     operations = {
         operation["operationId"]: operation.get("security", [])
-        for item in create_app(SETTINGS).openapi()["paths"].values()
+        for item in DOCUMENT["paths"].values()
         for operation in item.values()
     }
     open_to_all = {name for name, security in operations.items() if not security}
@@ -148,6 +153,51 @@ def test_every_operation_names_its_permission() -> None:
         "change_password",
     }
     assert all(len(each) <= 1 and set(each) <= set(Permission) for each in named.values())
+
+
+def test_every_check_is_made() -> None:
+    checks = schema.config.checks
+    assert len(CHECKS.get_all_names()) >= 14
+    assert [name for name in CHECKS.get_all_names() if not getattr(checks, name).enabled] == []
+
+
+def _example(document: dict[str, Any], described: dict[str, Any]) -> Any:
+    """Return the example of a schema or parameter: its own, or one made of those of its parts; None where none is."""
+    for name in ("example", "const", "default"):
+        if name in described:
+            return described[name]
+    if described.get("examples"):
+        return described["examples"][0]
+    if "schema" in described:
+        return _example(document, described["schema"])
+    if "$ref" in described:
+        return _example(document, document["components"]["schemas"][described["$ref"].rpartition("/")[2]])
+    if "enum" in described:
+        return described["enum"][0]
+    for either in described.get("anyOf", described.get("oneOf", ())):
+        if (found := _example(document, either)) is not None:
+            return found
+    if described.get("type") == "array":
+        item = _example(document, described["items"])
+        return None if item is None else [item] * max(1, described.get("minItems", 0))
+    if described.get("type") == "object":
+        parts = {name: _example(document, described["properties"][name]) for name in described.get("required", ())}
+        return None if None in parts.values() else parts
+    return False if described.get("type") == "boolean" else None
+
+
+OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_an_operation_needs_has_an_example_that_fits(name: str) -> None:
+    needed = [each for each in OPERATIONS[name].get("parameters", ()) if each.get("required")]
+    needed += OPERATIONS[name].get("requestBody", {}).get("content", {}).values()
+    for each in needed:
+        example = _example(DOCUMENT, each)
+        assert example is not None, each
+        validator = jsonschema_rs.validator_for({**each["schema"], "components": DOCUMENT["components"]})
+        assert list(map(str, validator.iter_errors(example))) == []
 
 
 @schema.parametrize()

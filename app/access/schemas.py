@@ -12,7 +12,9 @@ from app.fields import TEXT_PATTERN, Name, Reference, Wire
 
 Username = Annotated[str, Field(min_length=1, max_length=64, pattern=USERNAME, examples=["amina"])]
 
-Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
+Secret = Annotated[
+    str, Field(json_schema_extra={"format": "password"}, examples=["a password of 12 characters or more"])
+]
 
 
 class RoleHeld(Wire):

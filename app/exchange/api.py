@@ -1,11 +1,13 @@
 """Importing files and exporting the register."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
+from fastapi.routing import APIRoute
 from pydantic import Field
 
-from app.access.dependencies import DbSession, requires
+from app.access.dependencies import DbSession, bearer, principal_before, request_database, requires
 from app.access.permissions import Permission, Principal
 from app.errors import Conflict, Forbidden, Invalid, Malformed, TooLarge, Unauthorised, UnsupportedMediaType
 from app.exchange import exports, imports
@@ -15,10 +17,28 @@ from app.problems import responses
 
 MOST_FILES = 20
 ENDINGS = (".csv", ".geojson", ".zip", ".xlsx")
+EXAMPLE = "origin,name,latitude,longitude\nO-1,Upper Valley,0.5,0.3\n"
 ZIP = "application/zip"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-router = APIRouter(tags=["exchange"])
+
+class SignedInFirst(APIRoute):
+    """Asks who sends it before it reads a body of many megabytes."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what serves a request."""
+        serve = super().get_route_handler()
+
+        async def serve_who_is_signed_in(request: Request) -> Response:
+            await principal_before(request, request_database(request), await bearer(request))
+            return await serve(request)
+
+        return serve_who_is_signed_in
+
+
+router = APIRouter(
+    tags=["exchange"], route_class=SignedInFirst, form_limits={"max_files": 2 * MOST_FILES, "max_fields": MOST_FILES}
+)
 MayImport = Annotated[Principal, requires(Permission.EXCHANGE_IMPORT)]
 MayExport = Annotated[Principal, requires(Permission.EXCHANGE_EXPORT)]
 
@@ -53,6 +73,7 @@ def _multipart(request: Request) -> None:
     operation_id="import_files",
     summary="Import files",
     dependencies=[Depends(_multipart)],
+    openapi_extra={"requestBody": {"content": {"multipart/form-data": {"example": {"files": [EXAMPLE]}}}}},
     responses=responses(Malformed, Unauthorised, Forbidden, Conflict, TooLarge, UnsupportedMediaType, Invalid),
 )
 def import_files(

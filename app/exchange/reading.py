@@ -28,6 +28,14 @@ MOST_FILES = 40
 WIDEST = 50
 LONGEST = 1_048_576
 """Columns and rows of a sheet that are looked at: a cell far out must not cost a billion empty ones."""
+MOST_MEMBERS = 1_000
+"""So often may an archive say that a member follows, before the list of its members is read at all."""
+MOST_TAGS, MOST_OTHER_TAGS = 4_000_000, 200_000
+"""Of the sheets and texts of a spreadsheet together, and of everything else in it: each becomes an object in memory."""
+MOST_BRACKETS = 1_000_000
+"""Of a GeoJSON file: every position has one."""
+LONGEST_LINE = 1_000_000
+"""Characters of one line of a CSV file: a line of commas alone becomes as many cells."""
 JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 Cells = list[str]
 Rows = Iterator[tuple[int, Cells | None]]
@@ -135,7 +143,7 @@ def _decoded(path: str, content: bytes, refusals: Refusals) -> str | None:
 
 
 def _csv_rows(path: str, _table: Table, text: str, refusals: Refusals) -> Rows:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(_lines(text), strict=True)
     number = 0
     try:
         for number, row in enumerate(reader, 1):
@@ -146,11 +154,20 @@ def _csv_rows(path: str, _table: Table, text: str, refusals: Refusals) -> Rows:
         yield number + 1, None
 
 
+def _lines(text: str) -> Iterator[str]:
+    for line in io.StringIO(text, newline=""):
+        if len(line) > LONGEST_LINE:
+            raise csv.Error(f"it has more than {LONGEST_LINE:,} characters")
+        yield line
+
+
 def _geojson_rows(path: str, table: Table, text: str, refusals: Refusals) -> Rows:
     """Yield the header, then one row for each feature, numbered from 1."""
     names = [column.name for column in table.columns]
     yield 1, names
     try:
+        if text.count("[") > MOST_BRACKETS:
+            raise CellError(f"the areas have more than {MOST_BRACKETS:,} positions; simplify them")
         collection = geometry.loads(text)
     except CellError as error:
         refusals.add(path, 1, None, None, str(error))
@@ -211,7 +228,7 @@ ARCHIVE_ERRORS = (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, Va
 
 def _unzip(name: str, content: bytes, refusals: Refusals, limit: int) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with _opened(name, content) as archive:
             members = [
                 member
                 for member in archive.infolist()
@@ -227,6 +244,24 @@ def _unzip(name: str, content: bytes, refusals: Refusals, limit: int) -> dict[st
     except ARCHIVE_ERRORS as error:
         refusals.add(name, 1, None, None, f"the archive cannot be opened ({error}); make it again")
         return {}
+
+
+def _opened(name: str, content: bytes) -> zipfile.ZipFile:
+    """Open an archive, whose list of members, which is read at once, must not be endless."""
+    if content.count(b"PK\x01\x02") > MOST_MEMBERS:
+        raise TooLarge(f"{name} holds too many files. Send the tables of one import alone.")
+    return zipfile.ZipFile(io.BytesIO(content))
+
+
+def _check_tags(name: str, archive: zipfile.ZipFile) -> None:
+    """Raise TooLarge for a spreadsheet of so many tags that reading it would take all memory."""
+    counts = {True: 0, False: 0}
+    for member in archive.infolist():
+        is_table = member.filename.startswith(("xl/worksheets/", "xl/sharedStrings"))
+        with archive.open(member) as opened:
+            counts[is_table] += sum(chunk.count(b"<") for chunk in iter(lambda: opened.read(MEGABYTE), b""))
+    if counts[True] > MOST_TAGS or counts[False] > MOST_OTHER_TAGS:
+        raise TooLarge(f"{name} holds more than a spreadsheet of tables may. Send the tables as CSV files.")
 
 
 def _check_size(name: str, archive: zipfile.ZipFile, limit: int) -> None:
@@ -251,8 +286,9 @@ def _is_refused(name: str, member: zipfile.ZipInfo, refusals: Refusals) -> bool:
 
 def _open_workbook(name: str, content: bytes, refusals: Refusals, limit: int) -> Iterator[Sheet]:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with _opened(name, content) as archive:
             _check_size(name, archive, limit)
+            _check_tags(name, archive)
         workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
         for worksheet in workbook.worksheets:
             table = TABLES.get(worksheet.title)

@@ -44,7 +44,11 @@ Search = Annotated[
 ]
 MilestoneName = Annotated[
     str,
-    Path(description="Such as access_road, electricity, drinking_water.", pattern=r"^[a-z][a-z0-9_]{0,79}$"),
+    Path(
+        description="Such as access_road, electricity, drinking_water.",
+        pattern=r"^[a-z][a-z0-9_]{0,79}$",
+        examples=["electricity"],
+    ),
 ]
 
 
