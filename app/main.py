@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import app.access.api
 import app.allocation.api
+import app.break_glass.api
 import app.exchange.api
 import app.housing.api
 import app.registry.api
@@ -44,6 +45,7 @@ TAGS = [
     {"name": "access", "description": "Signing in, and users."},
     {"name": "stock", "description": "Settlements, origins, houses, milestones, jobs and land release."},
     {"name": "register", "description": "Households, people, kin groups and applications."},
+    {"name": "break glass", "description": "Reading one household beyond one's scope, and its review."},
     {"name": "exchange", "description": "Files in and out."},
     {"name": "policy", "description": "What the programme has decided."},
     {"name": "runs", "description": "Allocation runs: request, progress, proof, decision."},
@@ -119,7 +121,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         errors.Unavailable,
     )
     query = [Depends(_check_query)]
-    for feature in (app.access, app.housing, app.registry, app.allocation, app.tenancy):
+    for feature in (app.access, app.housing, app.registry, app.break_glass, app.allocation, app.tenancy):
         service.include_router(
             feature.api.router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY
         )

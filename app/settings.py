@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Addresses of proxies whose X-Forwarded headers are believed, with commas between."
     )
     token_hours: int = Field(12, ge=1, le=24 * 366, description="How long an API token from a sign-in lives.")
+    break_glass_hours: int = Field(
+        4, ge=1, le=72, description="How long a household that was opened beyond one's scope may be read."
+    )
     max_upload_mb: int = Field(64, ge=1, le=4096, description="Largest request body, and largest unpacked import.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 

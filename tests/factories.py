@@ -1,7 +1,7 @@
 """Rows for tests: what a test does not name has an ordinary value, and everything is flushed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -14,6 +14,7 @@ from app.access.permissions import Principal
 from app.access.tokens import principal_of
 from app.allocation import policies
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
+from app.break_glass.models import BreakGlassGrant
 from app.database import utc_now
 from app.housing.models import (
     House,
@@ -180,6 +181,19 @@ def grant(session: Session, user_reference: str, role: Role, *, settlement: str)
     """One more role of a user, in one settlement."""
     holder = session.scalars(select(User).where(User.reference == user_reference)).one()
     row = Grant(user_id=holder.id, role=role, settlement=settlement)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def break_glass_grant(session: Session, family: Household, holder_id: int | None = None) -> BreakGlassGrant:
+    """Leave of a user, or of a caseworker made for it, to read the household `family` for an hour."""
+    row = BreakGlassGrant(
+        user_id=holder_id or user(session, Role.CASEWORKER).user_id,
+        household=family.reference,
+        reason="It stands at this desk.",
+        expires_at=utc_now() + timedelta(hours=1),
+    )
     session.add(row)
     session.flush()
     return row

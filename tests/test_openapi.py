@@ -27,6 +27,7 @@ from app.access.passwords import NO_PASSWORD
 from app.access.permissions import OPERATOR, HeldRole, Permission, Principal
 from app.allocation import queries, runs
 from app.allocation.models import PolicyVersion, Run
+from app.break_glass.models import BreakGlassGrant
 from app.database import Database
 from app.exchange import demo, imports
 from app.housing.models import House, LandReleaseArea, Settlement
@@ -52,6 +53,7 @@ REFERENCES = {
     "people": Person.reference,
     "applications": Application.reference,
     "land-release-areas": LandReleaseArea.reference,
+    "break-glass-grants": BreakGlassGrant.reference,
     "policies": PolicyVersion.reference,
     "runs": Run.reference,
 }

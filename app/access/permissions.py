@@ -25,6 +25,8 @@ class Permission(StrEnum):
     HOUSEHOLD_READ = "household.read"
     HOUSEHOLD_WRITE = "household.write"
     APPLICATION_SUBMIT = "application.submit"
+    HOUSEHOLD_BREAK_GLASS = "household.break_glass"
+    BREAK_GLASS_REVIEW = "break_glass.review"
     EXCHANGE_IMPORT = "exchange.import"
     EXCHANGE_EXPORT = "exchange.export"
     POLICY_READ = "policy.read"
@@ -51,6 +53,9 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.HOUSEHOLD_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR}),
     Permission.HOUSEHOLD_WRITE: frozenset({CASEWORKER}),
     Permission.APPLICATION_SUBMIT: frozenset({CASEWORKER}),
+    # one household beyond the scope, for a reason, reviewed by who reads none
+    Permission.HOUSEHOLD_BREAK_GLASS: frozenset({CASEWORKER, VERIFIER}),
+    Permission.BREAK_GLASS_REVIEW: frozenset({AUDITOR}),
     Permission.EXCHANGE_IMPORT: frozenset({PLANNER}),
     Permission.EXCHANGE_EXPORT: frozenset({PLANNER}),
     # deciding

@@ -40,6 +40,9 @@ class Act(StrEnum):
     APPLICATION_CHANGE = "application.change"
     APPLICATION_SUBMIT = "application.submit"
     APPLICATION_WITHDRAW = "application.withdraw"
+    BREAK_GLASS_OPEN = "break_glass.open"
+    BREAK_GLASS_READ = "break_glass.read"
+    BREAK_GLASS_REVIEW = "break_glass.review"
     # deciding
     POLICY_DRAFT = "policy.draft"
     POLICY_PUT_IN_FORCE = "policy.put_in_force"

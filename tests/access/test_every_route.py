@@ -93,6 +93,7 @@ def _place(session: Session, district: str) -> dict[str, Any]:
         "unfit": unfit,
         "area": factories.land_release_area(session, main),
         "drawn": reservation.run,
+        "grant": factories.break_glass_grant(session, household),
         "housed": factories.applicant(session, propose, place=propose).household,
     }
 
