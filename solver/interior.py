@@ -35,8 +35,6 @@ WARM = 1e-2
 MOST_STEPS = 100
 WEAKEST = 1e-7
 """Past this regularisation of the dense system, rounding has the last word, and the method ends."""
-MOST_DENSE = 8_000
-"""Past so many rows the dense system takes too long, and there are no prices."""
 TO_BOUNDARY = 0.9995
 
 
@@ -54,14 +52,13 @@ class Iterate:
 @dataclass(frozen=True, eq=False)
 class Relaxed:
     """The relaxation of a stage: columns [n], and prices of classes, unreserved parts [C], services [S, K], keys
-    [S · needs], hubs [B], multipliers of the earlier stages. `near`: where the next stage may start."""
+    [S · needs], multipliers of the earlier stages. `near`: where the next stage may start."""
 
     column: FloatArray
     house_class: FloatArray
     unreserved: FloatArray
     service: FloatArray
     key: FloatArray
-    hub: FloatArray
     multipliers: FloatArray
     near: Iterate
 
@@ -82,7 +79,8 @@ class Interior:
         self.entering, self.unit_columns = entering, len(unit)
         self.way = len(unit) + np.arange(ways)
         self.supply = len(unit) + ways + np.arange(supplies)
-        self.columns = len(unit) + ways + supplies
+        self.supply_first = len(unit) + ways
+        self.columns = self.supply_first + supplies
         self.start = np.searchsorted(self.unit, np.arange(network.units + 1))
         self.first_key = network.hubs
         self.first_service = network.hubs + network.settlements * network.needs
@@ -161,26 +159,8 @@ class Interior:
     ) -> Relaxed:
         """The relaxation that maximises weights [columns] while each of the rows (weights, at least) is kept; at the
         deadline, as near to it as it came."""
-        if len(self.kept) > MOST_DENSE:
-            return self._nothing(len(rows))
         with threadpool_limits(limits=1, user_api="blas"):  # another number of threads gives other bits
             return _Barrier(self, weights, rows).descend(start, deadline)
-
-    def _nothing(self, stages: int) -> Relaxed:
-        """No relaxation at all: everything is free, and nothing is placed."""
-        network = self.network
-        free = np.zeros(len(network.count))
-        none = np.zeros(0)
-        return Relaxed(
-            column=np.zeros(self.columns),
-            house_class=free,
-            unreserved=free,
-            service=np.zeros(network.places.shape),
-            key=np.zeros(network.settlements * network.needs),
-            hub=np.zeros(network.hubs),
-            multipliers=np.zeros(stages),
-            near=Iterate(none, none, none, none, stages),
-        )
 
 
 class _Barrier:
@@ -304,7 +284,6 @@ class _Barrier:
             unreserved=np.where(scarce[:, 1], classes[:, 1], 0.0),
             service=dense[interior.first_service :].reshape(network.places.shape),
             key=dense[interior.first_key : interior.first_service],
-            hub=dense[: interior.first_key],
             multipliers=y[len(y) - self.stages :],
             near=near,
         )

@@ -33,6 +33,7 @@ from solver.problem import NONE, Problem
 from solver.proof import price_bound
 from solver.relaxed_prices import priced, whole
 from solver.seating import deal, seat
+from solver.smoothed import relaxations
 from solver.stages import Closed, Report
 from solver.tables import BoolArray, IntArray
 from solver.weights import gives, reached_by, worth
@@ -74,6 +75,7 @@ class Large:
         self.deciding, self.settling = who_and_where(self.stages)
         self.network = network(problem, self.given, np.ones(len(problem.households.id), np.bool_), self.home)
         self.interior = Interior(self.network, self.workers)
+        self.relaxations = relaxations(self.interior)
         self.lagrangian = Lagrangian(problem, self.home)
         self.neighbours = order_of_neighbours(self.network)
         self.gives = [self.network.of_units(gives(problem, stage)) for stage in self.deciding]
@@ -162,8 +164,10 @@ class Large:
         for stage in range(len(relaxed), end):
             start = relaxed[-1].near if relaxed else None
             rows = self._rows(targets[:stage])
+            now = time.monotonic()
+            until = now + (deadline - now) / (end - stage)
             relaxed.append(
-                self._priced(stage) if known else self.interior.maximise(self.weights[stage], rows, start, deadline)
+                self._priced(stage) if known else self.relaxations.maximise(self.weights[stage], rows, start, until)
             )
             closed = self._closed(stage, relaxed[stage], [*targets, 0], known=known)
             if len(targets) == stage:
@@ -211,7 +215,7 @@ class Large:
         slight = SLIGHT * heaviest / max(float(np.abs(value[: self.interior.unit_columns]).max(initial=1.0)), 1.0)
         guide = relaxed[last]
         if not known:
-            guide = self.interior.maximise(
+            guide = self.relaxations.maximise(
                 self.weights[last] + slight * value, self._rows(targets[:last]), guide.near, self._until(RELAXING)
             )
         self.seconds["relaxation"] += time.monotonic() - began
@@ -352,7 +356,9 @@ class Large:
         began = time.monotonic()
         least = [kept[j] - self._worth(self.stages[j], self.given) for j in range(len(self.deciding), index)]
         rows = list(zip(before, least, strict=True))
-        relaxed = interior.maximise(np.add(columns, interior.weights(bonus)), rows, None, self._until(SETTLING))
+        relaxed = relaxations(interior).maximise(
+            np.add(columns, interior.weights(bonus)), rows, None, self._until(SETTLING)
+        )
         self.seconds["relaxation"] += time.monotonic() - began
         all_heaviest = [*(float(np.abs(each).max(initial=0.0)) for each in before), heaviest]
         prices = whole(homes, relaxed, all_heaviest, len(before))

@@ -178,12 +178,11 @@ def _try(rooms: Rooms, choices: Choices, unit: int, settlement: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def put(rooms: Rooms, choices: Choices, at: IntArray) -> int:
-    """Takes what the units that are placed take; returns the first that doesn't fit, or NONE."""
-    for unit in range(len(at)):
+def put(rooms: Rooms, choices: Choices, order: IntArray, at: IntArray) -> None:
+    """Takes what the units in `order` that are placed take; who doesn't fit any more loses the place."""
+    for unit in order:
         if at[unit] != NONE and not _try(rooms, choices, unit, at[unit]):
-            return unit
-    return NONE
+            at[unit] = NONE
 
 
 @njit(cache=True, nogil=True)

@@ -41,9 +41,9 @@ def whole_places(interior: Interior, relaxed: Relaxed, choices: packing.Choices)
 
 
 def filled(network: Network, choices: packing.Choices, order: IntArray, at: IntArray) -> IntArray:
-    """Gives what units placed at settlements [U] leave to the others, in their order."""
+    """Keeps units placed at settlements [U] as far as they fit together, and gives what they leave; all in order."""
     rooms = packing.rooms(network)
-    packing.put(rooms, choices, at)
+    packing.put(rooms, choices, order, at)
     packing.fill(rooms, choices, order, at)
     packing.squeeze(rooms, choices, order[at[order] == NONE], at, TRIES)
     return at

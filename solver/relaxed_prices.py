@@ -65,7 +65,6 @@ def priced(network: Network, prices: Prices, value: float) -> Relaxed:
         unreserved=prices.unreserved / denominator,
         service=prices.service[:, limited] / denominator,
         key=np.where(np.isinf(key), 0.0, key),
-        hub=np.zeros(network.hubs),
         multipliers=np.array(prices.multipliers) / denominator,
         near=Iterate(nothing, nothing, nothing, nothing, len(prices.multipliers)),
     )

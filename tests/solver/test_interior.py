@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from solver import Problem
+from solver import prices as pricing
 from solver.exact import FloatArray, Program
 from solver.generate import generate
-from solver.interior import Interior, Iterate
+from solver.interior import Interior, Relaxed
 from solver.network import network
 from solver.options import options
 from solver.problem import NONE
 from solver.relaxation import Relaxations
+from solver.relaxed_prices import whole
+from solver.smoothed import Smoothed
 from solver.tables import IntArray
 from solver.weights import weights_of
 
@@ -23,37 +26,65 @@ FAMILIES = [
 ]
 
 
+def columns(town: Problem, interior: Interior, name: str) -> FloatArray:
+    """What every column gives a stage."""
+    if name == "value":
+        return interior.value()
+    each = town.households.points if name == "points" else town.households.tier == int(name[5:])
+    return interior.weights(interior.network.of_units(each.astype(np.int64)))
+
+
+def ladder(town: Problem, way: Interior | Smoothed) -> tuple[list[Relaxed], list[int]]:
+    """The relaxation of every stage under what those before prove, and what that is, rounded down."""
+    interior = way if isinstance(way, Interior) else way.interior
+    rows: list[tuple[FloatArray, int]] = []
+    relaxed: list[Relaxed] = []
+    for name in town.stages:
+        weights = columns(town, interior, name)
+        start = relaxed[-1].near if relaxed else None
+        relaxed.append(way.maximise(weights, rows, start, time.monotonic() + 60))
+        rows.append((weights, int(float(weights @ relaxed[-1].column) + 1e-3)))
+    return relaxed, [least for _, least in rows]
+
+
 @pytest.mark.parametrize("town", FAMILIES)
 def test_every_stage_has_the_optimum_that_a_simplex_finds(town: Problem) -> None:
     """Nobody is forbidden a settlement here: a hub doesn't know of that, and the exact bound does."""
     net = network(town, np.full(len(town.households.id), NONE), np.ones(len(town.households.id), np.bool_))
     interior, choices = Interior(net), options(town)
     simplex = Relaxations(Program(town, choices, 0))
-    rows: list[tuple[FloatArray, int]] = []
     exact_rows: list[tuple[IntArray, int]] = []
-    near: Iterate | None = None
-    for name in town.stages:
+    for name, relaxed in zip(town.stages, ladder(town, interior)[0], strict=True):
         exact_weights = weights_of(town, choices, name)
-        if name == "value":
-            weights = interior.value()
-        else:
-            each = town.households.points if name == "points" else town.households.tier == int(name[5:])
-            weights = interior.weights(net.of_units(each.astype(np.int64)))
-        relaxed = interior.maximise(weights, rows, near, time.monotonic() + 60)
         expected = simplex.relax(exact_weights, exact_rows, 60)
         assert expected is not None
         optimum = float(exact_weights @ expected.columns)
-        assert float(weights @ relaxed.column) == pytest.approx(optimum, rel=1e-4, abs=1e-2)
-        near = relaxed.near
-        rows.append((weights, int(optimum + 1e-3)))
+        assert float(columns(town, interior, name) @ relaxed.column) == pytest.approx(optimum, rel=1e-4, abs=1e-2)
         exact_rows.append((exact_weights, int(optimum + 1e-3)))
 
 
-def test_past_the_deadline_prices_are_still_prices() -> None:
+@pytest.mark.parametrize("town", FAMILIES[:2])
+def test_a_first_order_method_proves_nearly_as_much(town: Problem) -> None:
+    net = network(town, np.full(len(town.households.id), NONE), np.ones(len(town.households.id), np.bool_))
+    interior, choices = Interior(net), options(town)
+    newton, first_order = (ladder(town, way) for way in (interior, Smoothed(interior)))
+    for stage, name in enumerate(town.stages):
+        exact_weights = [weights_of(town, choices, each) for each in town.stages[: stage + 1]]
+        heaviest = [float(np.abs(each).max()) for each in exact_weights]
+        optimum, bound = (
+            pricing.bound(town, choices, whole(net, relaxed[stage], heaviest, stage), exact_weights, targets).floor
+            for relaxed, targets in ((newton[0], newton[1][:stage]), (first_order[0], newton[1][:stage]))
+        )
+        assert optimum <= bound <= optimum + max(1, 0.03 * optimum), name
+
+
+@pytest.mark.parametrize("way", [Interior, Smoothed])
+def test_past_the_deadline_prices_are_still_prices(way: type[Interior] | type[Smoothed]) -> None:
     town = FAMILIES[0]
     net = network(town, np.full(len(town.households.id), NONE), np.ones(len(town.households.id), np.bool_))
     interior = Interior(net)
-    relaxed = interior.maximise(interior.value(), [], None, time.monotonic() - 1)
-    for prices in (relaxed.house_class, relaxed.unreserved, relaxed.service, relaxed.key, relaxed.hub):
+    relaxing = interior if way is Interior else Smoothed(interior)
+    relaxed = relaxing.maximise(interior.value(), [], None, time.monotonic() - 1)
+    for prices in (relaxed.house_class, relaxed.unreserved, relaxed.service, relaxed.key):
         assert np.isfinite(prices).all()
         assert (prices >= 0).all()

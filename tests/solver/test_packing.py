@@ -51,11 +51,19 @@ def test_making_room_houses_more_and_puts_nobody_out() -> None:
     assert set(np.flatnonzero(without != NONE)) < set(np.flatnonzero(with_moves != NONE))
 
 
-def test_an_allocation_that_does_not_fit_is_named() -> None:
+def test_of_an_allocation_that_does_not_fit_the_first_in_order_keep_their_places() -> None:
     net = of(generate(60, 4, 1))
     choices = packing.choices(net, net.wish.astype(np.float64), net.way_wish.astype(np.float64))
     crowd = np.full(net.units, NONE, np.int64)
     alone = np.flatnonzero((np.bincount(net.unit_of, minlength=net.units) == 1) & (np.arange(net.units) < 60))
     crowd[alone] = 0
-    assert packing.put(packing.rooms(net), choices, crowd) != NONE
-    assert packing.put(packing.rooms(net), choices, filled(net, np.arange(net.units), 100)) == NONE
+    for order in (np.arange(net.units), np.arange(net.units)[::-1]):
+        left = crowd.copy()
+        packing.put(packing.rooms(net), choices, order, left)
+        kept = order[left[order] != NONE]
+        assert order[crowd[order] != NONE][0] == kept[0]
+        assert 0 < len(kept) < len(alone)
+    fits = filled(net, np.arange(net.units), 100)
+    kept_all = fits.copy()
+    packing.put(packing.rooms(net), choices, np.arange(net.units), kept_all)
+    assert (kept_all == fits).all()
