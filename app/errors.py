@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+MOST_ERRORS = 1_000
+"""Wrong fields that a problem document names: an answer must not be many times what was sent."""
+
 
 @dataclass(frozen=True)
 class FieldError:
@@ -41,7 +44,7 @@ class HearthError(Exception):
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
-            "errors": [asdict(error) for error in self.errors],
+            "errors": [asdict(error) for error in self.errors[:MOST_ERRORS]],
             **self.members,
         }
 

@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from app.access.models import Role
 from app.database import Database
-from app.errors import every_kind
+from app.errors import MOST_ERRORS, every_kind
 from app.main import LARGEST_BODY, create_app
 from app.settings import Settings
+from tests import factories
 from tests.conftest import ActingAs
 
 JSON = {"Content-Type": "application/json"}
@@ -182,6 +183,40 @@ def test_the_bodies_above_are_wrong_in_that_one_field_only(acting_as: ActingAs) 
     client = acting_as(Role.CASEWORKER, Role.PLANNER)
     assert client.post("/households", json=HOUSEHOLD).status_code == 201
     assert client.post("/settlements", json=SETTLEMENT).status_code == 201
+
+
+AREA = {"state": "suspected_hazardous", "hectares": 1, "geometry": {"type": "Polygon", "coordinates": "COORDINATES"}}
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1e400", "NaN", "-Infinity", "9" * 400, "9" * 5_000, "1e308", "null", "true", '"1"', "[1]", "{}", "0.1, 0.1, 0.1"],
+    ids=lambda number: number[:9],
+)
+def test_a_coordinate_that_is_none_is_refused_before_the_database_sees_it(
+    acting_as: ActingAs, database: Database, number: str
+) -> None:
+    with database.session(writes=True) as session:
+        settlement = factories.settlement(session).reference
+    ring = f"[[[0.0, 0.0], [{number}, 0.1], [0.1, 0.1], [0.0, 0.0]]]"
+    body = json.dumps(AREA | {"settlement": settlement}).replace('"COORDINATES"', ring)
+    client = acting_as(Role.PLANNER)
+    answer = client.post("/land-release-areas", content=body.encode(), headers=JSON)
+    assert_problem(answer, 400 if len(number) == 5_000 else 422, number[:9])
+    assert client.get("/land-release-areas").json()["items"] == []
+
+
+@on_sqlite
+def test_an_answer_is_not_many_times_what_was_sent(acting_as: ActingAs) -> None:
+    client = acting_as(Role.PLANNER)
+    fields = {f"field {number}": 1 for number in range(50_000)}
+    for answer in (
+        client.post("/settlements", json=SETTLEMENT | fields),
+        client.get("/houses?" + "&".join(f"a{number}=1" for number in range(5_000))),
+    ):
+        problem = assert_problem(answer, 422)
+        assert len(problem["errors"]) == MOST_ERRORS
+        assert len(answer.content) < 200_000
 
 
 @on_sqlite
