@@ -254,7 +254,7 @@ class Ladder:
         lost, most = self.lost[last], self.bounds[last].floor
         if lost is None or not self.stages[last].where or self.targets[last] < most - lost:
             return False
-        least = most - lost - math.ceil(STRIDE * abs(most))
+        least = most - lost - math.ceil(STRIDE / GROWTH * abs(most))
         if self.proven == last:
             least = max(least, self.achieved(self.incumbent)[last] + 1)
         return self._search(last, least, cut=True)
