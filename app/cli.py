@@ -23,6 +23,7 @@ from app.allocation import policies
 from app.audit import heads
 from app.cli_audit import audit_commands
 from app.cli_keys import key_commands
+from app.cli_privacy import privacy_commands
 from app.cli_runs import run_commands
 from app.database import Database
 from app.errors import HearthError, NotFound, Unavailable
@@ -51,6 +52,7 @@ cli.add_typer(user_commands, name="users")
 cli.add_typer(run_commands, name="run")
 cli.add_typer(key_commands, name="keys")
 cli.add_typer(audit_commands, name="audit")
+cli.add_typer(privacy_commands)
 
 
 def main() -> None:
@@ -266,7 +268,7 @@ def export_files(
     target: Annotated[Path, typer.Argument(help="A new or empty folder, or a name that ends in .zip or .xlsx.")],
 ) -> None:
     """Export what import takes. Importing it again changes nothing."""
-    with opened() as database, database.session(writes=False) as session:
+    with opened() as database, database.session(writes=True) as session:
         files = exports.issue(session, actor=OPERATOR)
     exports.save(files, target)
     console.say(f"Wrote {target}.")

@@ -2,7 +2,9 @@
 
 import typer
 
-from app import console, keys, rotation
+from app import audit, console, keys, rotation
+from app.access.permissions import OPERATOR
+from app.audit import Act
 from app.opening import opened
 from app.settings import Settings
 
@@ -28,5 +30,7 @@ def rotate_keys() -> None:
     """Make a new key and encrypt everything with it, while the service runs. Ends a rotation that was cut short."""
     with opened() as database:
         key, is_new, count = rotation.rotate(database, keys.keyring())
+        with database.session(writes=True) as session:
+            audit.record(session, OPERATOR, Act.KEYS_ROTATE, details={"key": key.id, "texts": count})
     began = "made" if is_new else "made before"
     console.say(f"{count:,} texts are encrypted anew, with the key {key.id}, {began}. The older keys stay for backups.")

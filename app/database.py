@@ -30,6 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapp
 from app.references import new_reference
 
 LOCK_WAIT_SECONDS = 30
+SCRUB_WAIT_MILLISECONDS = 1_000
 REFERENCE_LENGTH = 16
 NOT_AUDITED = {"audited": False}
 """`info` of a column whose changes tell nobody anything, such as a count of versions."""
@@ -210,6 +211,27 @@ class Database:
 
         async with self._slots:
             return await run_sync(transaction)
+
+    def scrub(self) -> bool:
+        """Leave nothing of what was deleted in the database's files, as far as that depends on it.
+
+        Return false when somebody else's transaction stands in the way. SQLite overwrites what it deletes; its log has
+        the earlier pages until it is emptied. PostgreSQL keeps deleted rows until they are vacuumed.
+        """
+        raw = self.engine.raw_connection()
+        driver: Any = raw.driver_connection
+        try:
+            if self.is_sqlite:
+                driver.execute(f"PRAGMA busy_timeout={SCRUB_WAIT_MILLISECONDS}")
+                busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                driver.execute(f"PRAGMA busy_timeout={LOCK_WAIT_SECONDS * 1000}")
+                return not busy
+            driver.autocommit = True
+            driver.execute("VACUUM (SKIP_LOCKED)")
+            driver.autocommit = False
+        finally:
+            raw.close()
+        return True
 
     def dispose(self) -> None:
         """Close every pooled connection."""

@@ -18,6 +18,7 @@ import app.allocation.api
 import app.break_glass.api
 import app.exchange.api
 import app.housing.api
+import app.privacy.api
 import app.registry.api
 import app.tenancy.api
 from app import documentation, errors, health, problems, rotation
@@ -50,6 +51,7 @@ TAGS = [
     {"name": "policy", "description": "What the programme has decided."},
     {"name": "runs", "description": "Allocation runs: request, progress, proof, decision."},
     {"name": "occupancy", "description": "Moving in and out, and who lives where."},
+    {"name": "privacy", "description": "Erasure, retention, and what a family is told is held of it."},
     {"name": "operation", "description": "Health and metrics."},
 ]
 
@@ -121,7 +123,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         errors.Unavailable,
     )
     query = [Depends(_check_query)]
-    for feature in (app.access, app.housing, app.registry, app.break_glass, app.allocation, app.tenancy):
+    for feature in (app.access, app.housing, app.registry, app.break_glass, app.allocation, app.tenancy, app.privacy):
         service.include_router(
             feature.api.router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY
         )

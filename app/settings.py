@@ -1,5 +1,6 @@
 """Settings, read once from HEARTH_* environment variables."""
 
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -53,6 +54,12 @@ class Settings(BaseSettings):
     token_hours: int = Field(12, ge=1, le=24 * 366, description="How long an API token from a sign-in lives.")
     break_glass_hours: int = Field(
         4, ge=1, le=72, description="How long a household that was opened beyond one's scope may be read."
+    )
+    retention_days: int = Field(
+        730, ge=0, le=36_500, description="Days after a household's case has ended when its data is due to be erased."
+    )
+    programme_ended_on: date | Literal[""] = Field(
+        "", description="Day on which the programme ended, and every case with it; empty: it goes on."
     )
     max_upload_mb: int = Field(64, ge=1, le=4096, description="Largest request body, and largest unpacked import.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")

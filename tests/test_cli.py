@@ -258,6 +258,51 @@ def test_a_new_database_has_a_keyring_with_it(
     assert not (tmp_path / "keys.json").exists()
 
 
+def test_data_is_erased_on_request_and_when_its_time_has_passed(
+    hearth: Hearth, district: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearth("import", str(district))
+    with closing(sqlite3.connect(data_dir / "hearth.db")) as database:
+        (reference, name), *others = database.execute(
+            "SELECT households.reference, given_name FROM households JOIN people ON household_id = households.id "
+            "WHERE relationship = 'head'"
+        ).fetchall()
+    code, out, _ = hearth("erase", reference.lower(), "--reason", "Asked for.")
+    assert (code, out.strip()) == (0, f"Erased {reference}.")
+    code, _, err = hearth("erase", reference, "--reason", "Asked for.")
+    assert code == 1
+    assert "no such household" in err
+    assert hearth("retention", "preview")[1].startswith("0 households are due")
+    monkeypatch.setenv("HEARTH_PROGRAMME_ENDED_ON", "2020-02-01")
+    out = hearth("retention", "preview")[1]
+    assert out.count("2020-02-01  programme ended") == len(others)
+    assert f"{len(others)} households are due" in out
+    assert f"Erased {len(others)} households." in hearth("retention", "apply")[1]
+    assert "Erased 0 households." in hearth("retention", "apply")[1]
+    names = {str(each).encode() for each in [name, *(name for _, name in others)]}
+    content = b"".join(path.read_bytes() for path in data_dir.glob("hearth.db*"))
+    assert [each for each in names if each in content] == []
+
+
+def test_a_family_is_given_what_is_held_of_it(hearth: Hearth, district: Path, data_dir: Path, tmp_path: Path) -> None:
+    hearth("import", str(district))
+    with closing(sqlite3.connect(data_dir / "hearth.db")) as database:
+        reference = database.execute("SELECT reference FROM households").fetchone()[0]
+    code, out, _ = hearth("subject-access", reference.lower())
+    assert code == 0
+    held = json.loads(out)
+    assert held["household"]["reference"] == reference
+    assert [each["act"] for each in held["trail"]] == ["exchange.import"]
+    page = tmp_path / "page.html"
+    assert hearth("subject-access", reference, "--html", str(page))[0] == 0
+    assert held["household"]["people"][0]["family_name"] in page.read_text("utf-8")
+    assert page.stat().st_mode & 0o077 == 0
+    code, _, err = hearth("subject-access", reference, "--html", str(page))
+    assert code == 1
+    assert "new file" in err
+    assert hearth("subject-access", "HH-00000000")[0] == 1
+
+
 def test_a_wrong_setting_is_named(hearth: Hearth, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEARTH_PORT", "eighty")
     code, _, err = hearth("run", "list")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, event, select, text
 from app import keys, migration, rotation
 from app.access.models import Role
 from app.database import Database
+from app.errors import Conflict
 from app.keys import Keyring, Unreadable
 from app.registry.models import Household, Person
 from tests import factories
@@ -156,6 +157,6 @@ def test_two_people_with_one_number_stop_the_migration_and_nothing_changes(famil
     _to_plain_text(families)
     with families.engine.execution_options(hearth_writes=True).begin() as connection:
         connection.execute(text("UPDATE people SET national_id = 'k 4' WHERE national_id = 'K-3'"))
-    with pytest.raises(ValueError, match="same national_id"):
+    with pytest.raises(Conflict, match="same national_id"):
         migration.upgrade(families)
     assert ("k 4",) in _stored(families, "SELECT national_id FROM people")

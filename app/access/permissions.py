@@ -24,6 +24,8 @@ class Permission(StrEnum):
     HOUSE_WRITE = "house.write"
     HOUSEHOLD_READ = "household.read"
     HOUSEHOLD_WRITE = "household.write"
+    HOUSEHOLD_ERASE = "household.erase"
+    SUBJECT_ACCESS_READ = "subject_access.read"
     APPLICATION_SUBMIT = "application.submit"
     HOUSEHOLD_BREAK_GLASS = "household.break_glass"
     BREAK_GLASS_REVIEW = "break_glass.review"
@@ -52,6 +54,9 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # households, people, kin groups, applications
     Permission.HOUSEHOLD_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR}),
     Permission.HOUSEHOLD_WRITE: frozenset({CASEWORKER}),
+    Permission.HOUSEHOLD_ERASE: frozenset({PLANNER}),
+    # who sits with the family hands it out, and who answers for the register
+    Permission.SUBJECT_ACCESS_READ: frozenset({CASEWORKER, PLANNER}),
     Permission.APPLICATION_SUBMIT: frozenset({CASEWORKER}),
     # one household beyond the scope, for a reason, reviewed by who reads none
     Permission.HOUSEHOLD_BREAK_GLASS: frozenset({CASEWORKER, VERIFIER}),

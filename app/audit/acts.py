@@ -32,6 +32,8 @@ class Act(StrEnum):
     # the register
     HOUSEHOLD_REGISTER = "household.register"
     HOUSEHOLD_CHANGE = "household.change"
+    HOUSEHOLD_ERASE = "household.erase"
+    SUBJECT_ACCESS_GIVE = "subject_access.give"
     PERSON_ADD = "person.add"
     PERSON_CHANGE = "person.change"
     PERSON_REMOVE = "person.remove"
@@ -59,3 +61,6 @@ class Act(StrEnum):
     TENANCY_MOVE_OUT = "tenancy.move_out"
     # files
     EXCHANGE_IMPORT = "exchange.import"
+    EXCHANGE_EXPORT = "exchange.export"
+    # the installation
+    KEYS_ROTATE = "keys.rotate"

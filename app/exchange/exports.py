@@ -18,7 +18,9 @@ from openpyxl.cell import WriteOnlyCell
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.permissions import Permission, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, Invalid
 from app.exchange import cells
@@ -38,12 +40,13 @@ Line = dict[str, Any]
 
 
 def issue(session: Session, *, actor: Principal) -> dict[str, bytes]:
-    """Return what `write` does, and a note of who exported it, when, and under which reference.
+    """Return what `write` does, and a note of who exported it, when, and under which reference, and record that.
 
     Raises Forbidden unless `actor` may export everywhere.
     """
     files = write(session, actor=actor)
     reference = new_reference("EX")
+    audit.record(session, actor, Act.EXCHANGE_EXPORT, details={"export": reference})
     note = (
         f"Export {reference} from Hearth, by {actor.username} ({actor.reference}), on {utc_now():%Y-%m-%d %H:%M} UTC\n"
         "It holds personal data. Use it only for what the families agreed to, keep it where only those can read it who "
@@ -126,6 +129,8 @@ class _Register:
         preferences = ranked(self._records("preferences"))
         statuses = {ApplicationState.DRAFT: "draft", ApplicationState.WITHDRAWN: "none", None: "none"}
         for each in self._records("households"):
+            if each["erased_at"] is not None:
+                continue
             application = applications.get(each["id"], NO_APPLICATION)
             status = statuses.get(application["state"])
             wished = () if status == "none" else preferences.get(application["id"], ())

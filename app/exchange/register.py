@@ -21,6 +21,11 @@ def _households(survey: Survey) -> dict[Handle, Row]:
     file = survey.parsed["households"]
     applications = Applications(survey, file)
     for row, key, record in keyed(survey, "households"):
+        if record is not None and record["erased_at"] is not None:
+            survey.refuse(
+                file, row, "household", f"this household was erased on {record['erased_at']:%Y-%m-%d}; leave it out"
+            )
+            continue
         values = {
             "registered_on": row.values["registered_on"],
             "origin_id": survey.refer("origins", file, row, "origin"),

@@ -96,10 +96,17 @@ class Survey:
         if key is None:
             return None
         found = self.handle(name, key)
+        if isinstance(found, int) and self._is_erased(name, key):
+            self.refuse(file, row, column, "this household was erased; leave it out", key)
+            return None
         if found is None:
             thing = name.removesuffix("s")
             self.refuse(file, row, column, f"there is no {thing} {key!r}; correct it, or add it to {name}.csv", key)
         return found
+
+    def _is_erased(self, name: str, key: str) -> bool:
+        record = self.find(name, key)
+        return record is not None and record.get("erased_at") is not None
 
     def rows(self, name: str) -> Iterable[tuple[Key, Row]]:
         """Return the good rows sent for a table."""

@@ -38,7 +38,7 @@ class KinGroup(Base):
 
 
 class Household(Versioned, Base):
-    """People who apply to return together."""
+    """People who apply to return together. Of one that was erased, only what decisions name it by is left."""
 
     __tablename__ = "households"
 
@@ -55,6 +55,8 @@ class Household(Versioned, Base):
     language: Mapped[str | None] = mapped_column(String(35))
     consent_on: Mapped[date | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    erased_at: Mapped[datetime | None]
+    erased_reason: Mapped[str | None] = mapped_column(String(500))
 
     phone = Sealed(dialled)
 

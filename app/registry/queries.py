@@ -28,10 +28,10 @@ def visible_to(principal: Principal) -> ColumnElement[bool]:
 
 
 def households(principal: Principal) -> Select[Household]:
-    """Select the households that `principal` may see, with their people, origin and kin group."""
+    """Select the households that `principal` may see, and that are not erased, with people, origin and kin group."""
     return (
         select(Household)
-        .where(visible_to(principal))
+        .where(visible_to(principal), Household.erased_at.is_(None))
         .options(
             joinedload(Household.origin).joinedload(Origin.settlement),
             joinedload(Household.kin_group),
@@ -58,11 +58,11 @@ def visible_member(session: Session, principal: Principal, reference: str) -> tu
 
 
 def applications(principal: Principal) -> Select[Application]:
-    """Select the applications that `principal` may see, with household and wishes."""
+    """Select the applications that `principal` may see, of households not erased, with household and wishes."""
     return (
         select(Application)
         .join(Application.household)
-        .where(visible_to(principal))
+        .where(visible_to(principal), Household.erased_at.is_(None))
         .options(
             joinedload(Application.household).joinedload(Household.origin).joinedload(Origin.settlement),
             selectinload(Application.preferences).joinedload(Preference.settlement),

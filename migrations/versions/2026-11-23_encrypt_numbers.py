@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from app.errors import Conflict
 from app.keys import keyring
 from app.sealed import Normalised, dialled, letters_and_digits
 
@@ -59,7 +60,7 @@ def _encrypt(name: str, column: str, normalised: Normalised) -> None:
         counts = normalised(row[column])
         index = keyring().index(counts, f"{name}.{column}") if counts else None
         if name == "people" and index is not None and seen.setdefault(index, row["reference"]) != row["reference"]:
-            raise ValueError(
+            raise Conflict(
                 f"{seen[index]} and {row['reference']} have the same {column}. Correct one of them with the version "
                 "that you come from, then migrate again."
             )

@@ -93,6 +93,11 @@ ROWS = [
     Row("read_opened_household", "grant", GONE, GONE, GONE, "caseworker verifier"),
     Row("list_break_glass_grants", "grant", 200, 403, 403, "auditor"),
     Row("review_break_glass_grant", "grant", 200, 403, 403, "auditor"),
+    # for good
+    Row("read_subject_access", "household", 200, 200, GONE, "caseworker planner"),
+    Row("erase_household", "household", 200, 200, GONE, "planner"),
+    Row("preview_retention", "-", 200, 403, 403, "planner"),
+    Row("apply_retention", "-", 200, 403, 403, "planner"),
     # files: the whole register or nothing
     Row("import_files", "-", 200, 403, 403, "planner"),
     Row("export_files", "-", 200, 403, 403, "planner"),
@@ -177,6 +182,7 @@ BODIES: dict[str, Any] = {
     "add_person": PERSON | {"relationship": "child"},
     "change_person": {"given_name": "Else"},
     "add_kin_group": {},
+    "erase_household": {"reason": "The family asked for it."},
     "begin_application": {"household": "{newcomer}", "preferences": [], "anywhere": True},
     "change_application": {"anywhere": True},
     "withdraw_application": {"reason": "The family stays where it is."},

@@ -38,7 +38,9 @@ def test_nothing_of_them_is_in_the_database(client: httpx2.Client, database: Dat
     made = _registered(client, phone=PHONE)
     assert (made["phone"], made["people"][0]["national_id"]) == (PHONE, NUMBER)
     with database.engine.connect() as connection:
-        stored = [str(row) for table in (Person, Household) for row in connection.execute(select(table.__table__))]
+        stored = [
+            str(tuple(row)) for table in (Person, Household) for row in connection.execute(select(table.__table__))
+        ]
     assert len(stored) == 2
     for secret in (NUMBER, PHONE, letters_and_digits(NUMBER), dialled(PHONE)):
         assert not any(secret in row for row in stored)

@@ -1,0 +1,129 @@
+"""Erasing a household: nothing that says who it was stays, and what was decided stays by reference."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, event, exists, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from app import audit
+from app.access.permissions import Permission, Principal
+from app.allocation.models import Proposal, ProposalState
+from app.audit import Act
+from app.break_glass.models import BreakGlassGrant
+from app.database import Database, utc_now
+from app.errors import Conflict, NotFound
+from app.idempotency import IdempotencyKey
+from app.policy.facts import Accommodation
+from app.registry.households import require
+from app.registry.models import Application, ApplicationState, Household, KinGroup, Suitability
+from app.registry.queries import households
+from app.tenancy.models import Tenancy
+
+ERASED = "Erased."
+SETTLED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
+
+
+def erase(session: Session, reference: str, reason: str, actor: Principal) -> Household:
+    """Erase what is held of a household but its decisions, which name it by reference alone.
+
+    Its people, contacts, wishes and every text that somebody wrote about it are deleted; an application that goes on
+    is withdrawn. `reason` names nobody: it is kept. Raises NotFound, Forbidden, and Conflict while a house is reserved
+    for the household or it lives in one.
+    """
+    household = _locked(session, reference, actor)
+    require(actor, household.origin, Permission.HOUSEHOLD_ERASE)
+    applications = session.scalars(
+        select(Application)
+        .where(Application.household_id == household.id)
+        .options(selectinload(Application.preferences))
+        .order_by(Application.id)
+        .with_for_update(of=Application)
+        .execution_options(populate_existing=True)
+    ).all()
+    _refuse_while_housed(session, household, applications)
+    made = [household.reference]
+    made += [person.reference for person in household.people]
+    made += [application.reference for application in applications]
+    kin_group = household.kin_group
+    _erase_people(session, household)
+    _erase_household(household, reason)
+    for application in applications:
+        _erase_application(application)
+    session.flush()
+    _erase_texts(session, household)
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.made_reference.in_(made)))
+    session.execute(delete(Suitability).where(Suitability.household_id == household.id))
+    if kin_group is not None:
+        empty = ~exists().where(Household.kin_group_id == KinGroup.id)
+        session.execute(delete(KinGroup).where(KinGroup.id == kin_group.id, empty))
+    audit.record(session, actor, Act.HOUSEHOLD_ERASE, household, reason=reason)
+    return household
+
+
+def scrub_after_commit(session: Session, database: Database) -> None:
+    """Have the database forget what `session` deleted, as soon as that is committed."""
+    event.listen(session, "after_commit", lambda _session: database.scrub(), once=True)
+
+
+def _locked(session: Session, reference: str, actor: Principal) -> Household:
+    query = households(actor).where(Household.reference == reference)
+    found = session.scalar(query.with_for_update(of=Household).execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound("There is no such household that you may see.")
+    return found
+
+
+def _refuse_while_housed(session: Session, household: Household, applications: Sequence[Application]) -> None:
+    tenancy = session.scalar(
+        select(Tenancy)
+        .where(Tenancy.household_id == household.id, Tenancy.moved_out_on.is_(None))
+        .options(joinedload(Tenancy.house))
+    )
+    if tenancy is not None:
+        raise Conflict(
+            f"The household lives in house {tenancy.house.reference}. Once it has moved out, record that; then it can "
+            "be erased."
+        )
+    reserved = exists().where(Proposal.household_id == household.id, Proposal.state == ProposalState.RESERVED)
+    settled = any(application.state in SETTLED for application in applications)
+    if settled or session.scalar(select(Household.id).where(Household.id == household.id, reserved)) is not None:
+        raise Conflict(
+            "A house is reserved for the household. Withdraw its application, which frees the house; then it can be "
+            "erased."
+        )
+
+
+def _erase_people(session: Session, household: Household) -> None:
+    for person in household.people:
+        person.partner_id = None
+    session.flush()  # partners refer to each other: neither could go first
+    household.people.clear()
+
+
+def _erase_household(household: Household, reason: str) -> None:
+    household.key = household.client_id = household.language = None
+    household.phone = None
+    household.origin = household.displaced_on = household.consent_on = household.kin_group = None
+    household.current_accommodation = Accommodation.OTHER
+    household.erased_at, household.erased_reason = utc_now(), reason
+
+
+def _erase_application(application: Application) -> None:
+    if application.state is not ApplicationState.WITHDRAWN:
+        application.state, application.withdrawn_at = ApplicationState.WITHDRAWN, utc_now()
+    application.settlement_id = application.client_id = None
+    application.size_override = application.size_override_reason = None
+    application.withdrawn_reason = ERASED
+    application.preferences.clear()
+
+
+def _erase_texts(session: Session, household: Household) -> None:
+    """Erase what people wrote beside decisions; what the rules and the solver say names nobody and stays."""
+    ended = select(Tenancy).where(Tenancy.household_id == household.id, Tenancy.end_reason.is_not(None))
+    for tenancy in session.scalars(ended):
+        tenancy.end_reason = ERASED
+    for grant in session.scalars(select(BreakGlassGrant).where(BreakGlassGrant.household == household.reference)):
+        grant.reason, grant.remark = ERASED, None if grant.remark is None else ERASED
+    released = select(Proposal).where(Proposal.household_id == household.id, Proposal.state == ProposalState.RELEASED)
+    for proposal in session.scalars(released):
+        proposal.explanation = proposal.explanation.partition(" Released: ")[0]

@@ -1,0 +1,130 @@
+"""Erasure, retention and subject access as they go over the wire."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from app.allocation.models import ProposalState, RunState
+from app.fields import IsoDate, Sentence, Wire
+from app.privacy.retention import CaseEnd
+from app.registry.schemas import ApplicationRead, HouseholdRead
+
+
+class ErasureNew(Wire):
+    """An erasure to make."""
+
+    reason: Sentence = Field(
+        description="Why, in words that name nobody: this is kept.", examples=["The family asked for it."]
+    )
+
+
+class ErasureRead(Wire):
+    """A household that was erased."""
+
+    household: str = Field(description="Its reference, by which decisions still name it.", examples=["HH-7K3M9QTX"])
+    erased_at: datetime = Field(description="When it was erased.")
+    reason: str = Field(description="Why.")
+
+
+class EndedCaseRead(Wire):
+    """A household whose case ended."""
+
+    household: str = Field(description="Reference of the household.", examples=["HH-7K3M9QTX"])
+    ended_on: IsoDate = Field(description="When its case ended.")
+    how: CaseEnd = Field(description="How it ended.")
+
+
+class RetentionRead(Wire):
+    """What is due to be erased."""
+
+    retention_days: int = Field(description="How long data is held after a case has ended.", examples=[730])
+    programme_ended_on: IsoDate | None = Field(description="When the programme ended; null while it goes on.")
+    due: int = Field(description="How many households are due.")
+    cases: list[EndedCaseRead] = Field(description="The first of them, by reference.")
+
+
+class RetentionApplied(Wire):
+    """What was erased."""
+
+    erased: list[EndedCaseRead] = Field(description="The households that were erased.")
+    left: int = Field(description="How many more are due; apply it again for those.")
+
+
+class ApplicationHeld(ApplicationRead):
+    """An application, whatever became of it."""
+
+    preferred_names: list[str] = Field(description="Names of the settlements wished for, best first.")
+    begun_at: datetime = Field(description="When it was begun.")
+    changed_at: datetime = Field(description="When it was changed last.")
+
+
+class EstimateHeld(Wire):
+    """An outside model's estimate."""
+
+    settlement: str = Field(description="Name of the settlement.")
+    score: float = Field(description="How well the household would do there, on the model's own scale.")
+
+
+class DecisionHeld(Wire):
+    """What one run knew of the household, and what it said."""
+
+    run: str = Field(description="Reference of the run.")
+    run_state: RunState = Field(description="Where the run is on its way.")
+    requested_at: datetime = Field(description="When it was requested.")
+    decided_at: datetime | None = Field(description="When somebody decided on it.")
+    policy: str = Field(description="Name of the policy that it was decided by.")
+    known: dict[str, Any] = Field(description="All that the run knew of the household, and how it was assessed.")
+    proposal: str | None = Field(description="Reference of what the run said; null while nobody has decided.")
+    outcome: ProposalState | None = Field(description="What became of that.")
+    settlement: str | None = Field(description="Name of the settlement, where it was given a house.")
+    house: str | None = Field(description="Reference of the house.")
+    address: str | None = Field(description="Its address.")
+    reason: str | None = Field(description="Why, as a code.")
+    explanation: str | None = Field(description="Why, in words.")
+
+
+class TenancyHeld(Wire):
+    """A house that the household lives or lived in."""
+
+    reference: str = Field(description="Public reference.")
+    settlement: str = Field(description="Name of the settlement.")
+    house: str = Field(description="Reference of the house.")
+    address: str = Field(description="Its address.")
+    moved_in_on: IsoDate = Field(description="When it moved in.")
+    moved_out_on: IsoDate | None = Field(description="When it moved out.")
+    end_reason: str | None = Field(description="Why it moved out.")
+    recorded_at: datetime = Field(description="When moving in was recorded.")
+
+
+class OpeningHeld(Wire):
+    """Somebody's leave to read the household beyond their own scope."""
+
+    user: str = Field(description="Reference of who had it.")
+    granted_at: datetime = Field(description="When it was given.")
+    reads: int = Field(description="How often the household was read with it.")
+    reason: str = Field(description="Why.")
+    remark: str | None = Field(description="What the review said of it.")
+
+
+class ActHeld(Wire):
+    """An act on the household's data, or somebody's look at it, as the audit trail has it."""
+
+    recorded_at: datetime = Field(description="When it was done.")
+    act: str = Field(description="What was done.", examples=["household.change"])
+    subject: str | None = Field(description="Reference of what it was done to; null where that was many things.")
+    actor: str = Field(description="Reference of who did it; `operator` or `service` where that was no user.")
+
+
+class SubjectAccess(Wire):
+    """Everything that is held of one household."""
+
+    prepared_at: datetime = Field(description="When this was put together.")
+    household: HouseholdRead = Field(description="The household and its people.")
+    origin_name: str | None = Field(description="Name of the settlement that it left.")
+    applications: list[ApplicationHeld] = Field(description="Its applications, the first one first.")
+    estimates: list[EstimateHeld] = Field(description="Outside estimates of how well it would do where.")
+    decisions: list[DecisionHeld] = Field(description="Runs that it took part in, the first one first.")
+    tenancies: list[TenancyHeld] = Field(description="Houses that it lives or lived in, the first one first.")
+    openings: list[OpeningHeld] = Field(description="Who was given leave to read it beyond their scope.")
+    trail: list[ActHeld] = Field(description="Who did what with its data, and who read it, the first one first.")

@@ -1,0 +1,196 @@
+"""Everything that is held of one household, for the family itself."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+
+from app import audit
+from app.access.models import User
+from app.access.permissions import Permission, Principal
+from app.allocation.models import Proposal, Run, RunState
+from app.audit import Act
+from app.audit.models import AuditEntry
+from app.break_glass.models import BreakGlassGrant
+from app.database import utc_now
+from app.housing.models import House, Settlement
+from app.privacy.schemas import (
+    ActHeld,
+    ApplicationHeld,
+    DecisionHeld,
+    EstimateHeld,
+    OpeningHeld,
+    SubjectAccess,
+    TenancyHeld,
+)
+from app.registry.households import require
+from app.registry.models import Application, Household, Preference, Suitability
+from app.registry.queries import visible_household
+from app.registry.schemas import ApplicationRead, HouseholdRead
+from app.tenancy.models import Tenancy
+
+UNDECIDED = (RunState.QUEUED, RunState.SOLVING, RunState.PROPOSED)
+
+
+def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
+    """Return everything that is held of a household, and record that. Raises NotFound and Forbidden.
+
+    What a run proposes and nobody has decided on is left out: it would be a promise.
+    """
+    household = visible_household(session, actor, reference)
+    require(actor, household.origin, Permission.SUBJECT_ACCESS_READ)
+    audit.record(session, actor, Act.SUBJECT_ACCESS_GIVE, household)
+    trail = _trail(session, household)
+    return SubjectAccess(
+        prepared_at=utc_now(),
+        household=HouseholdRead.of(household),
+        origin_name=household.origin.name if household.origin else None,
+        applications=_applications(session, household),
+        estimates=[
+            EstimateHeld(settlement=name, score=score)
+            for name, score in session.execute(
+                select(Settlement.name, Suitability.score)
+                .join(Suitability, Suitability.settlement_id == Settlement.id)
+                .where(Suitability.household_id == household.id)
+                .order_by(Settlement.name)
+            )
+        ],
+        decisions=_decisions(session, household),
+        tenancies=_tenancies(session, household),
+        openings=[
+            OpeningHeld(user=user, granted_at=each.granted_at, reads=each.reads, reason=each.reason, remark=each.remark)
+            for each, user in session.execute(
+                select(BreakGlassGrant, User.reference)
+                .join(BreakGlassGrant.user)
+                .where(BreakGlassGrant.household == household.reference)
+                .order_by(BreakGlassGrant.id)
+            )
+        ],
+        trail=trail,
+    )
+
+
+def _applications(session: Session, household: Household) -> list[ApplicationHeld]:
+    found = session.scalars(
+        select(Application)
+        .where(Application.household_id == household.id)
+        .options(
+            joinedload(Application.household),
+            selectinload(Application.preferences).joinedload(Preference.settlement),
+        )
+        .order_by(Application.id)
+    )
+    return [
+        ApplicationHeld(
+            **ApplicationRead.of(each).model_dump(),
+            preferred_names=[preference.settlement.name for preference in each.preferences],
+            begun_at=each.created_at,
+            changed_at=each.updated_at,
+        )
+        for each in found
+    ]
+
+
+def _decisions(session: Session, household: Household) -> list[DecisionHeld]:
+    """Return what every run knew and said of the household; the snapshots name it by its reference."""
+    proposals = {
+        each.run_id: each
+        for each in session.scalars(
+            select(Proposal)
+            .where(Proposal.household_id == household.id)
+            .options(
+                joinedload(Proposal.settlement),
+                joinedload(Proposal.house).joinedload(House.settlement),
+            )
+        )
+    }
+    runs = session.scalars(
+        select(Run)
+        .where(Run.snapshot.contains(f'"{household.reference}"', autoescape=True))
+        .options(joinedload(Run.policy_version), undefer(Run.snapshot))
+        .order_by(Run.id)
+    )
+    found = []
+    for run in runs:
+        said = None if run.state in UNDECIDED else proposals.get(run.id)
+        found.append(
+            DecisionHeld(
+                run=run.reference,
+                run_state=run.state,
+                requested_at=run.requested_at,
+                decided_at=run.decided_at,
+                policy=run.policy_version.name,
+                known=_part(run.snapshot, household.reference),
+                proposal=said.reference if said else None,
+                outcome=said.state if said else None,
+                settlement=said.settlement.name if said and said.settlement else None,
+                house=said.house.reference if said and said.house else None,
+                address=said.house.address if said and said.house else None,
+                reason=said.reason if said else None,
+                explanation=said.explanation if said else None,
+            )
+        )
+    return found
+
+
+def _part(snapshot: str, reference: str) -> dict[str, Any]:
+    households: list[dict[str, Any]] = json.loads(snapshot)["households"]
+    return next(({**part} for part in households if part["reference"] == reference), {})
+
+
+def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
+    found = session.scalars(
+        select(Tenancy)
+        .where(Tenancy.household_id == household.id)
+        .options(joinedload(Tenancy.house).joinedload(House.settlement))
+        .order_by(Tenancy.id)
+    )
+    return [
+        TenancyHeld(
+            reference=each.reference,
+            settlement=each.house.settlement.name,
+            house=each.house.reference,
+            address=each.house.address,
+            moved_in_on=each.moved_in_on,
+            moved_out_on=each.moved_out_on,
+            end_reason=each.end_reason,
+            recorded_at=each.recorded_at,
+        )
+        for each in found
+    ]
+
+
+def _trail(session: Session, household: Household) -> list[ActHeld]:
+    """Return the entries about the household or anything of it, and those of many things that name it."""
+    of_household = [household.reference, *(person.reference for person in household.people)]
+    for model in (Application, Proposal, Tenancy):
+        of_household += session.scalars(select(model.reference).where(model.household_id == household.id))
+    found = session.scalars(
+        select(AuditEntry)
+        .where(
+            or_(
+                AuditEntry.subject.in_(of_household),
+                AuditEntry.details.contains(f'"{household.reference}"', autoescape=True),
+            )
+        )
+        .order_by(AuditEntry.id)
+    )
+    return [
+        ActHeld(
+            recorded_at=datetime.fromisoformat(each.recorded_at), act=each.act, subject=each.subject, actor=each.actor
+        )
+        for each in found
+    ]
+
+
+_pages = Environment(
+    loader=PackageLoader("app"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+
+
+def page(held: SubjectAccess) -> str:
+    """Return what is held as one HTML page that needs nothing else, for reading and printing."""
+    return _pages.get_template("privacy/subject_access.html").render(held=held.model_dump(mode="json"))

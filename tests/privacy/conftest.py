@@ -1,0 +1,5 @@
+"""The small register of the allocation's tests, for what becomes of its families afterwards."""
+
+from tests.allocation.conftest import register, settings
+
+__all__ = ["register", "settings"]
