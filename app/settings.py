@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "127.0.0.1", description="Addresses of proxies whose X-Forwarded headers are believed, with commas between."
     )
+    session_idle_minutes: int = Field(30, ge=1, le=24 * 60, description="Minutes unused after which a session ends.")
+    session_hours: int = Field(12, ge=1, le=24 * 31, description="Hours after which a browser's session ends.")
+    second_factor_roles: str = Field(
+        "administrator,approver,planner",
+        description="Roles, between commas, that act only for who signed in with a second factor.",
+    )
     token_hours: int = Field(12, ge=1, le=24 * 366, description="How long an API token from a sign-in lives.")
     break_glass_hours: int = Field(
         4, ge=1, le=72, description="How long a household that was opened beyond one's scope may be read."
