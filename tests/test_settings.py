@@ -41,6 +41,21 @@ def test_a_value_that_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch,
         Settings()
 
 
+def test_a_secret_may_be_a_file_and_a_variable_goes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "HEARTH_DATABASE_URL").write_text("postgresql://somewhere/hearth\n")
+    assert Settings().database_url == ""
+    monkeypatch.setenv("HEARTH_SECRETS_DIR", str(tmp_path))
+    assert Settings().database_url == "postgresql://somewhere/hearth"
+    monkeypatch.setenv("HEARTH_DATABASE_URL", "postgresql://elsewhere/hearth")
+    assert Settings().database_url == "postgresql://elsewhere/hearth"
+    (tmp_path / "HEARTH_PORT").write_text("eighty")
+    with pytest.raises(ValidationError, match="port"):
+        Settings()
+    monkeypatch.setenv("HEARTH_SECRETS_DIR", str(tmp_path / "missing"))
+    with pytest.raises(NotADirectoryError, match="HEARTH_SECRETS_DIR"):
+        Settings()
+
+
 def test_settings_do_not_change_while_the_service_runs() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         setattr(Settings(), "port", 1)  # noqa: B010 - the type checker would refuse the assignment
