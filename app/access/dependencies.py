@@ -16,6 +16,8 @@ from app.access.permissions import Permission, Principal
 from app.access.throttle import Place
 from app.database import Database
 
+RECORDED = {"x-recorded": True}
+"""`openapi_extra` of an operation that only reads and is recorded all the same: what it gives leaves the service."""
 bearer = HTTPBearer(auto_error=False, description="A token from POST /api/v1/tokens.")
 cookie = APIKeyCookie(
     name=cookies.SESSION,
@@ -43,8 +45,9 @@ HashingTurns = Annotated[Hashing, Depends(request_hashing)]
 
 
 async def request_session(request: Request, database: Store) -> AsyncIterator[Session]:
-    """The request's one transaction: read-only for safe methods; committed before the response is sent."""
-    async with database.request_session(writes=request.method not in cookies.SAFE_METHODS) as session:
+    """The request's one transaction: read-only for safe methods that are not recorded; committed before the answer."""
+    is_recorded = getattr(request.scope["route"], "openapi_extra", None) == RECORDED
+    async with database.request_session(writes=is_recorded or request.method not in cookies.SAFE_METHODS) as session:
         yield session
 
 
