@@ -11,6 +11,7 @@ from fastapi.sse import format_sse_event
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.allocation import policies, queries, reservations, runs
@@ -26,6 +27,7 @@ from app.allocation.schemas import (
     Withdrawal,
     event_text,
 )
+from app.audit import Act
 from app.database import Database, utc_now
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
 from app.housing.models import Settlement
@@ -37,7 +39,6 @@ from app.preconditions import tag
 from app.problems import ACT, LIST, READ, responses
 from app.references import normalised
 from app.registry.facts import facts_of
-from app.registry.models import Application, ApplicationState
 from app.registry.queries import visible_application, visible_household
 from app.registry.schemas import ApplicationRead
 
@@ -146,11 +147,8 @@ def read_assessment(reference: str, session: DbSession, principal: MayReadHouseh
     """What the household needs, whether it may take part and how it ranks: today, under the policy in force."""
     household = visible_household(session, principal, normalised(reference))
     version, policy = policies.in_force(session)
-    placed = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
-    has_home = session.scalar(
-        select(Application.id).where(Application.household_id == household.id, Application.state.in_(placed))
-    )
-    facts = facts_of(household, on=utc_now().date(), has_home=has_home is not None)
+    audit.record(session, principal, Act.ASSESSMENT_READ, household)
+    facts = facts_of(household, on=utc_now().date(), has_home=queries.has_home(session, household))
     return AssessmentRead.of(assess(facts, policy), version.reference)
 
 
@@ -346,6 +344,8 @@ def list_proposals(
     if settlement is not None:
         query = query.join(Proposal.settlement).where(Settlement.reference == normalised(settlement))
     rows, following = page(session, query, Proposal, paging)
+    found = {"run": normalised(reference), **audit.listed(rows, (row.household for row in rows))}
+    audit.record(session, principal, Act.PROPOSAL_LIST, details=found)
     return Page(items=[ProposalRead.of(row) for row in rows], next=following)
 
 

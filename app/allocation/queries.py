@@ -10,7 +10,7 @@ from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, R
 from app.errors import NotFound
 from app.housing.models import Settlement
 from app.housing.queries import within
-from app.registry.models import Household
+from app.registry.models import Application, ApplicationState, Household
 from app.registry.queries import visible_to
 
 
@@ -91,6 +91,13 @@ def proposals(session: Session, principal: Principal, run_reference: str) -> Sel
             joinedload(Proposal.house),
         )
     )
+
+
+def has_home(session: Session, household: Household) -> bool:
+    """Whether a house is reserved for the household, or it lives in one."""
+    placed = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
+    held = select(Application.id).where(Application.household_id == household.id, Application.state.in_(placed))
+    return session.scalar(held) is not None
 
 
 def housed_by_tier(session: Session, run: Run) -> list[tuple[int, int, int]]:

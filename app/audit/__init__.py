@@ -3,6 +3,6 @@
 from app.audit.acts import Act
 from app.audit.changes import described
 from app.audit.digests import digest
-from app.audit.recording import Actor, record
+from app.audit.recording import Actor, is_noted, listed, record
 
-__all__ = ["Act", "Actor", "described", "digest", "record"]
+__all__ = ["Act", "Actor", "described", "digest", "is_noted", "listed", "record"]

@@ -12,19 +12,11 @@ class Act(StrEnum):
     USER_SIGN_IN_REFUSED = "user.sign_in_refused"
     USER_CHANGE_PASSWORD = "user.change_password"  # noqa: S105 - the name of an act
     USER_RESET_PASSWORD = "user.reset_password"  # noqa: S105 - the name of an act
-    USER_END_SESSIONS = "user.end_sessions"
-    USER_RESET_SECOND_FACTOR = "user.reset_second_factor"
-    SESSION_END = "session.end"
-    SECOND_FACTOR_BEGIN = "second_factor.begin"
-    SECOND_FACTOR_CONFIRM = "second_factor.confirm"
-    SECOND_FACTOR_REMOVE = "second_factor.remove"
-    SECOND_FACTOR_NEW_RECOVERY_CODES = "second_factor.new_recovery_codes"
     USER_ADD = "user.add"
     USER_SET_ROLES = "user.set_roles"
     USER_ENABLE = "user.enable"
     USER_DISABLE = "user.disable"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an act
-    TOKEN_REVOKE = "token.revoke"  # noqa: S105 - the name of an act
     # the stock
     ORIGIN_ADD = "origin.add"
     SETTLEMENT_ADD = "settlement.add"
@@ -53,6 +45,12 @@ class Act(StrEnum):
     BREAK_GLASS_OPEN = "break_glass.open"
     BREAK_GLASS_READ = "break_glass.read"
     BREAK_GLASS_REVIEW = "break_glass.review"
+    HOUSEHOLD_READ = "household.read"
+    HOUSEHOLD_LIST = "household.list"
+    KIN_GROUP_LIST = "kin_group.list"
+    APPLICATION_READ = "application.read"
+    APPLICATION_LIST = "application.list"
+    ASSESSMENT_READ = "assessment.read"
     # deciding
     POLICY_DRAFT = "policy.draft"
     POLICY_PUT_IN_FORCE = "policy.put_in_force"
@@ -64,11 +62,14 @@ class Act(StrEnum):
     RUN_CANCEL = "run.cancel"
     RUN_APPROVE = "run.approve"
     RUN_REJECT = "run.reject"
+    PROPOSAL_LIST = "proposal.list"
     # living there
     TENANCY_MOVE_IN = "tenancy.move_in"
     TENANCY_MOVE_OUT = "tenancy.move_out"
-    # files
+    TENANCY_READ = "tenancy.read"
+    TENANCY_LIST = "tenancy.list"
+    RESERVATION_LIST = "reservation.list"
+    # keys and files
+    KEYS_ROTATE = "keys.rotate"
     EXCHANGE_IMPORT = "exchange.import"
     EXCHANGE_EXPORT = "exchange.export"
-    # the installation
-    KEYS_ROTATE = "keys.rotate"

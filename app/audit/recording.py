@@ -4,9 +4,10 @@ The chain's head is locked from then until the commit and no longer, and nothing
 for each other's commits alone, and cannot stop each other. What is rolled back leaves no entry and no gap.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Protocol
 
 import structlog
@@ -70,6 +71,20 @@ def record(
         "details": {**(details or {}), **({"changes": changes} if changes else {})},
     }
     session.info.setdefault(NOTED, []).append(_Noted(content, session.get_nested_transaction()))
+
+
+def listed(rows: Sequence[Base], *about: Iterable[Base]) -> dict[str, Any]:
+    """Return what an entry tells of a list that was read: how many things, and their references and those of `about`.
+
+    `about`: whom the things are about, such as the households of applications.
+    """
+    references = {reference_of(each) for each in chain(rows, *about)}
+    return {"count": len(rows), "references": sorted(filter(None, references))}
+
+
+def is_noted(session: Session) -> bool:
+    """Whether this transaction will leave an entry."""
+    return bool(session.info.get(NOTED))
 
 
 @event.listens_for(Session, "after_soft_rollback")

@@ -46,13 +46,13 @@ def issue(session: Session, *, actor: Principal) -> dict[str, bytes]:
     """
     files = write(session, actor=actor)
     reference = new_reference("EX")
-    audit.record(session, actor, Act.EXCHANGE_EXPORT, details={"export": reference})
     note = (
         f"Export {reference} from Hearth, by {actor.username} ({actor.reference}), on {utc_now():%Y-%m-%d %H:%M} UTC\n"
         "It holds personal data. Use it only for what the families agreed to, keep it where only those can read it who "
         "need it, and delete it when that is done.\n"
         "Files and sheets can be imported as they are; this one is passed over.\n"
     )
+    audit.record(session, actor, Act.EXCHANGE_EXPORT, details={"export": reference, "files": sorted(files)})
     return {NOTE: note.encode(), **files}
 
 

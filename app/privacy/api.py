@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from app.access.dependencies import RECORDED, DbSession, requires
+from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.privacy import erasure, retention, subject_access
 from app.privacy.schemas import (
@@ -69,7 +69,6 @@ def apply_retention(request: Request, session: DbSession, principal: MayErase) -
     summary="Read everything that is held of a household",
     response_model=SubjectAccess,
     responses={**READ, 200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
-    openapi_extra=RECORDED,
 )
 def read_subject_access(
     reference: str,

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Query, Response, status
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
+from app.audit import Act
 from app.database import utc_now
 from app.errors import (
     Conflict,
@@ -96,6 +98,7 @@ def list_households(
         )
         query = query.where(or_(named, Household.key.icontains(q, autoescape=True)))
     rows, following = page(session, query, Household, paging)
+    audit.record(session, principal, Act.HOUSEHOLD_LIST, details=audit.listed(rows))
     return Page(items=[HouseholdSummary.of(row) for row in rows], next=following)
 
 
@@ -111,6 +114,7 @@ def register_household(
 ) -> HouseholdRead:
     """With all of its people at once. It applies with an application of its own."""
     made = request_once.made(session, principal.reference) or households.by_client_id(session, body.client_id)
+    was_made = made is not None
     if made is None:
         fields = _named(session, principal, body.model_dump(exclude={"people"}))
         fields["registered_on"] = fields["registered_on"] or utc_now().date()
@@ -124,11 +128,15 @@ def register_household(
         )
         made = household.reference
         request_once.remember(session, principal.reference, made)
-    return _household(session, principal, made, response)
+    return _household(session, principal, made, response, looks=was_made)
 
 
-def _household(session: Session, principal: Principal, reference: str, response: Response) -> HouseholdRead:
+def _household(
+    session: Session, principal: Principal, reference: str, response: Response, *, looks: bool
+) -> HouseholdRead:
     household = queries.visible_household(session, principal, reference)
+    if looks:
+        audit.record(session, principal, Act.HOUSEHOLD_READ, household)
     tag(response, household)
     return HouseholdRead.of(household)
 
@@ -136,7 +144,7 @@ def _household(session: Session, principal: Principal, reference: str, response:
 @router.get("/households/{reference}", operation_id="read_household", summary="Read a household", responses=READ)
 def read_household(reference: str, session: DbSession, principal: MayRead, response: Response) -> HouseholdRead:
     """With its people."""
-    return _household(session, principal, normalised(reference), response)
+    return _household(session, principal, normalised(reference), response, looks=True)
 
 
 @router.patch(
@@ -178,6 +186,7 @@ def add_person(
     made = request_once.made(session, principal.reference)
     household = queries.visible_household(session, principal, normalised(reference))
     if made is not None:
+        audit.record(session, principal, Act.HOUSEHOLD_READ, household)
         tag(response, household)
         return PersonRead.of(queries.visible_member(session, principal, made)[1], household)
     fields = body.model_dump()
@@ -232,6 +241,7 @@ def remove_person(reference: str, session: DbSession, principal: MayWrite, if_ma
 def list_kin_groups(session: DbSession, principal: MayRead, paging: Paging) -> Page[KinGroupRead]:
     """The kin groups of households that you may see, and those that have none yet."""
     rows, following = page(session, queries.kin_groups(principal), KinGroup, paging)
+    audit.record(session, principal, Act.KIN_GROUP_LIST, details=audit.listed(rows))
     return Page(items=[KinGroupRead.model_validate(row) for row in rows], next=following)
 
 
@@ -276,6 +286,8 @@ def list_applications(
     if household is not None:
         query = query.where(Household.reference == normalised(household))
     rows, following = page(session, query, Application, paging)
+    found = audit.listed(rows, (row.household for row in rows))
+    audit.record(session, principal, Act.APPLICATION_LIST, details=found)
     return Page(items=[ApplicationRead.of(row) for row in rows], next=following)
 
 
@@ -293,6 +305,7 @@ def begin_application(
     made = request_once.made(session, principal.reference) or applications.by_client_id(session, body.client_id)
     if made is not None:
         application = queries.visible_application(session, principal, made)
+        audit.record(session, principal, Act.APPLICATION_READ, application)
     else:
         household = queries.visible_household(session, principal, normalised(body.household))
         application = applications.create(
@@ -312,6 +325,7 @@ def begin_application(
 def read_application(reference: str, session: DbSession, principal: MayRead, response: Response) -> ApplicationRead:
     """What it asks for and where it is on its way."""
     application = queries.visible_application(session, principal, normalised(reference))
+    audit.record(session, principal, Act.APPLICATION_READ, application)
     tag(response, application)
     return ApplicationRead.of(application)
 

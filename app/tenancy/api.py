@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.allocation.models import Proposal
+from app.audit import Act
 from app.housing.models import House, Settlement
 from app.housing.queries import house as visible_house
 from app.housing.queries import state_shown
@@ -44,6 +46,8 @@ def list_tenancies(
         ongoing = Tenancy.moved_out_on.is_(None)
         query = query.where(ongoing if current else ~ongoing)
     rows, following = page(session, query, Tenancy, paging)
+    found = audit.listed(rows, (row.household for row in rows))
+    audit.record(session, principal, Act.TENANCY_LIST, details=found)
     return Page(items=[TenancyRead.of(row) for row in rows], next=following)
 
 
@@ -56,6 +60,8 @@ def list_reservations(
     if settlement is not None:
         query = query.where(Settlement.reference == normalised(settlement))
     rows, following = page(session, query, Proposal, paging)
+    found = audit.listed(rows, (row.household for row in rows))
+    audit.record(session, principal, Act.RESERVATION_LIST, details=found)
     return Page(items=[ReservationRead.of(row) for row in rows], next=following)
 
 
@@ -65,8 +71,11 @@ def read_occupancy(session: DbSession, principal: MayReadOccupancy, settlement: 
     return queries.occupancy(session, principal, normalised(settlement) if settlement is not None else None)
 
 
-def _tenancy(session: Session, principal: Principal, reference: str) -> TenancyRead:
-    return TenancyRead.of(session.scalars(queries.tenancies(principal).where(Tenancy.reference == reference)).one())
+def _tenancy(session: Session, principal: Principal, reference: str, *, looks: bool = False) -> TenancyRead:
+    tenancy = session.scalars(queries.tenancies(principal).where(Tenancy.reference == reference)).one()
+    if looks:
+        audit.record(session, principal, Act.TENANCY_READ, tenancy)
+    return TenancyRead.of(tenancy)
 
 
 def _house(session: Session, house: House, response: Response) -> HouseRead:
@@ -91,7 +100,8 @@ def move_in(
         tenancy = moves.move_in(session, house, normalised(body.household), body.moved_in_on, principal)
         made = tenancy.reference
         request_once.remember(session, principal.reference, made)
-    return _tenancy(session, principal, made)
+        return _tenancy(session, principal, made)
+    return _tenancy(session, principal, made, looks=True)
 
 
 @router.post(

@@ -71,6 +71,15 @@ def test_what_is_no_head_is_a_wrong_use(hearth: Hearth, kept: Path, tmp_path: Pa
         assert "holds no head" in err
 
 
+def test_what_an_operator_does_to_the_keys_is_told(hearth: Hearth, kept: Path, data_dir: Path) -> None:
+    assert hearth("keys", "rotate")[0] == 0
+    with closing(sqlite3.connect(data_dir / "hearth.db")) as connection:
+        told = connection.execute("SELECT actor, act, details FROM audit_entries WHERE sequence = 2").fetchone()
+    assert told[:2] == ("operator", "keys.rotate")
+    assert '"texts":0' in told[2]
+    assert hearth("audit", "verify")[0] == 0
+
+
 def test_the_verifier_in_the_documentation_verifies(hearth: Hearth, kept: Path, data_dir: Path) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", text("docs/audit.md"), re.DOTALL)
     command = [sys.executable, "-c", program]

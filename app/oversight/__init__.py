@@ -1,0 +1,1 @@
+"""What those see who check what others did."""

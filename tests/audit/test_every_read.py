@@ -1,0 +1,200 @@
+"""Every operation that shows personal data says in the trail who looked at whom, or is not answered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.access.dependencies import DbSession, requires
+from app.access.models import Role
+from app.access.permissions import PERSONAL_DATA, Permission, Principal
+from app.audit import Act
+from app.database import Database
+from app.registry import queries
+from tests import factories
+from tests.audit.trail import entries
+from tests.conftest import ActingAs
+
+
+@dataclass(frozen=True)
+class Looked:
+    """An address that shows personal data, and the references that its entry names, the subject first."""
+
+    path: str
+    references: list[str]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The act that a look is recorded as, the kind of its subject, and how to make what there is to see."""
+
+    act: Act
+    subject_type: str | None
+    case: Callable[[Session], Looked]
+
+
+def _household(session: Session) -> Looked:
+    family = factories.household(session)
+    return Looked(f"/households/{family.reference}", [family.reference])
+
+
+def _households(session: Session) -> Looked:
+    return Looked("/households?q=kovalenko", [factories.household(session).reference for _ in range(3)])
+
+
+def _kin_groups(session: Session) -> Looked:
+    return Looked("/kin-groups", [factories.kin_group(session).reference])
+
+
+def _application(session: Session) -> Looked:
+    reference = factories.applicant(session, anywhere=True).reference
+    return Looked(f"/applications/{reference}", [reference])
+
+
+def _applications(session: Session) -> Looked:
+    made = factories.applicant(session, anywhere=True)
+    return Looked("/applications", [made.reference, made.household.reference])
+
+
+def _assessment(session: Session) -> Looked:
+    family = factories.household(session)
+    return Looked(f"/households/{family.reference}/assessment", [family.reference])
+
+
+def _proposals(session: Session) -> Looked:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    return Looked(f"/runs/{given.run.reference}/proposals", [given.reference, given.household.reference])
+
+
+def _reservations(session: Session) -> Looked:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    return Looked("/reservations", [given.reference, given.household.reference])
+
+
+def _tenancies(session: Session) -> Looked:
+    tenancy = factories.tenancy(session, factories.house(session, factories.settlement(session)))
+    return Looked("/tenancies", [tenancy.reference, tenancy.household.reference])
+
+
+def _subject_access(session: Session) -> Looked:
+    family = factories.household(session)
+    return Looked(f"/households/{family.reference}/subject-access", [family.reference])
+
+
+def _export(_session: Session) -> Looked:
+    return Looked("/exports", [])
+
+
+LOOKS = {
+    "list_households": Expected(Act.HOUSEHOLD_LIST, None, _households),
+    "read_household": Expected(Act.HOUSEHOLD_READ, "household", _household),
+    "read_subject_access": Expected(Act.SUBJECT_ACCESS_GIVE, "household", _subject_access),
+    "list_kin_groups": Expected(Act.KIN_GROUP_LIST, None, _kin_groups),
+    "list_applications": Expected(Act.APPLICATION_LIST, None, _applications),
+    "read_application": Expected(Act.APPLICATION_READ, "application", _application),
+    "read_assessment": Expected(Act.ASSESSMENT_READ, "household", _assessment),
+    "list_proposals": Expected(Act.PROPOSAL_LIST, None, _proposals),
+    "list_tenancies": Expected(Act.TENANCY_LIST, None, _tenancies),
+    "list_reservations": Expected(Act.RESERVATION_LIST, None, _reservations),
+    "export_files": Expected(Act.EXCHANGE_EXPORT, None, _export),
+}
+
+
+def _gets(document: dict[str, Any]) -> dict[str, tuple[str, set[str]]]:
+    """Operation → its path and the permissions that it needs."""
+    return {
+        item["get"]["operationId"]: (
+            path,
+            {each for scheme in item["get"].get("security", []) for scopes in scheme.values() for each in scopes},
+        )
+        for path, item in document["paths"].items()
+        if "get" in item
+    }
+
+
+def test_every_operation_that_shows_personal_data_has_a_case(openapi_document: dict[str, Any]) -> None:
+    shown = {operation for operation, (_, needed) in _gets(openapi_document).items() if needed & PERSONAL_DATA}
+    assert set(LOOKS) == shown
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("operation", LOOKS)
+def test_a_look_leaves_one_entry(operation: str, database: Database, acting_as: ActingAs) -> None:
+    expected = LOOKS[operation]
+    client = acting_as(*Role)
+    user = entries(database)[-1]["subject"]
+    with database.session(writes=True) as session:
+        looked = expected.case(session)
+    before = len(entries(database))
+
+    answer = client.get(looked.path)
+
+    assert answer.is_success, answer.text
+    (entry,) = entries(database, before)
+    assert (entry["actor"], entry["act"], entry["subject_type"]) == (user, expected.act, expected.subject_type)
+    assert entry["request_id"] == answer.headers["X-Request-ID"]
+    told = entry["details"].get("references", [])
+    assert sorted(looked.references) == sorted([entry["subject"]] if entry["subject"] else told)
+    if "count" in entry["details"]:
+        assert entry["details"]["count"] == len(answer.json()["items"])
+    assert "ovalenko" not in str(entry)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_shows_no_personal_data_leaves_none(
+    openapi_document: dict[str, Any], database: Database, acting_as: ActingAs
+) -> None:
+    client = acting_as(*Role)
+    before = len(entries(database))
+    others = [path for path, needed in _gets(openapi_document).values() if not needed & PERSONAL_DATA]
+    plain = [path.removeprefix("/api/v1") for path in others if "{" not in path and path.startswith("/api")]
+    assert len(plain) > 5
+    answers = {path: client.get(path).status_code for path in plain}
+    assert {path for path, status in answers.items() if status != 200} == {"/audit/head"}, "there is none yet"
+    assert len(entries(database)) == before
+
+
+def test_a_look_that_cannot_be_recorded_is_not_answered(database: Database, acting_as: ActingAs) -> None:
+    client = acting_as(Role.CASEWORKER)
+    with database.session(writes=True) as session:
+        family = factories.household(session)
+        statement = (
+            "CREATE TRIGGER full_up BEFORE INSERT ON audit_entries BEGIN SELECT RAISE(ABORT, 'full'); END"
+            if database.is_sqlite
+            else "ALTER TABLE audit_entries ADD CONSTRAINT full_up CHECK (false) NOT VALID"
+        )
+        session.execute(text(statement))
+    answer = client.get(f"/households/{family.reference}")
+    assert not answer.is_success
+    assert "Kovalenko" not in answer.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_route_that_forgets_to_say_so_is_not_answered(
+    service: TestClient, database: Database, acting_as: ActingAs
+) -> None:
+    router = APIRouter()
+
+    @router.get("/api/v1/forgetful")
+    def forgetful(session: DbSession, principal: Annotated[Principal, requires(Permission.HOUSEHOLD_READ)]) -> int:
+        return len(session.scalars(queries.households(principal)).all())
+
+    service.app.include_router(router)  # type: ignore[attr-defined]  # it is a FastAPI
+    client = acting_as(Role.CASEWORKER)
+    answer = client.get("/forgetful")
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal-error")
+
+
+def test_the_same_request_again_is_a_look(database: Database, acting_as: ActingAs) -> None:
+    client = acting_as(Role.CASEWORKER)
+    person = {"given_name": "A", "family_name": "B", "sex": "male", "birth_date": "1980-01-01", "relationship": "head"}
+    body = {"current_accommodation": "rented", "people": [person]}
+    before = len(entries(database))
+    for _ in range(2):
+        assert client.post("/households", json=body, headers={"Idempotency-Key": "once"}).status_code == 201
+    assert [each["act"] for each in entries(database, before)] == ["household.register", "household.read"]
