@@ -83,6 +83,8 @@ class Large:
             columns_of(self.interior, stage, each) for stage, each in zip(self.deciding, self.gives, strict=True)
         ]
         self.before = [self._worth(stage, self.given) for stage in self.deciding]
+        nothing = [Prices.zero(problem, 0) for _ in self.deciding]
+        self.trivial = [self._bound(name, prices, (), None) for name, prices in zip(self.names, nothing, strict=False)]
         self.seconds = {"relaxation": 0.0, "search": 0.0}
         self.warm = False
 
@@ -195,6 +197,8 @@ class Large:
         prices = self.previous.prices[stage] if known else None
         prices = prices or whole(self.network, relaxed, weights, stage)
         bound = self._bound(self.names[stage], prices, required(self.deciding, achieved[:stage]), None)
+        if bound > self.trivial[stage]:  # the clock cut the relaxation off
+            prices, bound = Prices.zero(self.problem, stage), self.trivial[stage]
         return Closed(self.names[stage], achieved[stage], bound, prices, bound)
 
     def _heaviest(self, stage: int) -> float:
@@ -313,7 +317,9 @@ class Large:
         def by(relaxed: Relaxed, prices: Prices, rounds: int) -> tuple[IntArray, Closed]:
             weight = np.append(relaxed.multipliers[len(relaxed.multipliers) - len(earlier) :], 1.0)
             losses = Losses.of(homes, _where(bonus, weight, (*earlier, stage)), relaxed)
-            bound = self._bound(stage.name, prices, kept, housed)
+            either = (prices, Prices.zero(self.problem, len(prices.multipliers)))
+            bounds = [self._bound(stage.name, each, kept, housed) for each in either]
+            bound = min(bounds)
             self.report(stage.name, self._worth(stage, house_class), bound)
             for j, each in enumerate(earlier):
                 if not each.may_lose:
@@ -345,7 +351,7 @@ class Large:
             classes = self._classes(homes, at)
             achieved = self._worth(stage, classes)
             witness = classes if stage.may_lose else None
-            return classes, Closed(stage.name, achieved, bound, prices, bound, witness, "housed")
+            return classes, Closed(stage.name, achieved, bound, either[bounds.index(bound)], bound, witness, "housed")
 
         known = self.previous.prices[index] if self.warm else None
         if known is not None:

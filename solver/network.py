@@ -26,12 +26,14 @@ class Network:
     without a hub; through its hub a unit gains `hub_wish` [U] and what the way [w] gives, except where it is barred
     (rows of units). stays: the settlement where members of a unit had a house, and how many; their placements there are
     direct. Ways are sorted by hub, then settlement. Supplies [m] let a class serve a key, as in `Options`.
-    count, unreserved [C] and places [S, K] are left for the free; services [K] are those that are limited somewhere.
+    kinds [needs, 4]: as `solver.options.needs` gives them. count, unreserved [C] and places [S, K] are left for the
+    free; services [K] are those that are limited somewhere.
     """
 
     problem: Problem
     needs: int
     unit_of: IntArray
+    kinds: IntArray
     need_of: IntArray
     free: BoolArray
     uses: IntArray
@@ -170,6 +172,7 @@ def network(problem: Problem, given: IntArray, only: BoolArray, home: IntArray |
         problem=problem,
         needs=len(kinds),
         unit_of=unit_of,
+        kinds=kinds,
         need_of=need_of,
         free=free,
         uses=uses,

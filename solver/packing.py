@@ -213,8 +213,8 @@ def _barred(choices: Choices, unit: int, settlement: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def squeeze(rooms: Rooms, choices: Choices, missing: IntArray, at: IntArray, tries: int) -> None:
-    """Houses units for whom nothing is left by moving another one elsewhere, `tries` a unit."""
+def squeeze(rooms: Rooms, choices: Choices, missing: IntArray, at: IntArray, tries: int, in_all: int) -> None:
+    """Houses units for whom nothing is left by moving another one elsewhere: `tries` a unit, and `in_all` of them."""
     head = np.full(len(rooms.places), NONE, np.int64)
     after = np.full(len(at), NONE, np.int64)
     before = np.full(len(at), NONE, np.int64)
@@ -223,7 +223,8 @@ def squeeze(rooms: Rooms, choices: Choices, missing: IntArray, at: IntArray, tri
             _link(head, after, before, unit, at[unit])
     left = np.zeros(1, np.int64)
     for unit in missing:
-        left[0] = tries
+        spent = min(tries, in_all)
+        left[0] = spent
         i = 0
         while at[unit] == NONE and left[0] > 0:
             settlement = _choice(choices, unit, i)
@@ -232,6 +233,7 @@ def squeeze(rooms: Rooms, choices: Choices, missing: IntArray, at: IntArray, tri
                 break
             if settlement >= 0:
                 _evict(rooms, choices, unit, settlement, at, head, after, before, left)
+        in_all -= spent - left[0]
 
 
 @njit(cache=True, nogil=True)

@@ -16,6 +16,8 @@ WHOLE = 0.99
 """A column of a relaxation past this is taken as whole."""
 TRIES = 400
 """How many moves are tried to make room for a unit."""
+MOST_TRIES = 2_000_000
+"""And for all of them: who comes first has them."""
 
 
 def columns_of(interior: Interior, stage: Objective, of_unit: IntArray) -> FloatArray:
@@ -45,5 +47,5 @@ def filled(network: Network, choices: packing.Choices, order: IntArray, at: IntA
     rooms = packing.rooms(network)
     packing.put(rooms, choices, order, at)
     packing.fill(rooms, choices, order, at)
-    packing.squeeze(rooms, choices, order[at[order] == NONE], at, TRIES)
+    packing.squeeze(rooms, choices, order[at[order] == NONE], at, TRIES, MOST_TRIES)
     return at

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from solver import prices as pricing
 from solver.interior import Iterate, Relaxed
 from solver.network import Network
-from solver.options import fits, needs
+from solver.options import fits
 from solver.prices import Prices
 from solver.problem import NONE, UNLIMITED
 from solver.tables import IntArray
@@ -26,7 +26,7 @@ def whole(network: Network, relaxed: Relaxed, heaviest: Sequence[float], earlier
     members = int(np.bincount(network.unit_of[network.free]).max(initial=1))
     uses = int(network.uses.max(initial=1))
     prohibitive = 2 * (weight + dearest * (2 * members + uses * max(len(limited), 1)))
-    kinds, _ = needs(problem)
+    kinds = network.kinds
     keys = problem.house_classes.settlement * network.needs + np.arange(network.needs)[:, None]
     instead = np.where(np.isin(keys, network.supply_key), relaxed.key[keys], prohibitive)
     serves = fits(problem, kinds) & (kinds[:, 3, None] == NONE)

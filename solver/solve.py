@@ -52,6 +52,7 @@ def solve(
     there is no previous solution.
     """
     started = time.monotonic()
+    sha256 = problem.sha256  # at once: what comes after the search, the time limit can't cut short
     stages = parameters.stages_of(problem)
     before = Before.of(problem, stages, previous, homes)
 
@@ -62,7 +63,7 @@ def solve(
     seconds: dict[str, float] = {}
 
     def ended(status: Status, reason: str | None) -> Solution:
-        statistics = _statistics(problem, parameters, before, seconds | {"total": time.monotonic() - started})
+        statistics = _statistics(sha256, parameters, before, seconds | {"total": time.monotonic() - started})
         return Solution(status, Assignments(), (), (), statistics, reason)
 
     search = _large if len(problem.households.id) > EXACT else _exact
@@ -84,7 +85,7 @@ def solve(
         assignments=Assignments(problem.households.id[housed], problem.house_classes.id[dealt[housed]]),
         stages=results,
         certificate=_certificate(problem, closed),
-        statistics=_statistics(problem, parameters, before, seconds),
+        statistics=_statistics(sha256, parameters, before, seconds),
         previous=before.homes(problem),
     )
 
@@ -173,9 +174,9 @@ def _certificate(problem: Problem, closed: list[Closed]) -> tuple[StageCertifica
     )
 
 
-def _statistics(problem: Problem, parameters: Parameters, before: Before, seconds: dict[str, float]) -> Statistics:
+def _statistics(problem_sha256: str, parameters: Parameters, before: Before, seconds: dict[str, float]) -> Statistics:
     return Statistics(
-        problem_sha256=problem.sha256,
+        problem_sha256=problem_sha256,
         seed=parameters.seed,
         threads=parameters.threads,
         versions={name: version(name) for name in ("hearth", "numba", "numpy", "ortools", "scipy")},

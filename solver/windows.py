@@ -84,6 +84,7 @@ def search(
                     floors=floors,
                 )
                 for group, who in zip(groups, guests(network, at, groups), strict=True)
+                if time.monotonic() < deadline
             ]
             searched = [each for each in found if each is not None]
             tasks = [Task(each.model, NODES, thorough.gap, deadline) for each in searched]

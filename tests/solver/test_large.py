@@ -53,6 +53,10 @@ def test_out_of_time_is_feasible_with_bounds_that_hold(seconds: float) -> None:
     assert found.status is Status.FEASIBLE
     assert check(tight, found) == []
     assert len(found.assignments) > 1_500
+    everyone = tight.households
+    most = [int((everyone.tier == tier).sum()) for tier in range(1, int(everyone.tier.max()) + 1)]
+    for stage, limit in zip(found.stages, [*most, int(everyone.points.sum())], strict=False):
+        assert stage.bound <= limit, "no stage is worse than if it had all households"
 
 
 @pytest.mark.parametrize(

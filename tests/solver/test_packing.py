@@ -21,7 +21,7 @@ def filled(net: Network, order: IntArray, tries: int) -> IntArray:
     choices = packing.choices(net, net.wish.astype(np.float64), net.way_wish.astype(np.float64))
     rooms, at = packing.rooms(net), np.full(net.units, NONE, np.int64)
     packing.fill(rooms, choices, order, at)
-    packing.squeeze(rooms, choices, order[at[order] == NONE], at, tries)
+    packing.squeeze(rooms, choices, order[at[order] == NONE], at, tries, 1_000_000)
     return at
 
 
