@@ -1,5 +1,6 @@
 """hearth …: everything that an operator needs without the web. Exit codes: 0 done, 1 refused or failed, 2 usage."""
 
+import os
 import signal
 import socket
 import sys
@@ -238,6 +239,14 @@ def reset_password(username: Annotated[str, typer.Argument(help="The user's name
     console.say(password)
 
 
+@user_commands.command("reset-second-factor")
+def reset_second_factor(username: Annotated[str, typer.Argument(help="The user's name.")]) -> None:
+    """Take away a second factor that its user has lost."""
+    with opened() as database, database.session(writes=True) as session:
+        users.reset_second_factor(session, user_named(session, username), OPERATOR)
+    console.say(f"{username} signs in without a code, and can begin with another app.")
+
+
 @user_commands.command("token")
 def issue_token(
     username: Annotated[str, typer.Argument(help="The user's name.")],
@@ -296,6 +305,8 @@ def run_demo() -> None:
     require_free_port(settings)
     with opened() as database:
         demo.prepare(database, settings)
+    # Its visitors have no authenticator app at hand, and its district is invented.
+    os.environ.setdefault("HEARTH_SECOND_FACTOR_ROLES", "")
     start_server(settings)
 
 

@@ -27,6 +27,8 @@ REFERENCES = {
     "runs": "RUN-7K3M9QTX",
     "settlements": "ST-7K3M9QTX",
     "users": "US-7K3M9QTX",
+    "sessions": "SE-7K3M9QTX",
+    "api-tokens": "TK-7K3M9QTX",
 }
 """Examples of what stands in an address, by the part before it."""
 

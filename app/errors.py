@@ -77,6 +77,20 @@ class NewPasswordNeeded(HearthError):
     meaning = "Your password was made for you and works once. Sign in again with it and a `new_password` of your own."
 
 
+class SecondFactorNeeded(HearthError):
+    """The password was right, or the role is held, and a second factor lacks."""
+
+    slug, status, title = "second-factor-needed", 403, "Sign in with your second factor"
+    meaning = "Sign in with the `code` of your authenticator app too, or a recovery code. Who has none yet enrols one."
+
+
+class ForgedRequest(HearthError):
+    """A browser's cookie came with a request that its own pages did not send."""
+
+    slug, status, title = "forged-request", 403, "This did not come from Hearth's own pages"
+    meaning = "With a cookie, what changes something comes from the same site and brings the session's X-CSRF-Token."
+
+
 class NotFound(HearthError):
     """No such thing, or not for this caller."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+import app.access.account_api
 import app.access.api
 import app.allocation.api
 import app.break_glass.api
@@ -23,7 +25,10 @@ import app.privacy.api
 import app.registry.api
 import app.tenancy.api
 from app import documentation, errors, health, problems, rotation
+from app.access.credentials import Rules
 from app.access.hashing import Hashing
+from app.access.second_factor import required_roles
+from app.access.sessions import Limits
 from app.allocation import policies
 from app.database import Database
 from app.edge import AddressAllowance, Allowance, SecurityHeaders, TimeForBody
@@ -39,7 +44,8 @@ LARGEST_BODY = 1024 * 1024
 DESCRIPTION = """Hearth decides which displaced family gets which rebuilt house, and can prove that the decision
 was right.
 
-Sign in with `POST /api/v1/tokens` and send the token as `Authorization: Bearer …`. Lists come in pages: follow `next`.
+Sign in with `POST /api/v1/tokens` and send the token as `Authorization: Bearer …`; browsers begin a session with
+`POST /api/v1/session`. Lists come in pages: follow `next`.
 Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents. What creates something takes an
 `Idempotency-Key`; what changes something needs the `ETag` that you read, as `If-Match`.
 """
@@ -98,6 +104,10 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     metrics = Metrics()
     service.state.settings, service.state.database = settings, database
+    service.state.access_rules = Rules(
+        Limits(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)),
+        required_roles(settings.second_factor_roles),
+    )
     service.state.hashing = Hashing(settings.hashes_at_once)
     service.state.user_allowance = Allowance(settings.user_requests_per_minute)
     # Each goes around those before it: the request passes them from the last to the first.
@@ -125,11 +135,10 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         errors.Unavailable,
     )
     query = [Depends(_check_query)]
-    features = (app.access, app.housing, app.registry, app.break_glass, app.allocation, app.tenancy)
-    for feature in (*features, app.privacy, app.oversight):
-        service.include_router(
-            feature.api.router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY
-        )
+    features = (app.access, app.housing, app.registry, app.break_glass, app.allocation, app.tenancy, app.privacy)
+    routers = [feature.api.router for feature in (*features, app.oversight)]
+    for router in [app.access.account_api.router, *routers]:
+        service.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)
     service.include_router(
         app.exchange.api.router,
         prefix=PREFIX,

@@ -1,18 +1,37 @@
 """Settings, read once from HEARTH_* environment variables."""
 
+import os
 from datetime import date
+from errno import ENOTDIR
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """What an operator may set. Every field is the variable HEARTH_<NAME>."""
 
     model_config = SettingsConfigDict(env_prefix="HEARTH_", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - made below, once the folder is known
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read variables, and what none says from files of the same names in the folder HEARTH_SECRETS_DIR."""
+        folder = os.environ.get("HEARTH_SECRETS_DIR")
+        if not folder:
+            return init_settings, env_settings
+        if not Path(folder).is_dir():
+            raise NotADirectoryError(ENOTDIR, "HEARTH_SECRETS_DIR is no folder", folder)
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
     data_dir: Path = Field(Path("var"), description="Folder of the SQLite file, the keyring and the demo's sign-ins.")
     database_url: str = Field("", description="SQLAlchemy address; empty: SQLite, hearth.db in the data folder.")
@@ -50,6 +69,12 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         "127.0.0.1", description="Addresses of proxies whose X-Forwarded headers are believed, with commas between."
+    )
+    session_idle_minutes: int = Field(30, ge=1, le=24 * 60, description="Minutes unused after which a session ends.")
+    session_hours: int = Field(12, ge=1, le=24 * 31, description="Hours after which a browser's session ends.")
+    second_factor_roles: str = Field(
+        "administrator,approver,planner",
+        description="Roles, between commas, that act only for who signed in with a second factor.",
     )
     token_hours: int = Field(12, ge=1, le=24 * 366, description="How long an API token from a sign-in lives.")
     break_glass_hours: int = Field(

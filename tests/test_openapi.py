@@ -22,7 +22,7 @@ from schemathesis.core.parameters import ParameterLocation
 from sqlalchemy import select
 
 from app.access import tokens, users
-from app.access.models import Role, User
+from app.access.models import ApiToken, BrowserSession, Role, User
 from app.access.passwords import NO_PASSWORD
 from app.access.permissions import OPERATOR, HeldRole, Permission, Principal
 from app.allocation import queries, runs
@@ -56,6 +56,8 @@ REFERENCES = {
     "break-glass-grants": BreakGlassGrant.reference,
     "policies": PolicyVersion.reference,
     "runs": Run.reference,
+    "sessions": BrowserSession.reference,
+    "api-tokens": ApiToken.reference,
 }
 
 
@@ -147,12 +149,25 @@ def test_every_operation_names_its_permission() -> None:
         for operation in item.values()
     }
     open_to_all = {name for name, security in operations.items() if not security}
-    assert open_to_all == {"sign_in", "livez", "readyz", "metrics"}
+    assert open_to_all == {"sign_in", "begin_session", "livez", "readyz", "metrics"}
     named = {name: security[0]["HTTPBearer"] for name, security in operations.items() if security}
-    assert {name for name, permissions in named.items() if not permissions} == {
+    without_permission = {name for name, permissions in named.items() if not permissions}
+    assert without_permission == {
         "read_me",
         "sign_out",
         "change_password",
+        "read_session",
+        "end_session",
+        "list_sessions",
+        "end_one_session",
+        "end_other_sessions",
+        "begin_second_factor",
+        "confirm_second_factor",
+        "renew_recovery_codes",
+        "remove_second_factor",
+        "list_api_tokens",
+        "issue_api_token",
+        "revoke_api_token",
     }
     assert all(len(each) <= 1 and set(each) <= set(Permission) for each in named.values())
 

@@ -28,6 +28,9 @@ def test_the_database_is_a_file_in_the_data_folder_unless_one_is_named(
         ("SOLVER_THREADS", "0"),
         ("SOLVER_TIME_LIMIT_SECONDS", "-1"),
         ("TOKEN_HOURS", "0"),
+        ("SESSION_IDLE_MINUTES", "0"),
+        ("SESSION_HOURS", "0"),
+        ("HASHES_AT_ONCE", "1"),
         ("MAX_UPLOAD_MB", "0"),
         ("LOG_LEVEL", "loud"),
     ],
@@ -35,6 +38,21 @@ def test_the_database_is_a_file_in_the_data_folder_unless_one_is_named(
 def test_a_value_that_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"HEARTH_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_a_secret_may_be_a_file_and_a_variable_goes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "HEARTH_DATABASE_URL").write_text("postgresql://somewhere/hearth\n")
+    assert Settings().database_url == ""
+    monkeypatch.setenv("HEARTH_SECRETS_DIR", str(tmp_path))
+    assert Settings().database_url == "postgresql://somewhere/hearth"
+    monkeypatch.setenv("HEARTH_DATABASE_URL", "postgresql://elsewhere/hearth")
+    assert Settings().database_url == "postgresql://elsewhere/hearth"
+    (tmp_path / "HEARTH_PORT").write_text("eighty")
+    with pytest.raises(ValidationError, match="port"):
+        Settings()
+    monkeypatch.setenv("HEARTH_SECRETS_DIR", str(tmp_path / "missing"))
+    with pytest.raises(NotADirectoryError, match="HEARTH_SECRETS_DIR"):
         Settings()
 
 

@@ -7,18 +7,18 @@ from fastapi import APIRouter, Request, Response, status
 from sqlalchemy.orm import Session
 
 from app.access import authentication, passwords, roles, tokens, users
-from app.access.authentication import Given
+from app.access.authentication import Admission, Given
 from app.access.dependencies import (
-    Credentials,
     DbSession,
     HashingTurns,
     RequestPlace,
+    RequestShown,
     SignedIn,
     SignedInBefore,
     Store,
     requires,
 )
-from app.access.models import User
+from app.access.models import ApiToken, User
 from app.access.permissions import HeldRole, Permission, Principal
 from app.access.schemas import (
     Me,
@@ -31,7 +31,7 @@ from app.access.schemas import (
     UserNew,
     UserRead,
 )
-from app.errors import NewPasswordNeeded, TooManyRequests, Unauthorised
+from app.errors import Conflict, Forbidden, NewPasswordNeeded, TooManyRequests, Unauthorised
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.problems import ACT, LIST, responses
@@ -55,10 +55,12 @@ async def sign_in(
 ) -> TokenIssued:
     """The token acts for the user until it expires or is revoked. It is shown only in this answer."""
     lifetime = timedelta(hours=request.app.state.settings.token_hours)
-    given = Given(body.username, body.password, body.new_password)
-    row, token = await authentication.by_password(
-        database, hashing, given, place, lambda session, user: tokens.sign_in(session, user, lifetime)
-    )
+    given = Given(body.username, body.password, body.new_password, body.code)
+
+    def admit(session: Session, admission: Admission) -> tuple[ApiToken, str]:
+        return tokens.sign_in(session, admission.user, lifetime, has_second_factor=admission.has_second_factor)
+
+    row, token = await authentication.by_password(database, hashing, given, place, admit)
     return TokenIssued(token=token, expires_at=row.expires_at)
 
 
@@ -67,12 +69,13 @@ async def sign_in(
     status_code=status.HTTP_204_NO_CONTENT,
     operation_id="sign_out",
     summary="Revoke the token that you are using",
-    responses=responses(Unauthorised),
+    responses=responses(Unauthorised, Forbidden, Conflict),
 )
-def sign_out(session: DbSession, principal: SignedIn, credentials: Credentials) -> Response:
+def sign_out(session: DbSession, principal: SignedIn, shown: RequestShown) -> Response:
     """From now on the token is refused."""
-    if credentials is not None:
-        tokens.sign_out(session, credentials.credentials, principal)
+    if shown.bearer is None:
+        raise Conflict("You came with a session. End it with DELETE /api/v1/session.")
+    tokens.sign_out(session, shown.bearer, principal)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
@@ -84,6 +87,8 @@ def read_me(principal: SignedIn) -> Me:
         username=principal.username,
         roles=[RoleHeld.model_validate(role) for role in principal.roles],
         permissions=[permission.value for permission in Permission if principal.scope(permission)],
+        has_second_factor=principal.has_second_factor,
+        withheld=[RoleHeld.model_validate(role) for role in principal.withheld],
     )
 
 
@@ -92,12 +97,13 @@ def read_me(principal: SignedIn) -> Me:
     status_code=status.HTTP_204_NO_CONTENT,
     operation_id="change_password",
     summary="Change your own password",
-    responses=responses(Unauthorised, TooManyRequests),
+    responses=responses(Unauthorised, Forbidden, TooManyRequests),
 )
 async def change_password(
     body: PasswordChange, principal: SignedInBefore, database: Store, hashing: HashingTurns
 ) -> Response:
-    """Every other token of yours ends."""
+    """Every other session and token of yours ends."""
+    principal.require_whole()
     passwords.require_acceptable(body.new_password, principal.username, "#/body/new_password")
     authentication.require_other(body.new_password, body.password)
     await authentication.own_password(database, hashing, principal.reference, body.password)
@@ -184,6 +190,32 @@ async def reset_password(
         return users.reset_password(session, user, password_hash, principal)
 
     return OneTimePassword(password=password, expires_at=await database.transact(reset, writes=True))
+
+
+@router.post(
+    "/users/{reference}/reset-second-factor",
+    status_code=status.HTTP_204_NO_CONTENT,
+    operation_id="reset_second_factor",
+    summary="Take a lost second factor away",
+    responses=ACT,
+)
+def reset_second_factor(reference: str, session: DbSession, principal: MayWrite) -> Response:
+    """Every session and token of the user ends. Make sure who asks for it, and not by the telephone alone."""
+    users.reset_second_factor(session, users.get(session, normalised(reference)), principal)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.post(
+    "/users/{reference}/end-sessions",
+    status_code=status.HTTP_204_NO_CONTENT,
+    operation_id="end_sessions_of_user",
+    summary="Sign a user out everywhere",
+    responses=ACT,
+)
+def end_sessions_of_user(reference: str, session: DbSession, principal: MayWrite) -> Response:
+    """Every session and token of the user ends; the user may sign in again."""
+    users.end_sessions(session, users.get(session, normalised(reference)), principal)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
 @router.post(

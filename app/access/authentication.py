@@ -2,20 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from app import audit
-from app.access import passwords, throttle, tokens
+from app.access import passwords, second_factor, throttle, users
 from app.access.hashing import Hashing
 from app.access.models import User
 from app.access.permissions import SERVICE
 from app.access.throttle import Counted, Place, Standing
+from app.access.users import end_access
 from app.audit import Act
 from app.database import Database, utc_now
-from app.errors import FieldError, Invalid, NewPasswordNeeded, Unauthorised
+from app.errors import FieldError, Invalid, NewPasswordNeeded, SecondFactorNeeded, Unauthorised
 
 Admitted = TypeVar("Admitted")
 
@@ -27,6 +29,19 @@ class Given:
     username: str
     password: str
     new_password: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A user who is let in, with grants."""
+
+    user: User
+    has_second_factor: bool
+
+
+class _WrongCode(Exception):  # noqa: N818 - ends a transaction, and becomes the refusal
+    """The password was right, and the code was not."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +55,12 @@ class _Checked:
 
 
 async def by_password(
-    database: Database, hashing: Hashing, given: Given, place: Place, admit: Callable[[Session, User], Admitted]
+    database: Database, hashing: Hashing, given: Given, place: Place, admit: Callable[[Session, Admission], Admitted]
 ) -> Admitted:
-    """Return what `admit` makes of the user, in the transaction that records the sign-in.
+    """Return what `admit` makes of the admission, in the transaction that records the sign-in.
 
     Raises Unauthorised, the same and as late whatever is wrong; TooManyRequests; Invalid for a new password that is
-    not acceptable; NewPasswordNeeded when there has to be one.
+    not acceptable; NewPasswordNeeded when there has to be one; SecondFactorNeeded when a code lacks.
     """
     if given.new_password is not None:
         passwords.require_acceptable(given.new_password, given.username, "#/body/new_password")
@@ -64,15 +79,25 @@ async def by_password(
             raise _refusal()
         if user.password_expires_at is not None and given.new_password is None:
             raise NewPasswordNeeded("This password was made for you and works once. Send a `new_password` with it.")
+        has_second_factor = second_factor.is_in_use(session, user)
+        if has_second_factor and given.code is None:
+            raise SecondFactorNeeded("The password was right. Send the `code` of your authenticator app with it.")
+        if has_second_factor and not second_factor.use_code(session, user, given.code or ""):
+            raise _WrongCode
         throttle.forgive(session, checked.counted)
         throttle.remember(session, user, place)
         if given.new_password is not None:
-            tokens.end_all(session, user)
+            end_access(session, user)
             user.password_expires_at = None
         user.password_hash = checked.renewed_hash or user.password_hash
-        return admit(session, user)
+        return admit(session, Admission(user, has_second_factor))
 
-    return await database.transact(complete, writes=True)
+    try:
+        return await database.transact(complete, writes=True)
+    except _WrongCode:
+        record = partial(_record_refused, counted=checked.counted, user_id=checked.user_id)
+        await database.transact(record, writes=True)
+        raise _refusal() from None
 
 
 async def _check(database: Database, hashing: Hashing, given: Given, standing: Standing) -> _Checked:
@@ -118,6 +143,25 @@ async def own_password(database: Database, hashing: Hashing, reference: str, pas
     await database.transact(lambda session: throttle.forgive(session, counted), writes=True)
 
 
+async def own_code(database: Database, reference: str, use: Callable[[Session, User], Admitted | None]) -> Admitted:
+    """Return what `use` makes of a code of the signed-in user `reference`; None says that the code is wrong.
+
+    Raises Invalid for that, and TooManyRequests.
+    """
+    standing = throttle.of_signed_in(reference)
+    counted = await database.transact(lambda session: throttle.count(session, standing), writes=True)
+
+    def tried(session: Session) -> Admitted:
+        user = users.get(session, reference)
+        made = use(session, user)
+        if made is None:
+            raise second_factor.wrong_code()
+        throttle.forgive(session, counted)
+        return made
+
+    return await database.transact(tried, writes=True)
+
+
 async def new_hash(hashing: Hashing, password: str) -> str:
     """Return the hash of a password that was found acceptable, for a signed-in user."""
     async with hashing.turn(known=True):
@@ -131,4 +175,4 @@ def require_other(new_password: str, password: str) -> None:
 
 
 def _refusal() -> Unauthorised:
-    return Unauthorised("No user has this name and password.", headers={"WWW-Authenticate": "Bearer"})
+    return Unauthorised("No user has this name, password and code.", headers={"WWW-Authenticate": "Bearer"})

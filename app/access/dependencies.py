@@ -5,20 +5,26 @@ from typing import Annotated, Any
 
 import structlog
 from anyio.to_thread import run_sync
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import BackgroundTasks, Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.access import tokens
+from app.access import cookies, credentials
+from app.access.credentials import Rules, Shown
 from app.access.hashing import Hashing
 from app.access.permissions import PERSONAL_DATA, Permission, Principal
 from app.access.throttle import Place
 from app.database import Database
-from app.errors import Forbidden, Unauthorised
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 bearer = HTTPBearer(auto_error=False, description="A token from POST /api/v1/tokens.")
+cookie = APIKeyCookie(
+    name=cookies.SESSION,
+    auto_error=False,
+    scheme_name="Session",
+    description="The cookie of POST /api/v1/session, over TLS with the prefix `__Host-`. What changes something needs "
+    f"the session's CSRF token too, as `{cookies.CSRF_HEADER}`.",
+)
 
 
 def request_database(request: Request) -> Database:
@@ -42,7 +48,7 @@ async def request_session(request: Request, database: Store) -> AsyncIterator[Se
 
     A route that shows personal data writes who looked, and is not answered otherwise.
     """
-    reads, looks = request.method in SAFE_METHODS, _shows_personal_data(request)
+    reads, looks = request.method in cookies.SAFE_METHODS, _shows_personal_data(request)
     async with database.request_session(writes=looks or not reads) as session:
         yield session
         if looks and reads and not audit.is_noted(session):
@@ -58,37 +64,69 @@ def _shows_personal_data(request: Request) -> bool:
 # `function` scope: the exit, and so the commit, comes before the response and not after it.
 DbSession = Annotated[Session, Depends(request_session, scope="function")]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+SessionCookie = Annotated[str | None, Depends(cookie)]
 
 
-def _token(credentials: HTTPAuthorizationCredentials | None) -> str:
-    if credentials is None:
-        raise Unauthorised(
-            "Send a token as `Authorization: Bearer …`; POST /api/v1/tokens gives one.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    return credentials.credentials
+def request_rules(request: Request) -> Rules:
+    """What the settings say of sessions and second factors."""
+    rules: Rules = request.app.state.access_rules
+    return rules
 
 
-async def current_principal(request: Request, session: DbSession, credentials: Credentials) -> Principal:
-    """Who is signed in. Raises Unauthorised, and TooManyRequests of one user."""
-    found = await run_sync(tokens.principal, session, _token(credentials))
+AccessRules = Annotated[Rules, Depends(request_rules)]
+
+
+def request_shown(request: Request, credentials: Credentials, _documented: SessionCookie) -> Shown:
+    """What the request shows for who sends it. Raises ForgedRequest where a browser was made to send its cookie."""
+    if credentials is not None:
+        return Shown(credentials.credentials, None)
+    secret = cookies.read(request, cookies.SESSION)
+    if secret is not None:
+        cookies.require_own_request(request, secret)
+    return Shown(None, secret)
+
+
+RequestShown = Annotated[Shown, Depends(request_shown)]
+
+
+def _identified(request: Request, background: BackgroundTasks, found: Principal) -> Principal:
     structlog.contextvars.bind_contextvars(user=found.reference)
     request.app.state.user_allowance.take(found.reference)
+    if found.is_use_due:
+        background.add_task(_note_use, request.app.state.database, found)
     return found
 
 
-async def principal_before(request: Request, database: Store, credentials: Credentials) -> Principal:
+async def _note_use(database: Database, found: Principal) -> None:
+    await database.transact(lambda session: credentials.note_use(session, found), writes=True)
+
+
+async def current_principal(
+    request: Request, session: DbSession, shown: RequestShown, rules: AccessRules, background: BackgroundTasks
+) -> Principal:
+    """Who is signed in. Raises Unauthorised, ForgedRequest, and TooManyRequests of one user."""
+    return _identified(request, background, await run_sync(credentials.principal, session, shown, rules))
+
+
+async def identify(request: Request) -> None:
+    """Ask who sends the request, before its body is read. Raises what `principal_before` does."""
+    shown = request_shown(request, await bearer(request), None)
+    await principal_before(request, request_database(request), shown, request_rules(request), BackgroundTasks())
+
+
+async def principal_before(
+    request: Request, database: Store, shown: RequestShown, rules: AccessRules, background: BackgroundTasks
+) -> Principal:
     """Who is signed in, read in a transaction that has ended: for what must not hold one. Raises the same."""
-    token = _token(credentials)
-    found = await database.transact(lambda session: tokens.principal(session, token), writes=False)
-    structlog.contextvars.bind_contextvars(user=found.reference)
-    request.app.state.user_allowance.take(found.reference)
-    return found
+    found = await database.transact(lambda session: credentials.principal(session, shown, rules), writes=False)
+    return _identified(request, background, found)
 
 
 def request_place(request: Request) -> Place:
     """Where the request comes from."""
-    return Place(address=request.client.host if request.client else "")
+    agent = "".join(letter for letter in request.headers.get("User-Agent", "") if letter.isprintable())
+    device = cookies.read(request, cookies.DEVICE)
+    return Place(request.client.host if request.client else "", agent, device)
 
 
 SignedIn = Annotated[Principal, Depends(current_principal)]
@@ -110,8 +148,7 @@ def requires(permission: Permission, *, before: bool = False) -> Any:
         return _permitted(principal)
 
     def _permitted(principal: Principal) -> Principal:
-        if not principal.scope(permission):
-            raise Forbidden(f"This needs the permission {permission.value}, which none of your roles gives.")
+        principal.require_somewhere(permission)
         return principal
 
     return Security(permitted_before if before else permitted, scopes=[permission.value])

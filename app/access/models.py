@@ -3,10 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import NOT_PERSONAL, REFERENCE_LENGTH, Base, enum_column, reference_column, utc_now
+from app.database import NOT_AUDITED, NOT_PERSONAL, REFERENCE_LENGTH, Base, enum_column, reference_column, utc_now
+from app.sealed import Sealed
 
 
 class Role(StrEnum):
@@ -79,8 +80,53 @@ class Throttle(Base):
     closed_until: Mapped[datetime | None]
 
 
+class BrowserSession(Base):
+    """A user signed in from a browser; of the secret in its cookie only the SHA-256 is kept."""
+
+    __tablename__ = "browser_sessions"
+
+    reference: Mapped[str] = reference_column("SE")
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True, info=NOT_PERSONAL)
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    address: Mapped[str] = mapped_column(String(64))
+    agent: Mapped[str] = mapped_column(String(200))
+    has_second_factor: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    used_at: Mapped[datetime] = mapped_column(default=utc_now, info=NOT_AUDITED)
+    expires_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    ended_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+
+    user: Mapped[User] = relationship(lazy="raise")
+
+
+class SecondFactor(Base):
+    """A user's authenticator app: the secret of RFC 6238 that it shares with Hearth, encrypted."""
+
+    __tablename__ = "second_factors"
+
+    reference: Mapped[str] = reference_column("SF")
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True, info=NOT_PERSONAL)
+    secret_sealed: Mapped[str] = mapped_column(Text, info=NOT_AUDITED)
+    confirmed_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0, info=NOT_AUDITED)
+    """The latest step of 30 seconds whose code was used; no code of that step or before is taken again."""
+
+    secret = Sealed()
+
+
+class RecoveryCode(Base):
+    """A code for when the authenticator app is lost, usable once; of its 120 random bits only the SHA-256 is kept."""
+
+    __tablename__ = "recovery_codes"
+    is_audited = False
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    code_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    used_at: Mapped[datetime | None]
+
+
 class ApiToken(Base):
-    """An opaque token, of which only the SHA-256 is kept."""
+    """An opaque token, of which only the SHA-256 is kept; without a name, one of a sign-in."""
 
     __tablename__ = "api_tokens"
 
@@ -88,6 +134,11 @@ class ApiToken(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True, info=NOT_PERSONAL)
     token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    name: Mapped[str | None] = mapped_column(String(100))
+    permissions: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), info=NOT_PERSONAL)
+    """What it may be used for, of what its user may; None: all of it."""
+    has_second_factor: Mapped[bool] = mapped_column(default=False, info=NOT_PERSONAL)
+    used_at: Mapped[datetime] = mapped_column(default=utc_now, info=NOT_AUDITED)
     expires_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     revoked_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
 

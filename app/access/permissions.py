@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import combinations
 
 from app.access.models import Role
-from app.errors import Forbidden
+from app.errors import Forbidden, SecondFactorNeeded
 
 CASEWORKER, VERIFIER, PLANNER, APPROVER = Role.CASEWORKER, Role.VERIFIER, Role.PLANNER, Role.APPROVER
 VILLAGE_ADMINISTRATOR, AUDITOR, ADMINISTRATOR = Role.VILLAGE_ADMINISTRATOR, Role.AUDITOR, Role.ADMINISTRATOR
@@ -147,7 +147,8 @@ class HeldRole:
 class Principal:
     """Who acts: a signed-in user, the operator at the service's own command line, or the service (`user_id` None).
 
-    `token` is the public reference of the token that was used.
+    `token` is the public reference of the token or session that was used. `withheld` are roles that act once the user
+    has signed in with a second factor. `limits` are what the token may be used for, where it says so.
     """
 
     user_id: int | None
@@ -156,11 +157,18 @@ class Principal:
     roles: tuple[HeldRole, ...] = ()
     is_operator: bool = False
     token: str | None = None
+    has_second_factor: bool = False
+    withheld: tuple[HeldRole, ...] = ()
+    limits: frozenset[Permission] | None = None
+    is_use_due: bool = False
+    """Whether it is time to note that the token or session was used."""
 
     def scope(self, permission: Permission) -> Scope:
         """Return where this principal has `permission`; an empty scope is false."""
         if self.is_operator:
             return EVERYWHERE
+        if self.limits is not None and permission not in self.limits:
+            return Scope()
         held = [role for role in self.roles if role.role in PERMISSIONS[permission]]
         return Scope(
             everywhere=any(role.district is None and role.settlement is None for role in held),
@@ -173,10 +181,27 @@ class Principal:
         scope = self.scope(permission)
         if scope.covers(district=district, settlement=settlement):
             return
-        if not scope:
-            raise Forbidden(f"This needs the permission {permission.value}, which none of your roles gives.")
+        self.require_somewhere(permission)
         places = ", ".join(sorted(scope.districts | scope.settlements))
         raise Forbidden(f"You have the permission {permission.value} only in {places}, and this does not lie there.")
+
+    def require_somewhere(self, permission: Permission) -> None:
+        """Raise Forbidden unless `permission` holds anywhere; SecondFactorNeeded where that is all that lacks."""
+        if self.scope(permission):
+            return
+        if any(role.role in PERMISSIONS[permission] for role in self.withheld):
+            raise SecondFactorNeeded(
+                f"This needs the permission {permission.value}. Your role gives it once you sign in with a `code`; "
+                "POST /api/v1/me/second-factor begins with one."
+            )
+        if self.limits is not None and permission not in self.limits:
+            raise Forbidden(f"This needs the permission {permission.value}, for which your token was not made.")
+        raise Forbidden(f"This needs the permission {permission.value}, which none of your roles gives.")
+
+    def require_whole(self) -> None:
+        """Raise Forbidden for a token made for some permissions only: it does not manage its user's access."""
+        if self.limits is not None:
+            raise Forbidden("Your token was made for some acts, and this is none of them. Sign in for this.")
 
     def require_another(self, user_id: int | None, did: str) -> None:
         """Raise Forbidden where this principal is the user (None: the operator) who `did` what is to be decided."""

@@ -7,11 +7,13 @@ from pydantic import Field
 
 from app.access.models import Role
 from app.access.passwords import LONGEST, SHORTEST
+from app.access.permissions import Permission
 from app.access.users import USERNAME
 from app.fields import TEXT_PATTERN, Name, Reference, Wire
 
 Username = Annotated[str, Field(min_length=1, max_length=64, pattern=USERNAME, examples=["amina"])]
 
+Code = Annotated[str, Field(min_length=6, max_length=64, pattern=TEXT_PATTERN, examples=["123456"])]
 Secret = Annotated[
     str, Field(json_schema_extra={"format": "password"}, examples=["a password of 12 characters or more"])
 ]
@@ -69,6 +71,9 @@ class SignIn(Wire):
         min_length=SHORTEST,
         max_length=LONGEST,
     )
+    code: Code | None = Field(
+        None, description="A code of the authenticator app, or a recovery code, where one is in use."
+    )
 
 
 class PasswordChange(Wire):
@@ -103,3 +108,99 @@ class Me(Wire):
     username: str = Field(description="The user's name.")
     roles: list[RoleHeld] = Field(description="Roles and where they are held.")
     permissions: list[str] = Field(description="Every permission that some role gives, somewhere.")
+    has_second_factor: bool = Field(description="Whether you signed in with a second factor.")
+    withheld: list[RoleHeld] = Field(description="Roles that act once you sign in with a second factor.")
+
+
+class SessionStarted(Wire):
+    """A session of a browser, whose cookie comes with this answer."""
+
+    reference: str = Field(description="Public reference.", examples=["SE-7K3M9QTX"])
+    csrf_token: str = Field(description="To be sent as `X-CSRF-Token` with everything that changes something.")
+    expires_at: datetime = Field(description="When it ends, used or not.")
+
+
+class SessionRead(Wire):
+    """A session of one's own that is not over."""
+
+    reference: str = Field(description="Public reference.", examples=["SE-7K3M9QTX"])
+    address: str = Field(description="Network address that it began from.", examples=["192.0.2.1"])
+    agent: str = Field(description="What the browser calls itself.")
+    has_second_factor: bool = Field(description="Whether it began with a second factor.")
+    created_at: datetime = Field(description="When it began.")
+    used_at: datetime = Field(description="When it was last used, to the minute.")
+    expires_at: datetime = Field(description="When it ends, used or not.")
+    is_current: bool = Field(False, description="Whether it is the one that asks.")
+
+
+class Sessions(Wire):
+    """The sessions of one's own that are not over."""
+
+    items: list[SessionRead] = Field(description="The last used first.")
+
+
+class PasswordAgain(Wire):
+    """The password, once more."""
+
+    password: Secret = Field(description="The present password.", min_length=1, max_length=LONGEST)
+
+
+class SecondFactorBegun(Wire):
+    """The secret of an authenticator app, shown this once."""
+
+    secret: str = Field(description="The secret in base 32, for typing. It is shown only here.")
+    uri: str = Field(description="The same as an otpauth URI, for a QR code.", examples=["otpauth://totp/Hearth:amina"])
+
+
+class CodeGiven(Wire):
+    """A code of the authenticator app, or a recovery code."""
+
+    code: Code = Field(description="Six digits, or a recovery code.")
+
+
+class RecoveryCodes(Wire):
+    """Recovery codes, shown this once."""
+
+    recovery_codes: list[str] = Field(description="Each stands for one code of the app, once. Shown only here.")
+
+
+class SecondFactorConfirmed(RecoveryCodes):
+    """A second factor in use."""
+
+    csrf_token: str | None = Field(description="The session's new CSRF token; none for who came with a bearer token.")
+
+
+class ApiTokenNew(Wire):
+    """A token for a program."""
+
+    name: Name = Field(description="What it is for.", max_length=100, examples=["Weekly report"])
+    permissions: list[Permission] = Field(
+        description="What it may be used for, of what you may.",
+        min_length=1,
+        max_length=len(Permission),
+        examples=[[Permission.STOCK_READ]],
+    )
+    days: int = Field(description="After how many days it ends.", examples=[90], strict=True, ge=1, le=366)
+
+
+class ApiTokenIssued(TokenIssued):
+    """A token for a program, shown this once."""
+
+    reference: str = Field(description="Public reference.", examples=["TK-7K3M9QTX"])
+
+
+class ApiTokenRead(Wire):
+    """A token of one's own that has not ended."""
+
+    reference: str = Field(description="Public reference.", examples=["TK-7K3M9QTX"])
+    name: str | None = Field(description="What it is for; none for that of a sign-in.")
+    permissions: list[str] | None = Field(description="What it may be used for; none: all that you may.")
+    created_at: datetime = Field(description="When it was made.")
+    used_at: datetime = Field(description="When it was last used, to the minute.")
+    expires_at: datetime = Field(description="When it ends.")
+
+
+class ApiTokens(Wire):
+    """The tokens of one's own that have not ended."""
+
+    items: list[ApiTokenRead] = Field(description="The newest first.")

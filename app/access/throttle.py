@@ -48,9 +48,11 @@ ADDRESS = Limit(60, timedelta(minutes=5))
 
 @dataclass(frozen=True)
 class Place:
-    """Where a request comes from."""
+    """Where a request comes from: network address, what the client calls itself, what its device cookie holds."""
 
     address: str
+    agent: str = ""
+    device: str | None = None
 
     @property
     def network(self) -> str:
@@ -83,25 +85,35 @@ def _key(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _place_key(place: Place) -> str:
+def _address_key(place: Place) -> str:
     return _key("address", place.network)
+
+
+def _device_key(place: Place) -> str | None:
+    return None if place.device is None else _key("device", place.device)
+
+
+def _own_limit(username: str, place: Place, device_key: str | None) -> tuple[str, Limit]:
+    """Return what the user's tries at this place count for: by device where that is known, else by address."""
+    return _key("same place", username, device_key or place.network), SAME_PLACE
 
 
 def standing(session: Session, username: str, place: Place) -> Standing:
     """Return what a try at `username` from `place` counts for. Raises TooManyRequests while a delay lasts."""
-    known = session.scalar(
-        select(KnownPlace.id)
+    device_key = _device_key(place)
+    known = session.scalars(
+        select(KnownPlace.place_sha256)
         .join(User, User.id == KnownPlace.user_id)
         .where(
             User.username == username,
-            KnownPlace.place_sha256 == _place_key(place),
+            KnownPlace.place_sha256.in_([_address_key(place), device_key]),
             KnownPlace.seen_at > utc_now() - KNOWN_FOR,
         )
-    )
-    limits = [(_key("same place", username, place.network), SAME_PLACE)]
-    if known is None:
+    ).all()
+    limits = [_own_limit(username, place, device_key if device_key in known else None)]
+    if not known:
         limits += [(_key("account", username), ACCOUNT), (_key("address", place.network), ADDRESS)]
-    found = Standing(known is not None, tuple(sorted(limits, key=lambda limit: limit[0])))
+    found = Standing(bool(known), tuple(sorted(limits, key=lambda limit: limit[0])))
     keys = [key for key, _ in found.limits]
     for closed_until in session.scalars(select(Throttle.closed_until).where(Throttle.key_sha256.in_(keys))):
         _require_open(closed_until)
@@ -165,14 +177,16 @@ def forgive(session: Session, counted: Counted) -> None:
 def remember(session: Session, user: User, place: Place) -> None:
     """Know `place` as the user's from now on, and forget what failed there; of many, the oldest are dropped."""
     now = utc_now()
-    failed = _key("same place", user.username, place.network)
-    session.execute(delete(Throttle).where(Throttle.key_sha256 == failed))
+    places = filter(None, (_address_key(place), _device_key(place)))
+    failed = {_own_limit(user.username, place, key)[0] for key in (None, _device_key(place))}
+    session.execute(delete(Throttle).where(Throttle.key_sha256.in_(failed)))
     insert = postgresql.insert if engine_of(session).dialect.name == "postgresql" else sqlite.insert
-    session.execute(
-        insert(KnownPlace)
-        .values(user_id=user.id, place_sha256=_place_key(place), seen_at=now)
-        .on_conflict_do_update(index_elements=["user_id", "place_sha256"], set_={"seen_at": now})
-    )
+    for key in sorted(places):
+        session.execute(
+            insert(KnownPlace)
+            .values(user_id=user.id, place_sha256=key, seen_at=now)
+            .on_conflict_do_update(index_elements=["user_id", "place_sha256"], set_={"seen_at": now})
+        )
     newest = select(KnownPlace.id).where(KnownPlace.user_id == user.id, KnownPlace.seen_at > now - KNOWN_FOR)
     kept = newest.order_by(KnownPlace.seen_at.desc(), KnownPlace.id.desc()).limit(MOST_KNOWN_PLACES)
     session.execute(delete(KnownPlace).where(KnownPlace.user_id == user.id, KnownPlace.id.not_in(kept)))

@@ -2,19 +2,22 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
-from app.access.models import ApiToken, User
-from app.access.permissions import OPERATOR, HeldRole, Principal
+from app.access.models import ApiToken, Role, User
+from app.access.permissions import OPERATOR, HeldRole, Permission, Principal
 from app.audit import Act
 from app.database import utc_now
-from app.errors import Unauthorised
+from app.errors import NotFound, Unauthorised
 
 PREFIX = "hearth_"
+USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 def _sha256(token: str) -> str:
@@ -22,28 +25,82 @@ def _sha256(token: str) -> str:
 
 
 def issue(session: Session, user: User, lifetime: timedelta, *, actor: Principal = OPERATOR) -> tuple[ApiToken, str]:
-    """Make a token for `user`; the second value is the token itself, which is nowhere else."""
-    row, token = _made(session, user, lifetime)
+    """Make a token for `user`, whose operator vouches for it; the second value is the token, which is nowhere else."""
+    row, token = _made(session, user, lifetime, has_second_factor=True)
     audit.record(session, actor, Act.TOKEN_ISSUE, user)
     return row, token
 
 
-def _made(session: Session, user: User, lifetime: timedelta) -> tuple[ApiToken, str]:
+def _made(
+    session: Session,
+    user: User,
+    lifetime: timedelta,
+    *,
+    has_second_factor: bool,
+    name: str | None = None,
+    permissions: list[str] | None = None,
+) -> tuple[ApiToken, str]:
     token = PREFIX + secrets.token_urlsafe(32)
-    row = ApiToken(user_id=user.id, token_sha256=_sha256(token), expires_at=utc_now() + lifetime)
+    row = ApiToken(
+        user_id=user.id,
+        token_sha256=_sha256(token),
+        expires_at=utc_now() + lifetime,
+        has_second_factor=has_second_factor,
+        name=name,
+        permissions=permissions,
+    )
     session.add(row)
     session.flush()
     return row, token
 
 
-def sign_in(session: Session, user: User, lifetime: timedelta) -> tuple[ApiToken, str]:
-    """Make a token for `user`, who has shown a password."""
-    row, token = _made(session, user, lifetime)
+def sign_in(session: Session, user: User, lifetime: timedelta, *, has_second_factor: bool) -> tuple[ApiToken, str]:
+    """Make a token for `user`, who has just signed in."""
+    row, token = _made(session, user, lifetime, has_second_factor=has_second_factor)
     audit.record(session, principal_of(user, row.reference), Act.USER_SIGN_IN, user)
     return row, token
 
 
-def principal(session: Session, token: str) -> Principal:
+def issue_named(
+    session: Session, user: User, name: str, permissions: Sequence[Permission], lifetime: timedelta, actor: Principal
+) -> tuple[ApiToken, str]:
+    """Make a token of `user`'s own, who is `actor`, for these permissions alone.
+
+    Raises Forbidden for a permission that the actor has nowhere, or when a token made for some acts would make another.
+    """
+    actor.require_whole()
+    for permission in permissions:
+        actor.require_somewhere(permission)
+    chosen = sorted({permission.value for permission in permissions})
+    row, token = _made(
+        session, user, lifetime, has_second_factor=actor.has_second_factor, name=name, permissions=chosen
+    )
+    audit.record(session, actor, Act.TOKEN_ISSUE, user)
+    return row, token
+
+
+def of(session: Session, user_id: int | None) -> Sequence[ApiToken]:
+    """Return the tokens of a user that have not ended, the newest first."""
+    live = select(ApiToken).where(
+        ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None), ApiToken.expires_at > utc_now()
+    )
+    return session.scalars(live.order_by(ApiToken.id.desc())).all()
+
+
+def revoke(session: Session, reference: str, actor: Principal) -> None:
+    """End one token of `actor`'s own. Raises NotFound."""
+    row = session.scalar(
+        select(ApiToken).where(
+            ApiToken.reference == reference, ApiToken.user_id == actor.user_id, ApiToken.revoked_at.is_(None)
+        )
+    )
+    if row is None:
+        raise NotFound("You have no such token.")
+    row.revoked_at = utc_now()
+    audit.record(session, actor, Act.TOKEN_REVOKE, row)
+
+
+def principal(session: Session, token: str, needing_second_factor: frozenset[Role] = frozenset()) -> Principal:
     """Return who acts with `token`. Raises Unauthorised when it is unknown, expired, revoked or its user disabled."""
     row = session.scalar(
         select(ApiToken)
@@ -61,13 +118,50 @@ def principal(session: Session, token: str) -> Principal:
             "The token is unknown, expired or revoked. Get a new one with POST /api/v1/tokens.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
-    return principal_of(row.user, row.reference)
+    found = principal_of(
+        row.user,
+        row.reference,
+        has_second_factor=row.has_second_factor,
+        needing_it=needing_second_factor,
+        limits=None if row.permissions is None else _known(row.permissions),
+    )
+    return replace(found, is_use_due=is_use_due(row.used_at))
 
 
-def principal_of(user: User, token: str | None = None) -> Principal:
-    """Return `user` as one who acts, with the token of that reference; its grants must be loaded."""
-    roles = tuple(HeldRole(grant.role, grant.district, grant.settlement) for grant in user.grants)
-    return Principal(user.id, user.reference, user.username, roles, token=token)
+def is_use_due(used_at: datetime) -> bool:
+    """Whether so long has passed since the use last noted that this one is to be noted."""
+    return used_at <= utc_now() - USE_NOTED_EVERY
+
+
+def _known(permissions: list[str]) -> frozenset[Permission]:
+    """Return the permissions of these names; one that there is no more gives nothing."""
+    return frozenset(Permission(name) for name in permissions if name in set(Permission))
+
+
+def principal_of(
+    user: User,
+    token: str | None = None,
+    *,
+    has_second_factor: bool = True,
+    needing_it: frozenset[Role] = frozenset(),
+    limits: frozenset[Permission] | None = None,
+) -> Principal:
+    """Return `user` as one who acts, with the token or session of that reference; its grants must be loaded.
+
+    Without a second factor the roles `needing_it` are withheld.
+    """
+    held = [HeldRole(grant.role, grant.district, grant.settlement) for grant in user.grants]
+    withheld = tuple(role for role in held if role.role in needing_it and not has_second_factor)
+    return Principal(
+        user.id,
+        user.reference,
+        user.username,
+        tuple(role for role in held if role not in withheld),
+        token=token,
+        has_second_factor=has_second_factor,
+        withheld=withheld,
+        limits=limits,
+    )
 
 
 def user_named(session: Session, username: str) -> User | None:

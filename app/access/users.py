@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app import audit
 from app.access import roles as held_roles
-from app.access import tokens
+from app.access import second_factor, sessions, tokens
 from app.access.models import User
 from app.access.permissions import HeldRole, Permission, Principal
 from app.audit import Act
@@ -77,7 +77,7 @@ def disable(session: Session, user: User, actor: Principal) -> User:
         raise Conflict(f"{user.username} is disabled already.")
     held_roles.require_another_administrator(session, user)
     user.disabled_at = utc_now()
-    tokens.end_all(session, user)
+    end_access(session, user)
     audit.record(session, actor, Act.USER_DISABLE, user)
     return user
 
@@ -95,7 +95,7 @@ def enable(session: Session, user: User, actor: Principal) -> User:
 def change_password(session: Session, user: User, password_hash: str, actor: Principal) -> None:
     """Give `user`, who is `actor`, the password that the user has chosen, and end every token but the one in use."""
     user.password_hash, user.password_expires_at = password_hash, None
-    tokens.end_all(session, user, but=actor.token)
+    end_access(session, user, but=actor.token)
     audit.record(session, actor, Act.USER_CHANGE_PASSWORD, user)
 
 
@@ -108,7 +108,7 @@ def reset_password(session: Session, user: User, password_hash: str, actor: Prin
     if user.disabled_at is not None:
         raise Conflict(f"{user.username} is disabled, and has no use for a password.")
     user.password_hash, user.password_expires_at = password_hash, one_time_until()
-    tokens.end_all(session, user)
+    end_access(session, user)
     audit.record(session, actor, Act.USER_RESET_PASSWORD, user)
     return user.password_expires_at
 
@@ -116,3 +116,28 @@ def reset_password(session: Session, user: User, password_hash: str, actor: Prin
 def one_time_until() -> datetime:
     """Return when a password ends that is made now for one sign-in."""
     return utc_now() + ONE_TIME_LIFETIME
+
+
+def end_access(session: Session, user: User, *, but: str | None = None) -> None:
+    """End every session and every token of `user` now, except that of the public reference `but`."""
+    tokens.end_all(session, user, but=but)
+    sessions.end_all(session, user, but=but)
+
+
+def end_sessions(session: Session, user: User, actor: Principal) -> None:
+    """End every session and token of a user, who may sign in again."""
+    actor.require(Permission.USER_WRITE)
+    end_access(session, user)
+    audit.record(session, actor, Act.USER_END_SESSIONS, user)
+
+
+def end_own_sessions(session: Session, user: User, actor: Principal) -> None:
+    """End every session and token of `user`, who is `actor`, but the one in use."""
+    end_access(session, user, but=actor.token)
+    audit.record(session, actor, Act.USER_END_SESSIONS, user)
+
+
+def reset_second_factor(session: Session, user: User, actor: Principal) -> None:
+    """Take away the second factor that a user has lost, and end every session and token."""
+    second_factor.reset(session, user, actor)
+    end_access(session, user)

@@ -12,11 +12,19 @@ class Act(StrEnum):
     USER_SIGN_IN_REFUSED = "user.sign_in_refused"
     USER_CHANGE_PASSWORD = "user.change_password"  # noqa: S105 - the name of an act
     USER_RESET_PASSWORD = "user.reset_password"  # noqa: S105 - the name of an act
+    USER_END_SESSIONS = "user.end_sessions"
+    USER_RESET_SECOND_FACTOR = "user.reset_second_factor"
+    SESSION_END = "session.end"
+    SECOND_FACTOR_BEGIN = "second_factor.begin"
+    SECOND_FACTOR_CONFIRM = "second_factor.confirm"
+    SECOND_FACTOR_REMOVE = "second_factor.remove"
+    SECOND_FACTOR_NEW_RECOVERY_CODES = "second_factor.new_recovery_codes"
     USER_ADD = "user.add"
     USER_SET_ROLES = "user.set_roles"
     USER_ENABLE = "user.enable"
     USER_DISABLE = "user.disable"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of an act
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105 - the name of an act
     # the stock
     ORIGIN_ADD = "origin.add"
     SETTLEMENT_ADD = "settlement.add"

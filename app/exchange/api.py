@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFi
 from fastapi.routing import APIRoute
 from pydantic import Field
 
-from app.access.dependencies import DbSession, bearer, principal_before, request_database, requires
+from app.access.dependencies import DbSession, identify, requires
 from app.access.permissions import Permission, Principal
 from app.errors import Conflict, Forbidden, Invalid, Malformed, TooLarge, Unauthorised, UnsupportedMediaType
 from app.exchange import exports, imports
@@ -30,7 +30,7 @@ class SignedInFirst(APIRoute):
         serve = super().get_route_handler()
 
         async def serve_who_is_signed_in(request: Request) -> Response:
-            await principal_before(request, request_database(request), await bearer(request))
+            await identify(request)
             return await serve(request)
 
         return serve_who_is_signed_in

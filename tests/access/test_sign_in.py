@@ -27,7 +27,7 @@ def amina(database: Database) -> User:
             username="amina",
             display_name="Amina K.",
             password_hash=passwords.hashed(PASSWORD),
-            roles=[HeldRole(Role.PLANNER, district="North")],
+            roles=[HeldRole(Role.CASEWORKER, district="North")],
             actor=OPERATOR,
         )
 
@@ -51,8 +51,8 @@ def test_a_name_and_password_give_a_token_that_acts_for_the_user(service: TestCl
     me = service.get("/api/v1/me", headers={"Authorization": f"Bearer {answer.json()['token']}"})
     assert me.status_code == 200
     assert me.json()["reference"] == amina.reference
-    assert me.json()["roles"] == [{"role": "planner", "district": "North", "settlement": None}]
-    assert "run.request" in me.json()["permissions"]
+    assert me.json()["roles"] == [{"role": "caseworker", "district": "North", "settlement": None}]
+    assert "household.write" in me.json()["permissions"]
     assert "user.write" not in me.json()["permissions"]
 
 

@@ -3,20 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import httpx2
+import pyotp
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.access import passwords, users
-from app.access.models import Role, User
+from app.access.models import BrowserSession, Role, SecondFactor, User
 from app.access.permissions import OPERATOR, HeldRole
+from app.access.sessions import csrf_token
 from app.allocation import policies
 from app.audit import Act
-from app.database import Database, utc_now
+from app.database import Base, Database, utc_now
 from app.policy.parameters import DEFAULT_POLICY
 from app.registry.models import ApplicationState
 from tests import factories
@@ -263,6 +266,94 @@ def _reset_password(session: Session, _database: Database) -> Request:
     return lambda client: client.post(f"/users/{user.reference}/reset-password")
 
 
+def _begin_session(session: Session, database: Database) -> Request:
+    _sign_in(session, database)
+    return lambda client: client.post("/session", json={"username": "amina", "password": PASSWORD})
+
+
+def _own(session: Session, make: Callable[[User], Base | None]) -> None:
+    """Make something of everybody's own: whoever asks is one of them."""
+    made = [make(user) for user in session.scalars(select(User))]
+    session.add_all(row for row in made if row is not None)
+
+
+def _browser_session(user: User, number: int) -> BrowserSession:
+    return BrowserSession(
+        user_id=user.id,
+        secret_sha256=sha256(f"{user.id}-{number}".encode()).hexdigest(),
+        address="192.0.2.1",
+        agent="",
+        has_second_factor=False,
+        expires_at=utc_now() + timedelta(hours=1),
+    )
+
+
+def _end_session(session: Session, _database: Database) -> Request:
+    """The secret is what its SHA-256 was made of."""
+    _own(session, lambda user: _browser_session(user, 0))
+    user = session.scalars(select(User).order_by(User.id.desc())).first()
+    secret = f"{user.id if user else 0}-0"
+    headers = {"Authorization": "", "Cookie": f"hearth_session={secret}", "X-CSRF-Token": csrf_token(secret)}
+    return lambda client: client.delete("/session", headers=headers)
+
+
+def _end_one_session(session: Session, _database: Database) -> Request:
+    _own(session, lambda user: _browser_session(user, 0))
+    session.flush()
+    return lambda client: client.delete(f"/sessions/{client.get('/sessions').json()['items'][0]['reference']}")
+
+
+def _end_other_sessions(session: Session, _database: Database) -> Request:
+    _own(session, lambda user: _browser_session(user, 0))
+    return lambda client: client.delete("/sessions")
+
+
+def _end_sessions_of_user(session: Session, _database: Database) -> Request:
+    user = factories.user(session, Role.PLANNER)
+    return lambda client: client.post(f"/users/{user.reference}/end-sessions")
+
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def _app(*, confirmed: bool) -> Callable[[User], SecondFactor]:
+    return lambda user: SecondFactor(
+        user_id=user.id, secret=SECRET, confirmed_at=utc_now() if confirmed else None, last_step=0
+    )
+
+
+def _begin_second_factor(session: Session, _database: Database) -> Request:
+    for user in session.scalars(select(User)):
+        user.password_hash = passwords.hashed(PASSWORD)
+    return lambda client: client.post("/me/second-factor", json={"password": PASSWORD})
+
+
+def _with_code(path: str, *, confirmed: bool) -> Case:
+    def case(session: Session, _database: Database) -> Request:
+        _own(session, _app(confirmed=confirmed))
+        return lambda client: client.post(path, json={"code": pyotp.TOTP(SECRET).now()})
+
+    return case
+
+
+def _reset_second_factor(session: Session, _database: Database) -> Request:
+    user = factories.user(session, Role.PLANNER)
+    session.add(SecondFactor(user_id=user.user_id, secret=SECRET, last_step=0))
+    return lambda client: client.post(f"/users/{user.reference}/reset-second-factor")
+
+
+def _issue_api_token(_session: Session, _database: Database) -> Request:
+    body = {"name": "Report", "permissions": ["stock.read"], "days": 7}
+    return lambda client: client.post("/api-tokens", json=body)
+
+
+def _revoke_api_token(_session: Session, _database: Database) -> Request:
+    def revoke(client: httpx2.Client) -> Answer:
+        return client.delete(f"/api-tokens/{client.get('/api-tokens').json()['items'][0]['reference']}")
+
+    return revoke
+
+
 def _set_roles(session: Session, _database: Database) -> Request:
     user = factories.user(session, Role.PLANNER)
     return lambda client: client.put(f"/users/{user.reference}/roles", json={"roles": [{"role": "verifier"}]})
@@ -309,6 +400,26 @@ CASES = {
     "sign_out": Expected(Act.USER_SIGN_OUT, "user", _sign_out),
     "change_password": Expected(Act.USER_CHANGE_PASSWORD, "user", _change_password),
     "reset_password": Expected(Act.USER_RESET_PASSWORD, "user", _reset_password),
+    "begin_session": Expected(Act.USER_SIGN_IN, "user", _begin_session),
+    "end_session": Expected(Act.SESSION_END, "browser_session", _end_session),
+    "end_one_session": Expected(Act.SESSION_END, "browser_session", _end_one_session),
+    "end_other_sessions": Expected(Act.USER_END_SESSIONS, "user", _end_other_sessions),
+    "end_sessions_of_user": Expected(Act.USER_END_SESSIONS, "user", _end_sessions_of_user),
+    "begin_second_factor": Expected(Act.SECOND_FACTOR_BEGIN, "second_factor", _begin_second_factor),
+    "confirm_second_factor": Expected(
+        Act.SECOND_FACTOR_CONFIRM, "second_factor", _with_code("/me/second-factor/confirm", confirmed=False)
+    ),
+    "renew_recovery_codes": Expected(
+        Act.SECOND_FACTOR_NEW_RECOVERY_CODES,
+        "second_factor",
+        _with_code("/me/second-factor/recovery-codes", confirmed=True),
+    ),
+    "remove_second_factor": Expected(
+        Act.SECOND_FACTOR_REMOVE, "second_factor", _with_code("/me/second-factor/remove", confirmed=True)
+    ),
+    "reset_second_factor": Expected(Act.USER_RESET_SECOND_FACTOR, "user", _reset_second_factor),
+    "issue_api_token": Expected(Act.TOKEN_ISSUE, "user", _issue_api_token),
+    "revoke_api_token": Expected(Act.TOKEN_REVOKE, "api_token", _revoke_api_token),
     "add_user": Expected(Act.USER_ADD, "user", _user),
     "set_roles": Expected(Act.USER_SET_ROLES, "user", _set_roles),
     "enable_user": Expected(Act.USER_ENABLE, "user", _enable_user),
@@ -351,6 +462,10 @@ CASES = {
 }
 
 
+TOLD_BY_THEMSELVES = {Act.USER_END_SESSIONS, Act.SECOND_FACTOR_NEW_RECOVERY_CODES}
+"""What they change is nobody's to read."""
+
+
 def test_every_operation_that_changes_something_has_a_case(openapi_document: dict[str, Any]) -> None:
     assert set(CASES) == {
         operation["operationId"]
@@ -380,7 +495,7 @@ def test_it_leaves_one_entry(operation: str, database: Database, service: TestCl
     entry = found[-1]
     assert entry["subject_type"] == expected.subject_type
     assert entry["request_id"] == answer.headers["X-Request-ID"]
-    assert entry["actor"] == (entry["subject"] if operation == "sign_in" else acting)
-    assert entry["token"].startswith("TK-")
-    assert entry["details"]
+    assert entry["actor"] == (entry["subject"] if operation in ("sign_in", "begin_session") else acting)
+    assert entry["token"].startswith(("TK-", "SE-"))
+    assert entry["details"] or expected.act in TOLD_BY_THEMSELVES
     assert not any(name in str(entry) for name in ("Amina", "Kovalenko", "Omar", "Leyla", "relatives", "1980-03-24"))
