@@ -37,7 +37,7 @@ from app.settings import Settings
 from app.worker import work_one
 from tests import factories
 
-EXAMPLES = int(os.environ.get("HEARTH_TEST_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("HEARTH_TEST_EXAMPLES", "15"))
 """Requests made up for each operation."""
 PEOPLE = {
     "field": (Role.CASEWORKER, Role.VERIFIER, Role.PLANNER, Role.VILLAGE_ADMINISTRATOR),
