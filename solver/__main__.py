@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from solver import InvalidProblem, InvalidSolution, Parameters, Problem, Progress, Solution, check, explain, solve
-from solver.changes import household_of
+from solver.changes import household_of, stated
 from solver.confirmation import confirm
 from solver.counterfactual import smallest_change
 from solver.fairness import justified_envy
 from solver.generate import generate
-from solver.objectives import Objective, parse
+from solver.objectives import Objective, parse, spelt
 from solver.shadow_prices import shadow_prices, verified
 
 NPZ = ".npz"
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         reading.add_argument("problem", type=Path)
         reading.add_argument("solution", type=Path)
         reading.set_defaults(run=run, parser=reading)
-        if run is _check:
+        if run is not _envy:
             _add_stages(reading)
         if run in (_explain, _confirm, _shadow_prices):
             reading.add_argument("--time-limit", type=float, default=Parameters.time_limit_seconds, metavar="SECONDS")
@@ -129,7 +129,7 @@ def _solve(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    problem, solution = _both(options)
+    problem, solution = _problem(options.problem), _solution(options.solution)
     for violation in check(problem, solution, options.stages):
         raise Refused(f"{violation.code}: {violation.sentence}")
     print(_summary(solution))
@@ -185,7 +185,17 @@ def _shadow_prices(options: argparse.Namespace) -> int:
 
 
 def _both(options: argparse.Namespace) -> tuple[Problem, Solution]:
-    return _problem(options.problem), _solution(options.solution)
+    """The problem and its solution, which was made by the stages that the programme decided, if they are named."""
+    problem, solution = _problem(options.problem), _solution(options.solution)
+    decided: list[Objective] | None = getattr(options, "stages", None)
+    with _refused():
+        if decided is not None and solution.stages and (made_by := list(stated(solution))) != decided:
+            words = "; ".join(
+                f"{each.name}: {spelt(each.terms)}" + (f", may lose {each.may_lose}" if each.may_lose else "")
+                for each in made_by
+            )
+            raise Refused(f"the solution was made by other stages: {words}")
+    return problem, solution
 
 
 def _parameters(options: argparse.Namespace) -> Parameters:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from solver.objectives import objective
+from solver.objectives import Objective, objective
 from solver.outcome import require_answer
 from solver.parameters import Parameters
 from solver.problem import NONE, HouseClasses, Problem
@@ -19,16 +19,21 @@ from solver.tables import UNLIMITED, IntArray, SparseRows
 
 def solved_again(problem: Problem, previous: Solution, parameters: Parameters, first: tuple[str, ...] = ()) -> Solution:
     """The solution of a changed problem, started from `previous`, the one of the problem before the change. first:
-    stages to put before those of the parameters, or of the problem.
+    stages to put before those of the parameters, or where these name none, before those of `previous`.
 
-    Stages of the parameters that the changed problem no longer has are left out. What `keep` counts is what it counted
-    there. Raises ValueError where `previous` has no answer.
+    Stages that the changed problem no longer has are left out. What `keep` counts is what it counted there. Raises
+    ValueError where `previous` has no answer.
     """
     require_answer(previous)
-    wanted = map(objective, problem.stages if parameters.stages is None else parameters.stages)
+    wanted = stated(previous) if parameters.stages is None else tuple(map(objective, parameters.stages))
     kept = tuple(stage for stage in wanted if stage.known_to(problem) and stage.name not in first)
     stages = replace(parameters, stages=(*first, *kept))
     return solve(problem, stages, previous=previous, homes=previous.previous)
+
+
+def stated(solution: Solution) -> tuple[Objective, ...]:
+    """The stages that a solution was made by. Raises ValueError where it states what no stage can be."""
+    return tuple(Objective(each.name, each.counts, each.achieved - each.kept) for each in solution.stages)
 
 
 def settlement_of(problem: Problem, solution: Solution, household: str) -> str | None:

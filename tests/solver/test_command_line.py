@@ -56,6 +56,18 @@ def test_stages_of_a_programme_s_own_and_a_previous_solution(folder: Path, tmp_p
     assert (unexpected.returncode, unexpected.stderr[:7]) == (1, "stages:")
 
 
+def test_a_solution_is_asked_and_solved_again_by_its_own_stages(folder: Path, tmp_path: Path) -> None:
+    problem, out = folder / "problem.json", tmp_path / "solution.json"
+    stages = ("--stage", "value", "--stage", "tier 1")
+    assert run("solve", problem, "-o", out, *stages).returncode == 0
+    found = lines("shadow-prices", problem, out, "--first", 1, "--verify", *stages)
+    assert list(found[1]["gain"]) == ["value", "tier 1"]
+    assert lines("confirm", problem, out, "--sample", 1, *stages) == lines("confirm", problem, out, "--sample", 1)
+    for command in ("explain", "confirm", "shadow-prices"):
+        refused = run(command, problem, out, "--stage", "tier 1, may lose 1")
+        assert (refused.returncode, "made by other stages: value: value; tier 1: tier 1" in refused.stderr) == (1, True)
+
+
 def test_stages_that_cannot_be_are_one_sentence(folder: Path, tmp_path: Path) -> None:
     solving = ("solve", folder / "problem.json", "-o", tmp_path / "out")
     for arguments, code, words in (
