@@ -61,7 +61,8 @@ def test_a_solution_is_asked_and_solved_again_by_its_own_stages(folder: Path, tm
     stages = ("--stage", "value", "--stage", "tier 1")
     assert run("solve", problem, "-o", out, *stages).returncode == 0
     found = lines("shadow-prices", problem, out, "--first", 1, "--verify", *stages)
-    assert list(found[1]["gain"]) == ["value", "tier 1"]
+    assert isinstance(gain := found[1]["gain"], dict)
+    assert list(gain) == ["value", "tier 1"]
     assert lines("confirm", problem, out, "--sample", 1, *stages) == lines("confirm", problem, out, "--sample", 1)
     for command in ("explain", "confirm", "shadow-prices"):
         refused = run(command, problem, out, "--stage", "tier 1, may lose 1")
