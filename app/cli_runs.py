@@ -28,8 +28,9 @@ def request_run(
     settlement: Annotated[
         list[str] | None, typer.Option(help="Settlement to allocate (reference or key); every ready one if left out.")
     ] = None,
-    seed: Annotated[str | None, typer.Option(help="Public seed of the lottery and the draw.")] = None,
-    seed_source: Annotated[str | None, typer.Option(help="Where anyone can look the seed up.")] = None,
+    seed_source: Annotated[
+        str | None, typer.Option(help="Where a public seed will come from; the run waits until it is entered.")
+    ] = None,
     time_limit: Annotated[int | None, typer.Option(help="Seconds to search.", min=1, max=86_400)] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Solve it, show progress, and end with the proof.")] = False,
     username: ActingAs = None,
@@ -37,20 +38,22 @@ def request_run(
     """Request a run: freeze the register and the stock, and queue the solution."""
     if context.invoked_subcommand is not None:
         return
-    if (seed is None) != (seed_source is None):
-        raise typer.BadParameter("a seed comes with --seed-source, and a source with --seed.")
     settings = Settings()
     with opened() as database:
         with database.session(writes=True) as session:
             run = runs.request(
                 session,
                 settlements=[settlement_named(session, name).reference for name in settlement] if settlement else None,
-                seed=runs.Seed(seed, seed_source) if seed is not None and seed_source is not None else None,
                 time_limit_seconds=time_limit or settings.solver_time_limit_seconds,
                 actor=acting(session, username),
+                seed_source=seed_source,
             )
         console.say(f"Requested {run.reference}; snapshot SHA-256 {run.snapshot_sha256}.")
-        if wait:
+        if seed_source is not None:
+            console.say(
+                f"Publish that hash now. Once the source has given the seed: hearth run seed {run.reference} SEED"
+            )
+        elif wait:
             _follow(database, settings, run.reference)
 
 
@@ -112,6 +115,19 @@ def replay_run(reference: RunReference) -> None:
     if faults:
         raise Conflict(f"{run.reference} came out otherwise. {' '.join(faults)}")
     console.say(f"{run.reference} came out the same, byte for byte.")
+
+
+@run_commands.command("seed")
+def enter_seed(
+    reference: RunReference,
+    seed: Annotated[str, typer.Argument(metavar="SEED", help="The seed, as its source published it.")],
+    username: ActingAs = None,
+) -> None:
+    """Enter the seed of a run that waits for it, and queue it. By somebody else than who requested it."""
+    with opened() as database, database.session(writes=True) as session:
+        run = queries.run(session, OPERATOR, normalised(reference))
+        runs.enter_seed(session, run, seed, acting(session, username))
+    console.say("Entered; the run is queued.")
 
 
 @run_commands.command("approve")

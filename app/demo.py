@@ -48,7 +48,6 @@ def prepare(database: Database, settings: Settings) -> None:
             run = runs.request(
                 session,
                 settlements=None,
-                seed=None,
                 time_limit_seconds=settings.solver_time_limit_seconds,
                 actor=_acting(session, "planner"),
             )

@@ -18,6 +18,7 @@ SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 REFERENCES = {
     "applications": "AP-7K3M9QTX",
+    "draws": "RUN-7K3M9QTX",
     "break-glass-grants": "BG-7K3M9QTX",
     "households": "HH-7K3M9QTX",
     "houses": "HO-7K3M9QTX",

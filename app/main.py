@@ -17,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 import app.access.account_api
 import app.access.api
 import app.allocation.api
+import app.allocation.draws_api
 import app.break_glass.api
 import app.exchange.api
 import app.housing.api
@@ -137,7 +138,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
     query = [Depends(_check_query)]
     features = (app.access, app.housing, app.registry, app.break_glass, app.allocation, app.tenancy, app.privacy)
     routers = [feature.api.router for feature in (*features, app.oversight)]
-    for router in [app.access.account_api.router, *routers]:
+    for router in [app.access.account_api.router, app.allocation.draws_api.router, *routers]:
         service.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)
     service.include_router(
         app.exchange.api.router,

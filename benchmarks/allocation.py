@@ -61,7 +61,7 @@ def measure(folder: Path, database: Database, settings: Settings) -> dict[str, A
     def requested() -> str:
         with database.session(writes=True) as session:
             return runs.request(
-                session, settlements=None, seed=None, time_limit_seconds=TIME_LIMIT_SECONDS, actor=OPERATOR
+                session, settlements=None, time_limit_seconds=TIME_LIMIT_SECONDS, actor=OPERATOR
             ).reference
 
     def approved() -> None:

@@ -102,10 +102,19 @@ def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
     assert "Nothing changed" in hearth("import", str(tmp_path / "out.zip"))[1]
 
 
-def test_a_run_can_be_rejected_and_its_settlements_allocated_again(hearth: Hearth, district: Path) -> None:
+def test_a_run_can_be_rejected_and_its_settlements_allocated_again(
+    hearth: Hearth, district: Path, tmp_path: Path
+) -> None:
     hearth("import", str(district))
-    out = hearth("run", "--wait", "--seed", "4 8 15", "--seed-source", "Lottery of 1 May")[1]
+    out = hearth("run", "--seed-source", "Lottery of 1 May")[1]
     reference = re.search(r"RUN-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # a run was made
+    assert "awaiting_seed" in hearth("run", "show", reference)[1]
+    assert "somebody else" in hearth("run", "seed", reference, "4 8 15")[2]
+    (tmp_path / "password").write_text(PASSWORD)
+    user = ("--role", "approver", "--password-file", str(tmp_path / "password"))
+    assert hearth("users", "add", "approver", *user)[0] == 0
+    assert hearth("run", "seed", reference, "4 8 15", "--as", "approver")[0] == 0
+    assert hearth("run", "follow", reference)[0] == 0
     assert hearth("run", "reject", reference, "--reason", "Wrong list")[0] == 0
     code, out, _ = hearth("run")
     assert code == 0

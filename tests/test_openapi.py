@@ -69,7 +69,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
     opened = Database(f"sqlite:///{path}")
     with opened.session(writes=True) as session:
         imports.run(session, demo.district(seed=1, scale=0.03), actor=OPERATOR)
-        run = runs.request(session, settlements=None, seed=None, time_limit_seconds=60, actor=OPERATOR)
+        run = runs.request(session, settlements=None, time_limit_seconds=60, actor=OPERATOR)
     work_one(opened, SETTINGS)
     with opened.session(writes=True) as session:
         approver = factories.user(session, Role.APPROVER)

@@ -203,15 +203,18 @@ def request_run(
     request_once: RequestOnce,
     response: Response,
 ) -> RunSummary:
-    """Freezes what there is to allocate and queues its solution; follow it at the address in Location."""
+    """Freezes what there is to allocate and queues its solution; follow it at the address in Location.
+
+    With a `seed_source` it waits for its seed, and its hash is published among the draws.
+    """
     made = request_once.made(session, principal.reference)
     if made is None:
         made = runs.request(
             session,
             settlements=body.settlements,
-            seed=runs.Seed(body.seed, body.seed_source) if body.seed and body.seed_source else None,
             time_limit_seconds=body.time_limit_seconds or request.app.state.settings.solver_time_limit_seconds,
             actor=principal,
+            seed_source=body.seed_source,
         ).reference
         request_once.remember(session, principal.reference, made)
     run = session.scalars(queries.loaded(select(Run).where(Run.reference == made))).one()
@@ -315,8 +318,7 @@ def reject_run(reference: str, body: Rejection, session: DbSession, principal: M
 
 
 def _summary(session: Session, run: Run) -> RunSummary:
-    query = queries.loaded(select(Run).where(Run.id == run.id))
-    return RunSummary.of(session.scalars(query.execution_options(populate_existing=True)).one())
+    return RunSummary.of(queries.in_short(session, run.id))
 
 
 @router.get(
@@ -379,7 +381,10 @@ def read_snapshot(reference: str, session: DbSession, principal: MayRead) -> Res
 )
 def read_problem(reference: str, session: DbSession, principal: MayRead) -> Response:
     """`hearth-problem/1`: what `python -m solver` solves and checks."""
-    return _document(queries.run(session, principal, normalised(reference)).problem)
+    run = queries.run(session, principal, normalised(reference))
+    if run.problem is None:
+        raise NotFound(f"Run {run.reference} is {run.state.value} and has no problem: its seed is not there.")
+    return _document(run.problem)
 
 
 @router.get(

@@ -53,7 +53,8 @@ def take(session: Session) -> Claim | None:
     run.claim, run.attempts, run.progress = secrets.token_hex(16), run.attempts + 1, []
     run.started_at = run.heartbeat_at = utc_now()
     audit.record(session, SERVICE, Act.RUN_CLAIM, run)
-    return Claim(run.id, run.reference, run.claim, run.snapshot, run.problem, run.time_limit_seconds)
+    # A run that is queued has its seed, and so its problem.
+    return Claim(run.id, run.reference, run.claim, run.snapshot, run.problem or "", run.time_limit_seconds)
 
 
 def beat(session: Session, claim: Claim, progress: Sequence[Mapping[str, Any]]) -> None:

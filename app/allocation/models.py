@@ -33,6 +33,7 @@ class PolicyState(StrEnum):
 class RunState(StrEnum):
     """Where a run is on its way."""
 
+    AWAITING_SEED = "awaiting_seed"
     QUEUED = "queued"
     SOLVING = "solving"
     PROPOSED = "proposed"
@@ -72,11 +73,18 @@ class PolicyVersion(Versioned, Base):
 
 
 class Run(Versioned, Base):
-    """One allocation, from the request to the draw. The snapshot is its contract and never changes."""
+    """One allocation, from the request to the draw. The snapshot is its contract and never changes.
+
+    Until its seed is entered there is no problem: the lottery numbers in it are drawn from the seed.
+    """
 
     __tablename__ = "runs"
     may_be_personal = False
-    __table_args__ = (CheckConstraint("(state = 'failed') = (failure IS NOT NULL)", name="failure"),)
+    __table_args__ = (
+        CheckConstraint("(state = 'failed') = (failure IS NOT NULL)", name="failure"),
+        CheckConstraint("(seed IS NULL) = (problem IS NULL)", name="seeded"),
+        CheckConstraint("seed IS NOT NULL OR state IN ('awaiting_seed', 'cancelled')", name="awaits_seed"),
+    )
 
     reference: Mapped[str] = reference_column("RUN")
     state: Mapped[RunState] = mapped_column(enum_column(RunState), index=True)
@@ -84,12 +92,14 @@ class Run(Versioned, Base):
     requested_at: Mapped[datetime] = mapped_column(default=utc_now)
     requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     time_limit_seconds: Mapped[int]
-    seed: Mapped[str] = mapped_column(String(200))
+    seed: Mapped[str | None] = mapped_column(String(200))
     seed_source: Mapped[str] = mapped_column(String(500))
     seed_is_public: Mapped[bool]
+    seed_entered_at: Mapped[datetime | None]
+    seed_entered_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     snapshot: Mapped[str] = mapped_column(Text, deferred=True)
     snapshot_sha256: Mapped[str] = mapped_column(String(64))
-    problem: Mapped[str] = mapped_column(Text, deferred=True)
+    problem: Mapped[str | None] = mapped_column(Text, deferred=True)
     solution: Mapped[str | None] = mapped_column(Text, deferred=True)
     claim: Mapped[str | None] = mapped_column(String(32), info=NOT_AUDITED)
     attempts: Mapped[int] = mapped_column(default=0)
@@ -104,6 +114,7 @@ class Run(Versioned, Base):
 
     policy_version: Mapped[PolicyVersion] = relationship(lazy="raise")
     requested_by: Mapped[User | None] = relationship(foreign_keys=[requested_by_id], lazy="raise")
+    seed_entered_by: Mapped[User | None] = relationship(foreign_keys=[seed_entered_by_id], lazy="raise")
     decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id], lazy="raise")
     settlements: Mapped[list["RunSettlement"]] = relationship(
         lazy="raise", cascade="all, delete-orphan", order_by="RunSettlement.id"

@@ -13,7 +13,7 @@ from solver import Problem, Solution, check
 
 def faults(run: Run) -> list[str]:
     """Return what is wrong with the documents of a solved run, which must be loaded; empty where nothing is."""
-    if run.solution is None:
+    if run.solution is None or run.problem is None or run.seed is None:
         return [f"Run {run.reference} is {run.state.value} and has no solution."]
     found = []
     snapshot = Snapshot.model_validate_json(run.snapshot)
@@ -36,7 +36,7 @@ def verify(session: Session, run: Run) -> list[str]:
     Hashes, lottery numbers, the solution and its certificate, who was proposed what; after the draw every address.
     """
     found = faults(run)
-    if run.solution is None:
+    if run.solution is None or run.seed is None:
         return found
     assignments = dict(Solution.from_json(run.solution).assignments)
     proposals = session.scalars(
@@ -69,7 +69,7 @@ def replay(run: Run, *, threads: int, beat: Beat) -> list[str]:
     Only a solution that was not cut short by its time limit must come out the same. `beat` is called with the
     progress. Raises Conflict for a run without a solution, ChildFailed.
     """
-    if run.solution is None:
+    if run.solution is None or run.problem is None:
         raise Conflict(f"Run {run.reference} is {run.state.value} and has no solution.")
     stored = Solution.from_json(run.solution)
     seed = stored.statistics.seed

@@ -30,6 +30,7 @@ def loaded(query: Select[Run]) -> Select[Run]:
     return query.options(
         joinedload(Run.policy_version),
         joinedload(Run.requested_by),
+        joinedload(Run.seed_entered_by),
         joinedload(Run.decided_by),
         selectinload(Run.settlements).joinedload(RunSettlement.settlement),
     )
@@ -55,6 +56,12 @@ def run(session: Session, principal: Principal, reference: str) -> Run:
 def run_in_short(session: Session, principal: Principal, reference: str) -> Run:
     """Return one run without its documents. Raises NotFound, also for one out of scope."""
     return _found(session.scalar(runs(principal).where(Run.reference == reference)))
+
+
+def in_short(session: Session, run_id: int) -> Run:
+    """Return one run as it stands now, without its documents."""
+    query = loaded(select(Run).where(Run.id == run_id))
+    return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 def _found(run: Run | None) -> Run:

@@ -52,7 +52,7 @@ class RunReport:
 
 def run_report(session: Session, run: Run) -> RunReport:
     """Return the report of a run, which must be loaded with its documents. Raises Conflict where it isn't solved."""
-    if run.solution is None:
+    if run.solution is None or run.problem is None:
         raise Conflict(f"Run {run.reference} is {run.state.value} and has no solution to report on.")
     snapshot, solution = Snapshot.model_validate_json(run.snapshot), Solution.from_json(run.solution)
     used = queries.housed_by_class(session, run)

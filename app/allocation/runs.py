@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import select, update
@@ -31,36 +30,31 @@ from app.registry.models import Application, ApplicationState
 from solver import InvalidProblem, Problem
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
+    RunState.AWAITING_SEED: frozenset({RunState.QUEUED, RunState.CANCELLED}),
     RunState.QUEUED: frozenset({RunState.SOLVING, RunState.FAILED, RunState.CANCELLED}),
     RunState.SOLVING: frozenset({RunState.QUEUED, RunState.PROPOSED, RunState.FAILED, RunState.CANCELLED}),
     RunState.PROPOSED: frozenset({RunState.DRAWN, RunState.REJECTED}),
 }
 UNDECIDED = frozenset(TRANSITIONS)
 OWN_SEED_SOURCE = "drawn by this service; not public"
+LONGEST_SEED = 200
 NAMED_AT_MOST = 5
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A public seed of the lottery and the draw, and where anyone can look it up."""
-
-    text: str
-    source: str
 
 
 def request(
     session: Session,
     *,
     settlements: Sequence[str] | None,
-    seed: Seed | None,
     time_limit_seconds: int,
     actor: Principal,
+    seed_source: str | None = None,
 ) -> Run:
     """Freeze what there is to allocate, and queue its solution.
 
-    `settlements` are public references; None takes every ready one where `actor` may. Without a `seed` the service
-    draws one. Raises Invalid for a settlement that is unknown to the actor, Conflict for one that isn't ready or
-    that another undecided run holds, and where there is nothing to allocate.
+    `settlements` are public references; None takes every ready one where `actor` may. `seed_source` announces where the
+    seed will come from: the run then waits for it, its snapshot fixed before anybody can know the seed. Without it the
+    service draws one, which is not public. Raises Invalid for a settlement that is unknown to the actor, Conflict for
+    one that isn't ready or that another undecided run holds, and where there is nothing to allocate.
     """
     chosen = _chosen(session, settlements, actor)
     _refuse_held(session, chosen)
@@ -78,24 +72,24 @@ def request(
         )
     )
     _refuse_nothing_to_do(snapshot)
-    text, seed_text = snapshot.text(), seed.text if seed else secrets.token_hex(32)
-    try:
-        problem = Problem.from_dict(problem_of(snapshot, seed_text)).to_json()
+    text, seed = snapshot.text(), secrets.token_hex(32) if seed_source is None else None
+    try:  # before the seed is there too: what cannot be solved is refused now
+        problem = Problem.from_dict(problem_of(snapshot, seed or "")).to_json()
     except InvalidProblem as error:
         raise Conflict(f"This cannot be solved as it stands: {error}.") from error
     run = Run(
         reference=reference,
-        state=RunState.QUEUED,
+        state=RunState.AWAITING_SEED if seed is None else RunState.QUEUED,
         policy_version_id=version.id,
         requested_at=now,
         requested_by_id=actor.user_id,
         time_limit_seconds=time_limit_seconds,
-        seed=seed_text,
-        seed_source=seed.source if seed else OWN_SEED_SOURCE,
-        seed_is_public=seed is not None,
+        seed=seed,
+        seed_source=seed_source or OWN_SEED_SOURCE,
+        seed_is_public=seed is None,
         snapshot=text,
         snapshot_sha256=sha256(text),
-        problem=problem,
+        problem=None if seed is None else problem,
         settlements=[RunSettlement(settlement=settlement, held=True) for settlement in chosen],
     )
     try:
@@ -105,6 +99,28 @@ def request(
         _refuse_held(session, chosen)  # another run took one of them at the same moment
         raise
     audit.record(session, actor, Act.RUN_REQUEST, run)
+    ring_on_commit(session)
+    return run
+
+
+def enter_seed(session: Session, run: Run, seed: str, actor: Principal) -> Run:
+    """Enter the seed that came from the announced source, once, and queue the run.
+
+    Whoever decides on the run does it, never who requested it: what was frozen and what it is drawn by are two people's
+    work. Raises Forbidden, Invalid, and Conflict unless the run waits for its seed.
+    """
+    if not seed.strip() or len(seed) > LONGEST_SEED:
+        raise Invalid(f"A seed has from 1 to {LONGEST_SEED} characters.", [FieldError("#/body/seed", "Not a seed.")])
+    actor.require_another(run.requested_by_id, "requested this run")
+    run = locked(session, run)
+    for part in run.settlements:
+        actor.require(Permission.RUN_DECIDE, district=part.settlement.district, settlement=part.settlement.reference)
+    if run.state is not RunState.AWAITING_SEED:
+        raise Conflict(f"Run {run.reference} is {run.state.value}: its seed is settled, or not wanted any more.")
+    move(run, RunState.QUEUED)
+    run.problem = Problem.from_dict(problem_of(Snapshot.model_validate_json(run.snapshot), seed)).to_json()
+    run.seed, run.seed_entered_at, run.seed_entered_by_id = seed, utc_now(), actor.user_id
+    audit.record(session, actor, Act.RUN_ENTER_SEED, run)
     ring_on_commit(session)
     return run
 
@@ -214,7 +230,7 @@ def _decide(
 
 
 def cancel(session: Session, run: Run, actor: Principal) -> Run:
-    """End a run that is queued or being solved; its worker stops within seconds and writes nothing.
+    """End a run that waits for its seed, is queued or being solved; its worker stops within seconds and writes nothing.
 
     Raises Forbidden, and Conflict from any other state.
     """
@@ -256,7 +272,7 @@ def approve(session: Session, run: Run, actor: Principal) -> Run:
         .options(joinedload(Proposal.household))
     ).all()
     given = addresses(
-        run.seed,
+        run.seed or "",
         run.reference,
         ((proposal.household.reference, proposal.house_class or "") for proposal in proposals),
         {part.id: part.houses for part in snapshot.house_classes},

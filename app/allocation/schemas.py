@@ -5,7 +5,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.allocation import queries
@@ -41,23 +41,47 @@ class RunNew(Wire):
         max_length=500,
         examples=[["ST-7K3M9QTX"]],
     )
-    seed: Name | None = Field(
-        None,
-        description="Public seed of the lottery and the draw of addresses; left out, the service draws one.",
-        examples=["4 17 23 31 38 44"],
-    )
     seed_source: Sentence | None = Field(
         None,
-        description="Where anyone can look the seed up; it comes with a seed.",
+        description="Where the seed of the lottery and the draw will come from, and anyone can look it up: something "
+        "that nobody controls and that is still to come. The run waits for it. Left out, the service draws a seed now.",
+        min_length=1,
         examples=["Ball draw of the state lottery, 3 May 2026"],
     )
     time_limit_seconds: Seconds | None = Field(None, description="How long to search; left out, the service's limit.")
 
-    @model_validator(mode="after")
-    def _seed_has_a_source(self) -> Self:
-        if (self.seed is None) != (self.seed_source is None):
-            raise ValueError("a seed comes with its source, and a source with its seed")
-        return self
+
+class SeedNew(Wire):
+    """The seed of a run that waits for it."""
+
+    seed: Name = Field(
+        description="As it was published by the announced source.", min_length=1, examples=["4 17 23 31 38 44"]
+    )
+
+
+class DrawRead(Wire):
+    """What anybody may know of a run: what was fixed before its seed, and the seed."""
+
+    reference: str = Field(description="Public reference of the run.", examples=["RUN-7K3M9QTX"])
+    state: RunState = Field(description="Where the run is on its way.")
+    settlements: list[str] = Field(description="Names of the settlements it allocates.")
+    published_at: datetime = Field(description="When the snapshot was frozen and its hash published here.")
+    snapshot_sha256: str = Field(description="SHA-256 of the frozen snapshot: everything that decides but the seed.")
+    seed_source: str = Field(description="Where the seed comes from, as announced with the hash.")
+    seed_is_public: bool = Field(description="Whether anyone can look the seed up elsewhere.")
+    seed: str | None = Field(description="The seed, where it is public and has been entered.")
+    seed_entered_at: datetime | None = Field(description="When it was entered.")
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """Return what is published of a run, whose settlements must be loaded."""
+        own = ("reference", "state", "snapshot_sha256", "seed_source", "seed_is_public", "seed_entered_at")
+        return cls(
+            **{name: getattr(run, name) for name in own},
+            settlements=[part.settlement.name for part in run.settlements],
+            published_at=run.requested_at,
+            seed=run.seed if run.seed_is_public else None,
+        )
 
 
 class Rejection(Wire):
@@ -143,11 +167,13 @@ class RunRead(RunSummary):
     decided_by: str | None = Field(description="Reference of the user who decided; null for the operator.")
     decision_reason: str | None = Field(description="Why it was rejected.")
     time_limit_seconds: int = Field(description="How long the solver may search.")
-    seed: str = Field(description="Seed of the lottery and of the draw of addresses.")
+    seed: str | None = Field(description="Seed of the lottery and of the draw of addresses; null until it is entered.")
     seed_source: str = Field(description="Where the seed comes from.")
     seed_is_public: bool = Field(description="Whether anyone can look the seed up elsewhere.")
+    seed_entered_at: datetime | None = Field(description="When a public seed was entered.")
+    seed_entered_by: str | None = Field(description="Reference of the user who entered it; null for the operator.")
     snapshot_sha256: str = Field(description="SHA-256 of the frozen snapshot.")
-    problem_sha256: str = Field(description="SHA-256 of the solver's problem.")
+    problem_sha256: str | None = Field(description="SHA-256 of the solver's problem; null until the seed is there.")
     solution_sha256: str | None = Field(description="SHA-256 of the solution as it is served here.")
     attempts: int = Field(description="How often a worker began to solve it.")
     started_at: datetime | None = Field(description="When a worker began to solve it, the last time.")
@@ -168,6 +194,7 @@ class RunRead(RunSummary):
             "seed",
             "seed_source",
             "seed_is_public",
+            "seed_entered_at",
             "snapshot_sha256",
             "attempts",
             "started_at",
@@ -178,8 +205,9 @@ class RunRead(RunSummary):
             **cls.fields_of(run),
             **{name: getattr(run, name) for name in own},
             requested_by=run.requested_by.reference if run.requested_by else None,
+            seed_entered_by=run.seed_entered_by.reference if run.seed_entered_by else None,
             decided_by=run.decided_by.reference if run.decided_by else None,
-            problem_sha256=hashlib.sha256(run.problem.encode()).hexdigest(),
+            problem_sha256=hashlib.sha256(run.problem.encode()).hexdigest() if run.problem is not None else None,
             solution_sha256=hashlib.sha256(run.solution.encode()).hexdigest() if run.solution is not None else None,
             status=solution.status.value if solution else None,
             stages=[StageRead.model_validate(stage) for stage in solution.stages] if solution else [],

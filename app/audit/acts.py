@@ -63,6 +63,7 @@ class Act(StrEnum):
     POLICY_DRAFT = "policy.draft"
     POLICY_PUT_IN_FORCE = "policy.put_in_force"
     RUN_REQUEST = "run.request"
+    RUN_ENTER_SEED = "run.enter_seed"
     RUN_CLAIM = "run.claim"
     RUN_PROPOSE = "run.propose"
     RUN_QUEUE_AGAIN = "run.queue_again"

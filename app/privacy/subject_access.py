@@ -32,7 +32,7 @@ from app.registry.queries import visible_household
 from app.registry.schemas import ApplicationRead, HouseholdRead
 from app.tenancy.models import Tenancy
 
-UNDECIDED = (RunState.QUEUED, RunState.SOLVING, RunState.PROPOSED)
+UNDECIDED = (RunState.AWAITING_SEED, RunState.QUEUED, RunState.SOLVING, RunState.PROPOSED)
 
 
 def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from tests.exchange.village import VILLAGE
 
 HERE, BEYOND = "North", "South"
 SCOPES = ("everywhere", "district", "settlement", "another district", "another settlement")
+OF_DISTRICT = ("settlement", "to_queue", "to_propose", "to_await")
 OUTSIDE_THE_DOCUMENT = {"/docs", "/openapi.json", "/problems/{kind}"}
 SETTINGS = Settings(worker="separate", log_level="error", solver_threads=1)
 UNKNOWN = "XX-00000000"
@@ -64,7 +66,9 @@ class World:
 
 
 def _place(session: Session, district: str) -> dict[str, Any]:
-    main, queue, propose = (factories.settlement(session, f"{district} {n}", district=district) for n in range(3))
+    main, queue, propose, await_seed = (
+        factories.settlement(session, f"{district} {n}", district=district) for n in range(4)
+    )
     application = factories.applicant(session, main, place=main, children=1, kin_group=factories.kin_group(session))
     household = application.household
     beginner = factories.household(session, place=main)
@@ -73,12 +77,13 @@ def _place(session: Session, district: str) -> dict[str, Any]:
     unfit.state, unfit.unfit_reason = HouseState.UNFIT, "No roof."
     reservation = factories.reservation(session, reserved)
     factories.tenancy(session, lived_in)
-    for place in (queue, propose):
+    for place in (queue, propose, await_seed):
         factories.house(session, place, bedrooms=2)
     return {
         "settlement": main,
         "to_queue": queue,
         "to_propose": propose,
+        "to_await": await_seed,
         "origin": household.origin,
         "household": household,
         "person": household.people[1],
@@ -134,7 +139,7 @@ def _holder(session: Session, role: Role, scope: str, places: Mapping[str, Place
     elif scope.endswith("district"):
         user.grants = [Grant(role=role, district=district)]
     else:
-        of_district = [places[district][name] for name in ("settlement", "to_queue", "to_propose")]
+        of_district = [places[district][name] for name in OF_DISTRICT]
         user.grants = [Grant(role=role, settlement=each.reference) for each in of_district]
     return tokens.issue(session, user, timedelta(hours=1))[1]
 
@@ -154,7 +159,12 @@ def world(
         shared = _shared(session, planner)
         places = {district: _things(_place(session, district) | shared) for district in (HERE, BEYOND)}
         held = {(role, scope): _holder(session, role, scope, places) for role in Role for scope in SCOPES}
-    for name, settlement, take in (("proposed", "to_propose", proposed), ("queued", "to_queue", request)):
+    awaiting = partial(request, seed_source="Ball draw")
+    for name, settlement, take in (
+        ("proposed", "to_propose", proposed),
+        ("queued", "to_queue", request),
+        ("awaiting", "to_await", awaiting),
+    ):
         for place in places.values():
             place[name] = Thing(take(database, settlements=[place[settlement].reference], actor=planner))
     database.dispose()

@@ -65,7 +65,7 @@ def register(database: Database) -> Register:
 
 def request(database: Database, **fields: Any) -> str:
     """Request a run in a transaction of its own. Returns its reference."""
-    ordinary: dict[str, Any] = {"settlements": None, "seed": None, "time_limit_seconds": 20, "actor": OPERATOR}
+    ordinary: dict[str, Any] = {"settlements": None, "time_limit_seconds": 20, "actor": OPERATOR}
     with database.session(writes=True) as session:
         return runs.request(session, **ordinary | fields).reference
 
@@ -73,13 +73,19 @@ def request(database: Database, **fields: Any) -> str:
 def proposed(database: Database, **fields: Any) -> str:
     """Request a run and solve it in this process. Returns its reference."""
     reference = request(database, **fields)
+    assert solved(database) == reference
+    return reference
+
+
+def solved(database: Database) -> str:
+    """Solve the run that has waited longest in this process. Returns its reference."""
     with database.session(writes=True) as session:
         claim = claims.take(session)
     assert claim is not None
     outcome = proposals.outcome_of(claim.snapshot, claim.problem, solve(Problem.from_json(claim.problem)).to_json())
     with database.session(writes=True) as session:
         proposals.record(session, claim, outcome)
-    return reference
+    return claim.reference
 
 
 def drawn(database: Database, **fields: Any) -> str:

@@ -45,14 +45,21 @@ def test_a_run_from_request_to_drawn(
     client: TestClient, database: Database, register: Register, settings: Settings
 ) -> None:
     signed_in(client, database, Role.PLANNER)
-    asked = client.post(f"{V1}/runs", json={"seed": "4 17 23", "seed_source": "Ball draw"})
+    asked = client.post(f"{V1}/runs", json={"seed_source": "Ball draw"})
     assert asked.status_code == 202
     address = asked.headers["Location"]
-    assert asked.json()["state"] == "queued"
-    assert client.get(address).json()["stages"] == []
+    assert asked.json()["state"] == "awaiting_seed"
+    waiting = client.get(address).json()
+    assert (waiting["stages"], waiting["seed"], waiting["problem_sha256"]) == ([], None, None)
+    assert client.get(f"{address}/problem").status_code == 404
+    assert client.post(f"{address}/seed", json={"seed": "4 17 23"}).status_code == 403
+    signed_in(client, database, Role.APPROVER)
+    assert client.post(f"{address}/seed", json={"seed": "4 17 23"}).json()["state"] == "queued"
+    signed_in(client, database, Role.PLANNER)
     work_one(database, settings)
     run = client.get(address).json()
     assert (run["state"], run["status"], run["seed"], run["seed_is_public"]) == ("proposed", "optimal", "4 17 23", True)
+    assert run["snapshot_sha256"] == waiting["snapshot_sha256"]
     assert [stage["name"] for stage in run["stages"]] == [stage["stage"] for stage in run["progress"]]
     assert run["tiers"] == [
         {"tier": 1, "housed": 2, "households": 2},
@@ -87,8 +94,8 @@ def test_the_same_key_requests_one_run(client: TestClient, database: Database, r
 @pytest.mark.parametrize(
     "body",
     [
-        {"seed": "4 17 23"},
-        {"seed_source": "Ball draw"},
+        {"seed": "4 17 23", "seed_source": "Ball draw"},  # nobody may know it before the hash is published
+        {"seed_source": ""},
         {"time_limit_seconds": 0},
         {"time_limit_seconds": "60"},
         {"settlements": []},

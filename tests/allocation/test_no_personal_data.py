@@ -114,7 +114,7 @@ def _texts(document: Any) -> Iterator[tuple[str, bool]]:
 
 def test_every_text_of_a_snapshot_and_a_problem_is_of_a_known_kind(database: Database, markers: set[str]) -> None:
     run = read(database, drawn(database))
-    snapshot, problem = json.loads(run.snapshot), json.loads(run.problem)
+    snapshot, problem = json.loads(run.snapshot), json.loads(run.problem or "")
     with database.session(writes=False) as session:
         public = set(session.scalars(select(Settlement.name))) | set(session.scalars(select(Job.sector)))
     assert snapshot["policy"].pop("document") == DEFAULT_POLICY.model_dump(mode="json")
@@ -139,6 +139,7 @@ def test_nothing_of_a_person_is_in_what_decides_proves_or_explains(
     reference = drawn(database)
     run = read(database, reference)
     assert run.solution is not None
+    assert run.problem is not None
     auditor = acting_as(Role.AUDITOR)
     shown = ["", "/snapshot", "/problem", "/solution", "/events"]
     documents = {

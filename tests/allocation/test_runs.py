@@ -17,13 +17,12 @@ from app.access.permissions import OPERATOR
 from app.allocation import policies, proof, queries, runs
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
 from app.allocation.report import run_report
-from app.allocation.runs import Seed
 from app.database import Database
 from app.errors import Conflict, Forbidden, Invalid
 from app.housing.models import House, HouseState, Milestone, Settlement
 from app.registry.models import Application, ApplicationState
 from tests import factories
-from tests.allocation.conftest import Register, decide, drawn, proposed, read, request, said
+from tests.allocation.conftest import Register, decide, drawn, proposed, read, request, said, solved
 
 
 def verified(database: Database, reference: str) -> list[str]:
@@ -100,7 +99,7 @@ def test_the_report_adds_up(database: Database, register: Register) -> None:
     assert [(each.tier, each.housed, each.households) for each in report.tiers] == [(1, 2, 2), (2, 3, 3), (4, 0, 1)]
     assert report.not_housed == (("no_consent", 1), ("taken_by_priority", 1))
     assert report.proof.startswith("Proven optimal in every stage: tier 1, ")
-    assert report.proof.endswith(hashlib.sha256(read(database, reference).problem.encode()).hexdigest())
+    assert report.proof.endswith(hashlib.sha256((read(database, reference).problem or "").encode()).hexdigest())
 
 
 def test_there_is_no_report_before_there_is_a_solution(database: Database, register: Register) -> None:
@@ -113,7 +112,10 @@ def test_there_is_no_report_before_there_is_a_solution(database: Database, regis
 
 
 def test_anyone_can_redo_lottery_and_draw_from_the_documents(database: Database, register: Register) -> None:
-    reference = drawn(database, seed=Seed("4 17 23 31", "Ball draw of 3 May 2026"))
+    reference = request(database, seed_source="Ball draw of 3 May 2026")
+    decide(database, reference, runs.enter_seed, "4 17 23 31")
+    assert solved(database) == reference
+    decide(database, reference, runs.approve)
     run = read(database, reference)
     problem, solution, snapshot = (json.loads(text or "") for text in (run.problem, run.solution, run.snapshot))
 
@@ -139,7 +141,7 @@ def test_anyone_can_redo_lottery_and_draw_from_the_documents(database: Database,
 
 def test_without_a_seed_the_service_draws_one_and_says_so(database: Database, register: Register) -> None:
     run = read(database, request(database))
-    assert len(bytes.fromhex(run.seed)) == 32
+    assert len(bytes.fromhex(run.seed or "")) == 32
     assert (run.seed_source, run.seed_is_public) == ("drawn by this service; not public", False)
 
 

@@ -237,7 +237,7 @@ def test_a_run_that_cannot_be_satisfied_fails_with_the_reason(
     database: Database, register: Register, settings: Settings
 ) -> None:
     reference = request(database)
-    problem = Problem.from_json(read(database, reference).problem).to_dict()
+    problem = Problem.from_json(read(database, reference).problem or "").to_dict()
     house_class = f"{register.hillside}/3/stairs"
     households: list[dict[str, object]] = problem["households"]  # type: ignore[assignment]  # the format says so
     for row in households:
@@ -371,4 +371,4 @@ def test_a_killed_parent_leaves_no_child(tmp_path: Path, long_problem: str) -> N
 
 def test_the_solver_gets_nothing_but_the_problem(database: Database, register: Register) -> None:
     run = read(database, proposed(database))
-    assert set(Problem.from_json(run.problem).households.id.tolist()) <= set(register.families.values())
+    assert set(Problem.from_json(run.problem or "").households.id.tolist()) <= set(register.families.values())

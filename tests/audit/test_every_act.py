@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -218,6 +219,11 @@ def _approve(session: Session, database: Database) -> Request:
 def _reject(session: Session, database: Database) -> Request:
     run = _of_run(session, database, proposed)
     return lambda client: client.post(f"/runs/{run}/reject", json={"reason": "The wrong list."})
+
+
+def _enter_seed(session: Session, database: Database) -> Request:
+    run = _of_run(session, database, partial(request, seed_source="Ball draw"))
+    return lambda client: client.post(f"/runs/{run}/seed", json={"seed": "4 17 23"})
 
 
 def _move_in(session: Session, _database: Database) -> Request:
@@ -452,6 +458,7 @@ CASES = {
     "put_policy_in_force": Expected(Act.POLICY_PUT_IN_FORCE, "policy_version", _put_in_force),
     "request_run": Expected(Act.RUN_REQUEST, "run", _request_run),
     "cancel_run": Expected(Act.RUN_CANCEL, "run", _cancel),
+    "enter_seed": Expected(Act.RUN_ENTER_SEED, "run", _enter_seed),
     "approve_run": Expected(Act.RUN_APPROVE, "run", _approve),
     "reject_run": Expected(Act.RUN_REJECT, "run", _reject),
     "move_in": Expected(Act.TENANCY_MOVE_IN, "tenancy", _move_in),
