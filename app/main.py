@@ -21,6 +21,7 @@ import app.allocation.draws_api
 import app.break_glass.api
 import app.exchange.api
 import app.housing.api
+import app.letters.api
 import app.oversight.api
 import app.privacy.api
 import app.registry.api
@@ -59,6 +60,7 @@ TAGS = [
     {"name": "policy", "description": "What the programme has decided."},
     {"name": "runs", "description": "Allocation runs: request, progress, proof, decision."},
     {"name": "occupancy", "description": "Moving in and out, and who lives where."},
+    {"name": "letters", "description": "What families are told, in their language."},
     {"name": "oversight", "description": "The audit trail."},
     {"name": "privacy", "description": "Erasure, retention, and what a family is told is held of it."},
     {"name": "operation", "description": "Health and metrics."},
@@ -136,7 +138,16 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         errors.Unavailable,
     )
     query = [Depends(_check_query)]
-    features = (app.access, app.housing, app.registry, app.break_glass, app.allocation, app.tenancy, app.privacy)
+    features = (
+        app.access,
+        app.housing,
+        app.registry,
+        app.break_glass,
+        app.allocation,
+        app.tenancy,
+        app.letters,
+        app.privacy,
+    )
     routers = [feature.api.router for feature in (*features, app.oversight)]
     for router in [app.access.account_api.router, app.allocation.draws_api.router, *routers]:
         service.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)

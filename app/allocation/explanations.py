@@ -1,9 +1,11 @@
 """Why a household gets the house it gets, or none: a code and a sentence that a caseworker can read out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import solver
+from app.allocation import grounds
+from app.allocation.grounds import Facts, Grounds, Places
 from app.allocation.snapshot import ClassPart, HouseholdPart, Snapshot
 from app.policy.eligibility import Ineligibility
 from app.policy.occupancy import Measure
@@ -22,15 +24,18 @@ INELIGIBLE: Mapping[Ineligibility, str] = {
     Ineligibility.OWNS_HOME: "it lives in a home of its own",
 }
 NAMED_AT_MOST = 3
-Facts = Mapping[str, int | str | list[str]]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`reason`: a code. `sentence`: the same in plain words, with names of settlements and sizes of houses."""
+    """`reason`: a code. `sentence`: the same in plain words, with names of settlements and sizes of houses.
+
+    `grounds`: what goes with the code, for whoever says it to the family in another language.
+    """
 
     reason: str
     sentence: str
+    grounds: Grounds = field(default_factory=dict)
 
 
 def explain(snapshot: Snapshot, problem: Problem, solution: Solution) -> dict[str, Explanation]:
@@ -45,7 +50,8 @@ def explain(snapshot: Snapshot, problem: Problem, solution: Solution) -> dict[st
 
 def _ineligible(part: HouseholdPart) -> Explanation:
     reasons = "; ".join(INELIGIBLE[code] for code in part.ineligible)
-    return Explanation(part.ineligible[0].value, f"It cannot take part: {reasons}.")
+    sentence = f"It cannot take part: {reasons}."
+    return Explanation(part.ineligible[0].value, sentence, grounds.ineligible(part))
 
 
 def size_in_words(size: int, measure: Measure) -> str:
@@ -63,6 +69,7 @@ class _Words:
     def __init__(self, snapshot: Snapshot) -> None:
         self.places = {part.reference: part.name for part in snapshot.settlements}
         self.classes = {part.id: part for part in snapshot.house_classes}
+        self.data = Places(snapshot)
         self.problem_rows = {row["id"]: row for row in snapshot.problem["households"]}
         self.sentences: Mapping[Reason, Callable[[HouseholdPart, Facts], str]] = {
             Reason.HOUSED: self._housed,
@@ -78,7 +85,8 @@ class _Words:
 
     def solved(self, part: HouseholdPart, solved: SolverExplanation) -> Explanation:
         """Return what the solver found of a household, in words."""
-        return Explanation(solved.reason.value, self.sentences[solved.reason](part, solved.facts))
+        sentence = self.sentences[solved.reason](part, solved.facts)
+        return Explanation(solved.reason.value, sentence, self.data.grounds(part, solved))
 
     def _housed(self, part: HouseholdPart, facts: Facts) -> str:
         given = self._house(self.classes[str(facts["house_class"])], part.need.measure)

@@ -139,7 +139,10 @@ class RunSettlement(Base):
 
 
 class Proposal(Base):
-    """What a run says of one household, and, after the draw, the house reserved for it."""
+    """What a run says of one household, and, after the draw, the house reserved for it.
+
+    `grounds` go with `reason`; before they were kept there was `explanation` alone, in English.
+    """
 
     __tablename__ = "proposals"
     __table_args__ = (
@@ -160,6 +163,7 @@ class Proposal(Base):
     house_id: Mapped[int | None] = mapped_column(ForeignKey("houses.id"), info=NOT_PERSONAL)
     reason: Mapped[str] = mapped_column(String(60))
     explanation: Mapped[str] = mapped_column(Text)
+    grounds: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     decided_at: Mapped[datetime | None]
 
     household: Mapped[Household] = relationship(lazy="raise")

@@ -88,6 +88,7 @@ def record(session: Session, claim: Claim, outcome: Outcome) -> None:
                 "house_class": house_class,
                 "reason": explanation.reason,
                 "explanation": explanation.sentence,
+                "grounds": explanation.grounds,
             }
         )
     session.execute(insert(Proposal), rows)

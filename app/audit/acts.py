@@ -59,6 +59,7 @@ class Act(StrEnum):
     APPLICATION_READ = "application.read"
     APPLICATION_LIST = "application.list"
     ASSESSMENT_READ = "assessment.read"
+    EXPLANATION_READ = "explanation.read"
     # deciding
     POLICY_DRAFT = "policy.draft"
     POLICY_PUT_IN_FORCE = "policy.put_in_force"

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from app.policy.appeals import AppealRules
 from app.policy.eligibility import EligibilityRules
 from app.policy.facts import Accommodation
 from app.policy.frozen import Age, Amount, Frozen, Label, Percent, Tier
@@ -76,6 +77,7 @@ class Policy(Frozen):
     default_tier: Tier
     wishes: Wishes = Wishes()
     services: Services = Services()
+    appeals: AppealRules = AppealRules()
     step_free_reserved_percent: Percent = 100
 
     @model_validator(mode="after")

@@ -104,6 +104,7 @@ ROWS = [
     Row("change_application", "application", 200, 200, GONE, "caseworker"),
     Row("submit_application", "draft", 200, 200, GONE, "caseworker"),
     Row("withdraw_application", "application", 200, 200, GONE, "caseworker"),
+    Row("read_explanation", "application", 200, 200, GONE, "caseworker verifier planner approver"),
     # one household beyond the scope; what is opened is there for who opened it
     Row("open_household", "household", 201, 201, 201, "caseworker verifier"),
     Row("read_opened_household", "grant", GONE, GONE, GONE, "caseworker verifier"),

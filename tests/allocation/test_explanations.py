@@ -104,6 +104,7 @@ def test_who_may_not_take_part_is_told_every_reason(session: Session) -> None:
     assert explained(session)[1][household] == Explanation(
         "no_consent",
         "It cannot take part: no consent is recorded; no date and origin of displacement are recorded.",
+        {"codes": ["no_consent", "not_displaced"]},
     )
 
 

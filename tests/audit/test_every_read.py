@@ -66,6 +66,11 @@ def _assessment(session: Session) -> Looked:
     return Looked(f"/households/{family.reference}/assessment", [family.reference])
 
 
+def _explanation(session: Session) -> Looked:
+    reference = factories.applicant(session, anywhere=True).reference
+    return Looked(f"/applications/{reference}/explanation", [reference])
+
+
 def _proposals(session: Session) -> Looked:
     given = factories.reservation(session, factories.house(session, factories.settlement(session)))
     return Looked(f"/runs/{given.run.reference}/proposals", [given.reference, given.household.reference])
@@ -98,6 +103,7 @@ LOOKS = {
     "list_applications": Expected(Act.APPLICATION_LIST, None, _applications),
     "read_application": Expected(Act.APPLICATION_READ, "application", _application),
     "read_assessment": Expected(Act.ASSESSMENT_READ, "household", _assessment),
+    "read_explanation": Expected(Act.EXPLANATION_READ, "application", _explanation),
     "list_proposals": Expected(Act.PROPOSAL_LIST, None, _proposals),
     "list_tenancies": Expected(Act.TENANCY_LIST, None, _tenancies),
     "list_reservations": Expected(Act.RESERVATION_LIST, None, _reservations),

@@ -1,0 +1,54 @@
+"""Explanations as they go over the wire."""
+
+from datetime import date, datetime
+from typing import Literal, Self
+
+from pydantic import Field
+
+from app.fields import Wire
+from app.languages.words import Words
+from app.letters import content, explanation
+from app.letters.cases import Case
+
+
+class SectionRead(Wire):
+    """A heading, and what is said under it."""
+
+    heading: str = Field(description="What it is about.", examples=["Why there is no house yet"])
+    sentences: list[str] = Field(description="Plain sentences, one after the other.")
+
+
+class ExplanationRead(Wire):
+    """A case in the family's language, to be read or read aloud."""
+
+    application: str = Field(description="Reference of the application.", examples=["AP-7K3M9QTX"])
+    household: str = Field(description="Reference of the household.", examples=["HH-7K3M9QTX"])
+    language: str = Field(description="The language that it is in (BCP 47).", examples=["uk"])
+    asked_for: str | None = Field(description="The language asked for, or else that of the household.", examples=["uk"])
+    is_in_language_asked_for: bool = Field(description="False where there is no text in that language or script yet.")
+    direction: Literal["ltr", "rtl"] = Field(description="How it is written.")
+    run: str | None = Field(description="Reference of the run that decided last.")
+    decided_at: datetime | None = Field(description="When that was decided.")
+    reason: str | None = Field(description="Why, as a code.", examples=["taken_by_priority"])
+    appeal_until: date | None = Field(description="The last day for an appeal against that.")
+    note: str | None = Field(description="What to tell a family whose language is not there yet.")
+    sections: list[SectionRead] = Field(description="What is told, in order.")
+
+    @classmethod
+    def of(cls, case: Case, words: Words) -> Self:
+        """Return the explanation of a case."""
+        decided = case.proposal
+        return cls(
+            application=case.application.reference,
+            household=case.application.household.reference,
+            language=words.language,
+            asked_for=words.asked,
+            is_in_language_asked_for=words.is_understood,
+            direction="rtl" if words.is_right_to_left else "ltr",
+            run=decided.run.reference if decided else None,
+            decided_at=case.decided_at,
+            reason=decided.reason if decided else None,
+            appeal_until=case.appeal_until,
+            note=content.note_on_language(words),
+            sections=[SectionRead.model_validate(each) for each in explanation.sections(case, words)],
+        )

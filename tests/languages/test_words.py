@@ -1,0 +1,98 @@
+"""Languages are found by their tags; plurals, dates, numbers, lists and directions are the locale's."""
+
+from datetime import date
+
+import pytest
+
+from app.languages.words import words_for
+
+DAY = date(2026, 11, 27)
+BEDROOMS = ("{number} bedroom", "{number} bedrooms")
+
+
+@pytest.mark.parametrize(
+    ("tag", "language", "is_understood"),
+    [
+        (None, "en", True),
+        ("uk", "uk", True),
+        ("uk-UA", "uk", True),
+        ("uk-Cyrl-UA-x-private", "uk", True),
+        ("ar-SY", "ar", True),
+        ("az-Latn", "az", True),
+        ("az-Cyrl", "az", False),
+        ("aze", "az", True),
+        ("AZ_az", "az", True),
+        ("ka", "en", False),
+        ("zz", "en", False),
+        ("i-klingon", "en", False),
+        ("x", "en", False),
+    ],
+)
+def test_a_tag_finds_the_nearest_language(tag: str | None, language: str, *, is_understood: bool) -> None:
+    words = words_for(tag)
+    assert (words.language, words.is_understood, words.asked) == (language, is_understood, tag)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "1 спальня"), (3, "3 спальні"), (5, "5 спалень"), (21, "21 спальня"), (12, "12 спалень")]
+)
+def test_ukrainian_has_its_three_plurals(number: int, said: str) -> None:
+    assert words_for("uk").count(*BEDROOMS, number) == said
+
+
+def test_arabic_has_its_six_plurals() -> None:
+    one, many = (
+        "Somebody who took no part in the decision decides on it within {number} day.",
+        "Somebody who took no part in the decision decides on it within {number} days.",
+    )
+    said = [words_for("ar").count(one, many, number) for number in (0, 1, 2, 3, 11, 100)]
+    assert len(set(said)) == 6
+    assert "يومين" in said[2]
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"),
+    [
+        (None, "27 November 2026"),
+        ("en-US", "November 27, 2026"),
+        ("az", "27 noyabr 2026"),
+        ("az-Cyrl", "27 noyabr 2026"),  # not a Cyrillic month in a Latin text
+        ("uk", "27 листопада 2026\u202fр."),
+        ("ar-SY", "٢٧ تشرين الثاني ٢٠٢٦"),
+    ],
+)
+def test_a_day_is_written_as_the_locale_writes_it(tag: str | None, said: str) -> None:
+    assert words_for(tag).date(DAY) == said
+
+
+def test_numbers_and_days_have_the_same_digits() -> None:
+    assert words_for("ar-SY").number(1234) == "١٬٢٣٤"
+    assert words_for("uk").number(12345) == "12\xa0345"
+
+
+@pytest.mark.parametrize(
+    ("tag", "names", "said"),
+    [
+        (None, ["A", "B", "C"], "A, B and C"),
+        ("az", ["A", "B"], "A və B"),
+        ("uk", ["A", "B"], "A і B"),
+        (None, ["A", "B", "C", "D", "E"], "A, B, C and 2 more"),
+        ("uk", ["A", "B", "C", "D", "E"], "A, B, C та ще 2"),
+    ],
+)
+def test_lists_are_said_as_the_language_says_them(tag: str | None, names: list[str], said: str) -> None:
+    assert words_for(tag).listed(names) == said
+
+
+def test_a_name_keeps_its_direction_and_turns_nothing() -> None:
+    said = words_for("ar").say("To the family of {name}", name="Omar \u202eKovalenko\u2066")
+    assert said == "إلى أسرة \u2068Omar Kovalenko\u2069"
+    assert "\u2068" not in words_for("uk").say("To the family of {name}", name="عمر")
+
+
+def test_what_a_name_says_in_braces_is_no_field() -> None:
+    assert (
+        words_for("uk")
+        .say("To the family of {name}", name="{reference} {0} {name.__class__}")
+        .endswith("{reference} {0} {name.__class__}")
+    )

@@ -1,0 +1,91 @@
+"""Every reason, every state and every change is said in every language, with what it is about in it."""
+
+from typing import Any
+
+import pytest
+
+from app.allocation import sentences
+from app.allocation.grounds import Grounds
+from app.languages.words import SCRIPTS, words_for
+from app.policy.eligibility import Ineligibility
+from app.registry.models import ApplicationState
+from solver.counterfactual import Kind
+from solver.explain import Reason
+
+HOUSE = {"place": "Valley", "size": 2, "measure": "bedrooms", "step_free": True}
+ATTIC = {"place": "Hillside", "size": 0, "measure": "bedrooms", "step_free": False}
+NEED = {"least": 2, "most": 3, "measure": "bedrooms", "step_free": True}
+CLINIC, SCHOOL = {"service": "clinic", "place": "Valley"}, {"service": "school", "place": "Hillside"}
+GROUNDS: dict[Reason, Grounds] = {
+    Reason.HOUSED: {"house": HOUSE, "rank": 2, "options": 3, "better": [ATTIC], "more_better": 0},
+    Reason.NO_CLASS_FITS: {"need": NEED},
+    Reason.NOT_ASKED_FOR: {"need": NEED | {"measure": "rooms"}, "places": ["Valley"], "more_places": 4},
+    Reason.TAKEN_BY_PRIORITY: {"tier": 4, "points": 17, "lowest_tier": 2, "lowest_points": 31, "bound": True},
+    Reason.SERVICES_FULL: {"services": [CLINIC, SCHOOL], "more_services": 0},
+    Reason.KIN_NOT_WHOLE: {"place": "Valley", "without_house": 2},
+    Reason.LOST_LOTTERY: {"lottery": 17, "last_lottery": 11},
+    Reason.EQUALS_FIT_BETTER: {"tier": 4, "points": 17},
+    Reason.HELD_TOGETHER: {},
+}
+CHANGES: dict[Kind, dict[str, Any]] = {
+    Kind.ANY_SETTLEMENT: {"place": "Valley"},
+    Kind.WITHOUT_KIN: {"place": "Valley"},
+    Kind.PLACES: {"services": [CLINIC]},
+    Kind.HOUSE: {"house": HOUSE},
+    Kind.HOUSE_ELSEWHERE: {"house": HOUSE | {"size": 54, "measure": "floor_area_m2"}},
+}
+ENGLISH = words_for("en")
+in_every_language = pytest.mark.parametrize("language", SCRIPTS)
+
+
+def test_nothing_is_left_unsaid() -> None:
+    assert set(GROUNDS) == set(sentences.REASONS) == set(Reason)
+    assert set(CHANGES) == set(sentences.CHANGES) == set(Kind)
+    assert {each.value for each in Ineligibility} <= set(sentences.INELIGIBLE)
+    assert {each.value for each in ApplicationState} <= set(sentences.STATES)
+
+
+@in_every_language
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_said(reason: Reason, language: str) -> None:
+    words = words_for(language)
+    said = " ".join(sentences.reasons(reason.value, GROUNDS[reason], words))
+    grounds = str(GROUNDS[reason])
+    assert [name for name in ("Valley", "Hillside") if name in grounds and name not in said] == []
+    assert [number for number in ("17", "31", "11") if number in grounds and number not in said] == []
+    if language != "en":
+        assert said != " ".join(sentences.reasons(reason.value, GROUNDS[reason], ENGLISH))
+
+
+@in_every_language
+def test_every_reason_against_is_said_with_what_to_do(language: str) -> None:
+    words = words_for(language)
+    codes = list(sentences.INELIGIBLE)
+    said = sentences.reasons(codes[0], {"codes": codes}, words)
+    assert len(set(said)) == len(codes) + 2
+    assert said[-1] == words.say("If this is not right, or has changed, tell your caseworker: it can be corrected.")
+    assert sentences.why_ineligible(["of tomorrow"], words)[1] not in said
+
+
+@in_every_language
+@pytest.mark.parametrize("kind", Kind)
+def test_every_smallest_change_is_said(kind: Kind, language: str) -> None:
+    found = {"verified": {"kind": kind.value, "proven": False, **CHANGES[kind]}}
+    said = sentences.smallest_change(found, words_for(language))
+    assert "Valley" in said[0]
+    proven = sentences.smallest_change({"verified": {**found["verified"], "proven": True}}, words_for(language))
+    assert len(said) == len(proven) + 1
+
+
+@in_every_language
+def test_that_no_change_helps_is_said(language: str) -> None:
+    assert len(sentences.smallest_change({"verified": None}, words_for(language))) == 1
+
+
+def test_sizes_are_in_the_measure_of_the_need() -> None:
+    assert sentences.size(ATTIC, ENGLISH) == "no separate bedroom"
+    assert sentences.house(HOUSE, ENGLISH) == "Valley: 2 bedrooms, step-free access"
+    said = sentences.reasons("no_class_fits", {"need": NEED}, words_for("uk"))
+    assert "2–3 спальні, вхід без сходів" in said[1]
+    area = {"need": NEED | {"measure": "floor_area_m2", "least": 54, "most": 54, "step_free": False}}
+    assert sentences.reasons("no_class_fits", area, ENGLISH)[1].endswith("54 m².")
