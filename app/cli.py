@@ -24,6 +24,7 @@ from app.allocation import policies
 from app.audit import heads
 from app.cli_audit import audit_commands
 from app.cli_keys import key_commands
+from app.cli_offers import offer_commands
 from app.cli_privacy import privacy_commands
 from app.cli_runs import run_commands
 from app.database import Database
@@ -51,6 +52,7 @@ user_commands = typer.Typer(help="Who works with Hearth.", no_args_is_help=True)
 cli.add_typer(database_commands, name="db")
 cli.add_typer(user_commands, name="users")
 cli.add_typer(run_commands, name="run")
+cli.add_typer(offer_commands, name="offers")
 cli.add_typer(key_commands, name="keys")
 cli.add_typer(audit_commands, name="audit")
 cli.add_typer(privacy_commands)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.access.permissions import OPERATOR
 from app.allocation import queries
 from app.allocation.models import Run, RunState
+from app.allocation.offer_models import Offer, OfferState
 from app.allocation.report import RunReport, run_report
 from app.allocation.solving import Progress
 from app.database import Database, utc_now
@@ -22,6 +23,7 @@ from app.exchange.refusals import ImportRefused
 from app.keys import Keyring
 from app.policy.occupancy import Need
 from app.settings import Settings
+from app.tenancy.deadlines import Deadline
 from app.worker import SILENT_FOR, work_one
 
 SHOWN_REFUSALS = 20
@@ -166,6 +168,22 @@ def show_keys(keyring: Keyring, uses: Mapping[str, int]) -> None:
     for key in keyring.keys:
         mark = "current" if key.id == current else ""
         table.add_row(key.id, f"{key.made_at:%Y-%m-%d %H:%M} UTC", f"{uses.get(key.id, 0):,}", mark)
+    out.print(table)
+
+
+def show_offers(offers: Iterable[tuple[Offer, Deadline]]) -> None:
+    """Print offers, one to a line, with the last day for an answer of those that wait for one."""
+    table = Table("offer", "state", "answer by", "household", "house", "settlement", box=None, header_style="bold")
+    for offer, deadline in offers:
+        until = f"{deadline.last_day}{' (paused)' if deadline.is_paused else ''}"
+        table.add_row(
+            offer.reference,
+            offer.state.value,
+            until if offer.state is OfferState.ISSUED else "",
+            offer.household.reference,
+            offer.house.reference,
+            offer.house.settlement.name,
+        )
     out.print(table)
 
 

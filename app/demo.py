@@ -15,14 +15,18 @@ from app.access.models import Role, User
 from app.access.permissions import OPERATOR, HeldRole, Principal
 from app.allocation import queries, runs
 from app.allocation.models import Run, RunState
-from app.database import Database
+from app.allocation.offer_models import GivenHow, Offer
+from app.database import Database, utc_now
 from app.errors import Conflict
 from app.exchange import demo, imports
 from app.housing.models import Settlement
 from app.housing.readiness import ready_settlements
 from app.settings import Settings
+from app.tenancy import answers, moves, offer_queries, offers
 
 SEED = 20260901
+ANSWERS, MOVES = 10, 3
+"""Offers that are accepted, and families of these that move in."""
 SIGN_INS = "sign-ins.json"
 
 
@@ -57,9 +61,30 @@ def prepare(database: Database, settings: Settings) -> None:
         run = queries.run(session, OPERATOR, reference)
         if run.state is RunState.PROPOSED:
             runs.approve(session, run, _acting(session, "approver"))
+    with database.session(writes=True) as session:
+        run = queries.run(session, OPERATOR, reference)
+        if run.state is RunState.DRAWN:
+            offers.issue(session, run, settings.zone, _acting(session, "planner"))
+            _answer(session, settings)
     with database.session(writes=False) as session:
         console.show_run(session, queries.run(session, OPERATOR, reference))
     console.show_sign_ins(settings, sign_ins)
+
+
+def _answer(session: Session, settings: Settings) -> None:
+    """Have the first families take their houses, and the first of these move in."""
+    today = utc_now().astimezone(settings.zone).date()
+    for number, offer in enumerate(session.scalars(offer_queries.offers(OPERATOR).order_by(Offer.id).limit(ANSWERS))):
+        answers.accept(
+            session,
+            offer,
+            answered_on=today,
+            given_how=GivenHow.IN_PERSON,
+            zone=settings.zone,
+            actor=_acting(session, "caseworker"),
+        )
+        if number < MOVES:
+            moves.move_in(session, offer.house, offer.household.reference, utc_now().date(), OPERATOR)
 
 
 def _acting(session: Session, username: str) -> Principal:

@@ -26,6 +26,7 @@ import app.oversight.api
 import app.privacy.api
 import app.registry.api
 import app.tenancy.api
+import app.tenancy.offers_api
 from app import documentation, errors, health, problems, rotation
 from app.access.credentials import Rules
 from app.access.hashing import Hashing
@@ -59,6 +60,7 @@ TAGS = [
     {"name": "exchange", "description": "Files in and out."},
     {"name": "policy", "description": "What the programme has decided."},
     {"name": "runs", "description": "Allocation runs: request, progress, proof, decision."},
+    {"name": "offers", "description": "Houses offered to families, and what they answer."},
     {"name": "occupancy", "description": "Moving in and out, and who lives where."},
     {"name": "letters", "description": "What families are told, in their language."},
     {"name": "oversight", "description": "The audit trail."},
@@ -149,7 +151,8 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.privacy,
     )
     routers = [feature.api.router for feature in (*features, app.oversight)]
-    for router in [app.access.account_api.router, app.allocation.draws_api.router, *routers]:
+    further = (app.access.account_api, app.allocation.draws_api, app.tenancy.offers_api)
+    for router in [*(each.router for each in further), *routers]:
         service.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)
     service.include_router(
         app.exchange.api.router,

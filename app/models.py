@@ -2,6 +2,7 @@
 
 import app.access.models
 import app.allocation.models
+import app.allocation.offer_models
 import app.audit.models
 import app.break_glass.models
 import app.housing.models

@@ -6,8 +6,9 @@ from errno import ENOTDIR
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 
@@ -87,7 +88,22 @@ class Settings(BaseSettings):
         "", description="Day on which the programme ended, and every case with it; empty: it goes on."
     )
     max_upload_mb: int = Field(64, ge=1, le=4096, description="Largest request body, and largest unpacked import.")
+    time_zone: str = Field("UTC", description="Time zone whose days count for families, such as `Asia/Baku`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {name!r}; give one such as Asia/Baku") from error
+        return name
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The programme's time zone."""
+        return ZoneInfo(self.time_zone)
 
     @cached_property
     def url(self) -> str:

@@ -16,12 +16,16 @@ from app.database import Database
 from app.errors import HearthError
 from app.queue import BELL, POLL_SECONDS
 from app.settings import Settings
+from app.tenancy import offers
 
 SILENT_FOR = timedelta(seconds=30)
 """A worker says every half second that it lives; after so long it doesn't."""
 SOLVER_SEED = 0
 HEAD_SECONDS = 30.0
 """How often a worker looks whether the head of the audit trail is to be signed."""
+
+EXPIRY_SECONDS = 30.0
+"""How often a worker looks whether an offer has run out."""
 
 log = structlog.get_logger()
 
@@ -107,6 +111,18 @@ def _work(
             claims.fail(session, claim, "A fault of the service, logged under the run's reference.")
 
 
+def expire_offers(database: Database, settings: Settings) -> list[str]:
+    """End every offer whose deadline is over, each in a transaction of its own. Returns their references."""
+    with database.session(writes=False) as session:
+        overdue = offers.overdue(session, settings.zone)
+    expired = []
+    for reference in overdue:
+        with database.session(writes=True) as session:
+            if offers.expire(session, reference, settings.zone):
+                expired.append(reference)
+    return expired
+
+
 class Worker:
     """Works the queue until it is stopped."""
 
@@ -115,14 +131,15 @@ class Worker:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._looks_next = 0.0
+        self._expires_next = 0.0
 
     def run(self) -> None:
         """Work in the calling thread, until `ask_to_stop`."""
         while not self._stopping.is_set():
             heard = BELL.rings
             try:
-                worked = work_one(self._database, self._settings, stopping=self._stopping, watch=self._sign_head)
-                self._sign_head()
+                worked = work_one(self._database, self._settings, stopping=self._stopping, watch=self._look)
+                self._look()
             except OperationalError as error:
                 log.error("database_unreachable", error=type(error.orig).__name__)
                 worked = None
@@ -132,8 +149,16 @@ class Worker:
             if worked is None and not self._stopping.is_set():
                 BELL.wait(heard, POLL_SECONDS)
 
-    def _sign_head(self, _progress: Progress | None = None) -> None:
-        """Sign the head of the audit trail when that is due; also now and then while a run is being solved."""
+    def _look(self, _progress: Progress | None = None) -> None:
+        """Do what is due by the clock; also now and then while a run is being solved."""
+        self._sign_head()
+        if time.monotonic() >= self._expires_next:
+            self._expires_next = time.monotonic() + EXPIRY_SECONDS
+            for reference in expire_offers(self._database, self._settings):
+                log.info("offer_expired", offer=reference)
+
+    def _sign_head(self) -> None:
+        """Sign the head of the audit trail when that is due."""
         every = timedelta(minutes=self._settings.audit_head_minutes)
         if not every or time.monotonic() < self._looks_next:
             return

@@ -14,6 +14,7 @@ from app.access.permissions import Principal
 from app.access.tokens import principal_of
 from app.allocation import policies
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
+from app.allocation.offer_models import GivenHow, Offer, OfferState
 from app.break_glass.models import BreakGlassGrant
 from app.database import utc_now
 from app.housing.models import (
@@ -28,7 +29,7 @@ from app.housing.models import (
     SettlementStatus,
 )
 from app.housing.readiness import REQUIRED_MILESTONES
-from app.policy.facts import Accommodation, Relationship, Sex
+from app.policy.facts import Accommodation, DeclineReason, Relationship, Sex
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Preference
 from app.tenancy.models import Tenancy
 
@@ -248,6 +249,53 @@ def reservation(session: Session, reserved: House, **fields: Any) -> Proposal:
     reserved.state = HouseState.RESERVED
     session.flush()
     return row
+
+
+def offer(session: Session, given: Proposal, *, accepted: bool = False, **fields: Any) -> Offer:
+    """The offer of the house that `given` reserves, issued now, to be answered in two weeks."""
+    ordinary: dict[str, Any] = {
+        "state": OfferState.ISSUED,
+        "issued_at": utc_now(),
+        "answer_by": utc_now().date() + timedelta(days=14),
+        "run_id": given.run_id,
+        "household_id": given.household_id,
+        "house_id": given.house_id,
+    }
+    if accepted:
+        today = utc_now().date()
+        ordinary |= {"state": OfferState.ACCEPTED, "answered_on": today, "given_how": GivenHow.IN_PERSON}
+        given.is_firm = True
+    row = Offer(proposal=given, **ordinary | fields)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def declined_offer(session: Session, free: House, **fields: Any) -> Offer:
+    """An offer of `free`, which a household, with `fields`, has declined: it was too far."""
+    given = reservation(session, free, **fields)
+    row = offer(
+        session,
+        given,
+        state=OfferState.DECLINED,
+        answered_on=utc_now().date(),
+        given_how=GivenHow.TELEPHONE,
+        decline_reason=DeclineReason.TOO_FAR,
+        note="Too far from her mother.",
+        ended_at=utc_now(),
+    )
+    given.state, given.application.state = ProposalState.RELEASED, ApplicationState.SUBMITTED
+    given.application.settlement_id = None
+    free.state = HouseState.HANDED_OVER
+    session.flush()
+    return row
+
+
+def accepted(session: Session, reserved: House, **fields: Any) -> Proposal:
+    """A reservation of `reserved` whose offer the household, with `fields`, has accepted."""
+    given = reservation(session, reserved, **fields)
+    offer(session, given, accepted=True)
+    return given
 
 
 def tenancy(session: Session, lived_in: House, *, moved_in_on: date = LONG_AGO, **fields: Any) -> Tenancy:

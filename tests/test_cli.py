@@ -394,7 +394,7 @@ def test_the_demonstration_serves_and_goes_on_from_where_it_was(
             assert service.wait(20) in (0, -15)
         text = log.read_text(encoding="utf-8")
         assert "Proven optimal in every stage" in text
-        runs.append(re.findall(r"(RUN-[0-9A-Z]{8}) is drawn", text))
+        runs.append(re.findall(r"(RUN-[0-9A-Z]{8}) is offers_issued", text))
     assert runs[0] == runs[1]
     shutil.rmtree(data_dir)
 

@@ -39,7 +39,7 @@ def test_everything_that_can_be_created_is_created_once(acting_as: ActingAs, dat
     with database.session(writes=True) as session:
         place = factories.settlement(session)
         household, house = factories.household(session), factories.house(session, place)
-        family = factories.reservation(session, house).household
+        family = factories.accepted(session, house).household
     square = [[0.0, 0.0], [0.0, 0.1], [0.1, 0.1], [0.0, 0.0]]
     creations: dict[str, dict[str, Any]] = {
         "/origins": ORIGIN,

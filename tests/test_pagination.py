@@ -105,7 +105,7 @@ def test_a_longer_list_takes_no_more_queries(acting_as: ActingAs, database: Data
                 factories.house(session, place)
                 factories.land_release_area(session, place)
                 reserved, lived_in = factories.house(session, place), factories.house(session, place)
-                factories.reservation(session, reserved)
+                factories.accepted(session, reserved)
                 factories.tenancy(session, lived_in)
                 group = factories.kin_group(session)
                 factories.applicant(session, place, children=2, place=place, kin_group=group)

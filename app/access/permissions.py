@@ -39,6 +39,9 @@ class Permission(StrEnum):
     RUN_DECIDE = "run.decide"
     PROPOSAL_READ = "proposal.read"
     PROPOSAL_REVIEW = "proposal.review"
+    OFFER_READ = "offer.read"
+    OFFER_WRITE = "offer.write"
+    OFFER_ANSWER = "offer.answer"
     TENANCY_READ = "tenancy.read"
     TENANCY_WRITE = "tenancy.write"
     OCCUPANCY_READ = "occupancy.read"
@@ -74,6 +77,10 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.PROPOSAL_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER}),
     # before the decision: who stands by families could promise them what is not decided
     Permission.PROPOSAL_REVIEW: frozenset({PLANNER, APPROVER}),
+    # offering what was drawn, and what the family answers
+    Permission.OFFER_READ: frozenset({CASEWORKER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR}),
+    Permission.OFFER_WRITE: frozenset({PLANNER}),
+    Permission.OFFER_ANSWER: frozenset({CASEWORKER}),
     # living there
     Permission.TENANCY_READ: frozenset({PLANNER, VILLAGE_ADMINISTRATOR}),
     Permission.TENANCY_WRITE: frozenset({VILLAGE_ADMINISTRATOR}),
@@ -108,6 +115,7 @@ PERSONAL_DATA = frozenset(
         Permission.HOUSEHOLD_READ,
         Permission.SUBJECT_ACCESS_READ,
         Permission.PROPOSAL_READ,
+        Permission.OFFER_READ,
         Permission.TENANCY_READ,
         Permission.EXCHANGE_EXPORT,
     }

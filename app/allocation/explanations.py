@@ -19,6 +19,7 @@ INELIGIBLE: Mapping[Ineligibility, str] = {
     Ineligibility.ALREADY_HOUSED: "a house is reserved for it or it lives in one already",
     Ineligibility.NO_MEMBERS: "it has no members",
     Ineligibility.NO_HEAD: "no member is its head",
+    Ineligibility.WAITS_AFTER_DECLINES: "it declined several offers, and the policy has it wait",
     Ineligibility.SEVERAL_HEADS: "several members are registered as its head",
     Ineligibility.NO_ADULT: "no member is an adult",
     Ineligibility.OWNS_HOME: "it lives in a home of its own",

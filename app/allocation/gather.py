@@ -7,6 +7,7 @@ from datetime import date
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from app.allocation.declines import PastOffers, past_offers
 from app.housing.models import House, Job, Settlement
 from app.housing.readiness import available_houses
 from app.policy.parameters import Policy
@@ -21,7 +22,7 @@ class Gathered:
 
     `settlements` are those of the run, `houses` theirs that can be allocated, `applications` the submitted ones,
     with household, people, kin group and preferences. `placed` are applications of households already allocated
-    or housed in a settlement of the run, or in one kin group with anybody.
+    or housed in a settlement of the run, or in one kin group with anybody. `declined`: offers that families declined.
     """
 
     run: str
@@ -34,6 +35,7 @@ class Gathered:
     placed: Sequence[Application]
     jobs: Sequence[Job]
     suitabilities: Sequence[Suitability]
+    declined: PastOffers
 
 
 def gather(
@@ -66,4 +68,5 @@ def gather(
         ).all(),
         jobs=session.scalars(select(Job).where(Job.settlement_id.in_(ids), Job.openings > 0)).all(),
         suitabilities=session.scalars(select(Suitability).where(Suitability.settlement_id.in_(ids))).all(),
+        declined=past_offers(session, on),
     )

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.access.models import User
@@ -38,9 +38,14 @@ class RunState(StrEnum):
     SOLVING = "solving"
     PROPOSED = "proposed"
     DRAWN = "drawn"
+    OFFERS_ISSUED = "offers_issued"
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+APPROVED = (RunState.DRAWN, RunState.OFFERS_ISSUED)
+"""Of these, addresses are drawn and houses reserved."""
 
 
 class ProposalState(StrEnum):
@@ -142,6 +147,7 @@ class Proposal(Base):
     """What a run says of one household, and, after the draw, the house reserved for it.
 
     `grounds` go with `reason`; before they were kept there was `explanation` alone, in English.
+    `is_firm`: the family has accepted it, and no run moves it any more.
     """
 
     __tablename__ = "proposals"
@@ -165,6 +171,7 @@ class Proposal(Base):
     explanation: Mapped[str] = mapped_column(Text)
     grounds: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     decided_at: Mapped[datetime | None]
+    is_firm: Mapped[bool] = mapped_column(default=False, server_default=false(), info=NOT_PERSONAL)
 
     household: Mapped[Household] = relationship(lazy="raise")
     application: Mapped[Application] = relationship(lazy="raise")

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app.allocation.draw import addresses
-from app.allocation.models import Proposal, Run, RunState
+from app.allocation.models import APPROVED, Proposal, Run
 from app.allocation.snapshot import Snapshot, problem_of, sha256
 from app.allocation.solving import Beat, solve
 from app.errors import Conflict
@@ -50,7 +50,7 @@ def verify(session: Session, run: Run) -> list[str]:
         for household in sorted(assignments.keys() | proposed.keys())
         if assignments.get(household) != proposed.get(household)
     ]
-    if run.state is RunState.DRAWN:
+    if run.state in APPROVED:
         snapshot = Snapshot.model_validate_json(run.snapshot)
         houses = {part.id: part.houses for part in snapshot.house_classes}
         drawn = addresses(run.seed, run.reference, assignments.items(), houses)

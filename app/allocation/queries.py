@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, case, exists, func, not_, or_, sel
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from app.access.permissions import PERMISSIONS, Permission, Principal
-from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
+from app.allocation.models import APPROVED, Proposal, ProposalState, Run, RunSettlement
 from app.errors import NotFound
 from app.housing.models import Settlement
 from app.housing.queries import within
@@ -77,7 +77,7 @@ def proposals(session: Session, principal: Principal, run_reference: str) -> Sel
     and `principal` may read only what was decided.
     """
     run = _found(session.scalar(select(Run).where(Run.reference == run_reference)))
-    permission = Permission.PROPOSAL_READ if run.state is RunState.DRAWN else Permission.PROPOSAL_REVIEW
+    permission = Permission.PROPOSAL_READ if run.state in APPROVED else Permission.PROPOSAL_REVIEW
     # Only the roles that read proposals say where they are read: another role's wider scope adds nothing.
     reading = PERMISSIONS[permission]
     reader = replace(principal, roles=tuple(role for role in principal.roles if role.role in reading))

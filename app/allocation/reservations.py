@@ -1,10 +1,11 @@
 """Taking a reserved house back from a household, and withdrawing an application at any point before it moves in."""
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.access.permissions import Permission, Principal
 from app.allocation.models import Proposal, ProposalState
+from app.allocation.offer_models import Offer, OfferState
 from app.database import utc_now
 from app.errors import Conflict
 from app.housing import houses
@@ -22,9 +23,9 @@ def release(session: Session, proposal: Proposal, reason: str, actor: Principal)
 
     Who answers for the house may do it. Raises Forbidden, and Conflict unless the house is reserved.
     """
-    house = _reserved_house(session, proposal)
+    house = lock(session, proposal)
     actor.require(Permission.HOUSE_WRITE, district=house.settlement.district, settlement=house.settlement.reference)
-    _release(session, proposal, house, reason)
+    give_back(session, proposal, house, reason)
     return proposal
 
 
@@ -37,7 +38,7 @@ def withdraw(session: Session, application: Application, reason: str, actor: Pri
         select(Proposal).where(Proposal.application_id == application.id, Proposal.state == ProposalState.RESERVED)
     )
     if proposal is not None:
-        _release(session, proposal, _reserved_house(session, proposal), "The family withdrew.")
+        give_back(session, proposal, lock(session, proposal), "The family withdrew.")
     session.refresh(application, LOCKED, with_for_update=True)
     if application.state is ApplicationState.ALLOCATED:
         raise Conflict("The application was allocated at this moment. Withdraw it again.")
@@ -46,8 +47,11 @@ def withdraw(session: Session, application: Application, reason: str, actor: Pri
     return applications.withdraw(session, application, reason, actor)
 
 
-def _reserved_house(session: Session, proposal: Proposal) -> House:
-    """Lock the house first, then the proposal: the order in which everything here is locked."""
+def lock(session: Session, proposal: Proposal) -> House:
+    """Lock what a proposal reserves, the house first, then the proposal: the order in which everything here is locked.
+
+    Application and offer come after them. Raises Conflict unless a house is reserved.
+    """
     house = session.scalar(
         select(House)
         .where(House.id == proposal.house_id)
@@ -61,13 +65,34 @@ def _reserved_house(session: Session, proposal: Proposal) -> House:
     return house
 
 
-def _release(session: Session, proposal: Proposal, house: House, reason: str) -> None:
+def give_back(session: Session, proposal: Proposal, house: House, reason: str) -> None:
+    """Take back a house, locked with its proposal: it is free again, and the application waits as before.
+
+    An offer of it that still goes on is withdrawn for the same reason.
+    """
+    offer = live_offer(session, proposal)
+    if offer is not None:
+        offer.state, offer.end_reason, offer.ended_at = OfferState.WITHDRAWN, reason, utc_now()
     application = session.get_one(Application, proposal.application_id)
     session.refresh(application, LOCKED, with_for_update=True)
     require_transition("application", applications.TRANSITIONS, application.state, ApplicationState.SUBMITTED)
-    proposal.state, proposal.decided_at = ProposalState.RELEASED, utc_now()
+    proposal.state, proposal.is_firm, proposal.decided_at = ProposalState.RELEASED, False, utc_now()
     proposal.explanation += f" Released: {reason}"
     application.state, application.settlement_id = ApplicationState.SUBMITTED, None
     if house.state is HouseState.RESERVED:  # one that became unfit meanwhile stays so
-        houses.move(house, HouseState.HANDED_OVER)
+        houses.move(house, HouseState.VACATED if _was_lived_in(session, house) else HouseState.HANDED_OVER)
     session.flush()
+
+
+def live_offer(session: Session, proposal: Proposal) -> Offer | None:
+    """Return the offer of a proposal that still goes on, locked."""
+    offer = session.scalar(select(Offer).where(Offer.proposal_id == proposal.id))
+    if offer is None:
+        return None
+    session.refresh(offer, ["state", "ended_at"], with_for_update=True)
+    return offer if offer.ended_at is None else None
+
+
+def _was_lived_in(session: Session, house: House) -> bool:
+    moved_in = exists().where(Proposal.house_id == house.id, Proposal.state == ProposalState.MOVED_IN)
+    return session.scalar(select(House.id).where(House.id == house.id, moved_in)) is not None

@@ -34,8 +34,9 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.SOLVING, RunState.FAILED, RunState.CANCELLED}),
     RunState.SOLVING: frozenset({RunState.QUEUED, RunState.PROPOSED, RunState.FAILED, RunState.CANCELLED}),
     RunState.PROPOSED: frozenset({RunState.DRAWN, RunState.REJECTED}),
+    RunState.DRAWN: frozenset({RunState.OFFERS_ISSUED}),
 }
-UNDECIDED = frozenset(TRANSITIONS)
+UNDECIDED = frozenset({RunState.AWAITING_SEED, RunState.QUEUED, RunState.SOLVING, RunState.PROPOSED})
 OWN_SEED_SOURCE = "drawn by this service; not public"
 LONGEST_SEED = 200
 NAMED_AT_MOST = 5

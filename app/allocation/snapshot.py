@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from app.allocation import declines
 from app.allocation.draw import lottery_numbers
 from app.allocation.gather import Gathered
 from app.allocation.wishes import Sectors, Wish, Worth
@@ -137,8 +138,9 @@ def build(rows: Gathered) -> Snapshot:
     worth = Worth(rows.policy.wishes, places, rows.jobs, rows.suitabilities)
     applications = sorted(rows.applications, key=lambda application: application.household.reference)
     assessed = [
-        (application, assess(facts_of(application.household, on=rows.on, has_home=False), rows.policy))
+        (application, assess(facts_of(application.household, on=rows.on, has_home=False, declines=past), rows.policy))
         for application in applications
+        for past in (declines.of(rows.declined, application.household_id),)
     ]
     wishes = {application.id: worth.wish(application) for application in applications}
     settlements = _settlements(rows)
@@ -233,13 +235,25 @@ def _classes(rows: Gathered, places: Mapping[int, str]) -> tuple[ClassPart, ...]
     )
 
 
-def _forbidden(rows: Gathered, places: Mapping[int, str]) -> dict[int, list[str]]:
-    """Kin group → the settlements where none of it is, if some of it is placed already: kin follow their kin."""
+def _forbidden(rows: Gathered, places: Mapping[int, str]) -> dict[int, set[str]]:
+    """Application → the settlements where its household is not housed.
+
+    Those where none of its kin is, if some of it is placed already: kin follow their kin. And those that the family
+    declined and that are not offered to it again.
+    """
     homes: dict[int, set[str | None]] = defaultdict(set)
     for application in rows.placed:
         if application.household.kin_group_id is not None and application.settlement_id is not None:
             homes[application.household.kin_group_id].add(places.get(application.settlement_id))
-    return {kin: sorted(set(places.values()) - taken) for kin, taken in homes.items()}
+    forbidden = {}
+    for application in rows.applications:
+        declined = declines.not_again(rows.declined, application, rows.policy.offers)
+        away = {places[each] for each in declined if each in places}
+        kin = application.household.kin_group_id
+        if kin is not None and kin in homes:
+            away |= set(places.values()) - homes[kin]
+        forbidden[application.id] = away
+    return forbidden
 
 
 def _household(application: Application, assessment: Assessment, wish: Wish) -> HouseholdPart:
@@ -266,7 +280,7 @@ def _problem_row(
     assessment: Assessment,
     wish: Wish,
     profiles: Mapping[Sectors, ProfilePart],
-    forbidden: Mapping[int, list[str]],
+    forbidden: Mapping[int, set[str]],
 ) -> dict[str, Any]:
     household = application.household
     override = application.size_override
@@ -284,7 +298,7 @@ def _problem_row(
         "profile": profile.id if profile else None,
         "kin_group": household.kin_group.reference if household.kin_group else None,
         "uses": {service.value: places for service, places in assessment.uses.items() if places},
-        "forbidden": forbidden.get(household.kin_group_id, []) if household.kin_group_id is not None else [],
+        "forbidden": sorted(forbidden[application.id]),
     }
 
 

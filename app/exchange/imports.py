@@ -19,6 +19,7 @@ from app.exchange.stock import survey_stock
 from app.exchange.survey import Survey
 from app.exchange.telling import told
 from app.exchange.writing import write
+from app.housing import closures
 from app.settings import Settings
 
 
@@ -82,6 +83,7 @@ def run(
     if not dry_run:
         details = told(survey)
         write(session, survey, actor)
+        closures.note(session)
         audit.record(session, actor, Act.EXCHANGE_IMPORT, details=details)
     return report
 

@@ -21,7 +21,7 @@ TRANSITIONS: Mapping[HouseState, frozenset[HouseState]] = {
     HouseState.PLANNED: frozenset({HouseState.UNDER_CONSTRUCTION, HouseState.HANDED_OVER, HouseState.UNFIT}),
     HouseState.UNDER_CONSTRUCTION: frozenset({HouseState.PLANNED, HouseState.HANDED_OVER, HouseState.UNFIT}),
     HouseState.HANDED_OVER: frozenset({HouseState.UNDER_CONSTRUCTION, HouseState.RESERVED, HouseState.UNFIT}),
-    HouseState.RESERVED: frozenset({HouseState.HANDED_OVER, HouseState.OCCUPIED, HouseState.UNFIT}),
+    HouseState.RESERVED: frozenset({HouseState.HANDED_OVER, HouseState.VACATED, HouseState.OCCUPIED, HouseState.UNFIT}),
     HouseState.OCCUPIED: frozenset({HouseState.VACATED, HouseState.UNFIT}),
     HouseState.VACATED: frozenset({HouseState.RESERVED, HouseState.UNFIT}),
     HouseState.UNFIT: BEING_BUILT | {HouseState.HANDED_OVER, HouseState.OCCUPIED, HouseState.VACATED},

@@ -10,6 +10,7 @@ from app.access.permissions import Permission, Principal
 from app.audit import Act
 from app.database import utc_now
 from app.errors import FieldError, Invalid
+from app.housing import closures
 from app.housing.models import LandReleaseArea, LandState, Settlement
 from app.housing.readiness import RELEASED
 
@@ -21,6 +22,7 @@ def add(session: Session, settlement: Settlement, fields: Mapping[str, Any], act
     _check_rings(area.geometry)
     _check(area)
     session.add(area)
+    closures.note(session, [settlement.id])
     audit.record(session, actor, Act.LAND_RELEASE_AREA_ADD, area)
     return area
 
@@ -35,6 +37,7 @@ def change(session: Session, area: LandReleaseArea, fields: Mapping[str, Any], a
     for name, value in fields.items():
         setattr(area, name, value)
     _check(area)
+    closures.note(session, [settlement.id])
     audit.record(session, actor, Act.LAND_RELEASE_AREA_CHANGE, area)
     return area
 

@@ -1,13 +1,13 @@
 """Settlements, origins, houses, milestones, land-release areas and jobs."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import Base, Versioned, enum_column, key_column, reference_column
+from app.database import Base, Versioned, enum_column, key_column, reference_column, unique_where
 
 
 class SettlementStatus(StrEnum):
@@ -125,6 +125,19 @@ class Milestone(Base):
     name: Mapped[str] = mapped_column(String(80))
     achieved_on: Mapped[date | None]
     expected_on: Mapped[date | None]
+
+
+class GateClosure(Base):
+    """A time in which a gate of a settlement was closed: from when, and until when if it is open again."""
+
+    __tablename__ = "gate_closures"
+    is_audited = False  # what closed or opened the gate is
+    may_be_personal = False
+    __table_args__ = (unique_where("uq_gate_closures_open", "settlement_id", "opened_at IS NULL"),)
+
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlements.id"), index=True)
+    closed_at: Mapped[datetime]
+    opened_at: Mapped[datetime | None]
 
 
 class LandReleaseArea(Versioned, Base):

@@ -12,6 +12,7 @@ from app.access.permissions import Permission, Principal
 from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
+from app.housing import closures
 from app.housing.models import Job, Milestone, Origin, Settlement
 
 
@@ -54,6 +55,7 @@ def change(
     if merged_from is not None:
         _merge(session, settlement, merged_from)
     settlement.updated_at = utc_now()
+    closures.note(session, [settlement.id])
     audit.record(session, actor, Act.SETTLEMENT_CHANGE, settlement)
     return settlement
 
@@ -98,6 +100,7 @@ def record_milestone(
         milestone = Milestone(settlement_id=settlement.id, name=name)
         settlement.milestones.append(milestone)
     milestone.achieved_on, milestone.expected_on = achieved_on, expected_on
+    closures.note(session, [settlement.id])
     audit.record(session, actor, Act.MILESTONE_SET, settlement)
     return milestone
 

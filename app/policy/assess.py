@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.policy.eligibility import Verdict, eligibility
+from app.policy.eligibility import Ineligibility, Reason, Verdict, eligibility
 from app.policy.facts import HouseholdFacts
 from app.policy.occupancy import Need, need
+from app.policy.offers import OFFERS_RULE, FewerPoints, LaterTier, OfferRules, Wait, effect_of
 from app.policy.parameters import Policy, Services
-from app.policy.priority import Priority, priority
+from app.policy.priority import Priority, RuleReason, priority
+
+LAST_TIER = 20
 
 
 class Service(StrEnum):
@@ -38,15 +41,42 @@ class Assessment:
 def assess(facts: HouseholdFacts, policy: Policy) -> Assessment:
     """Assess a household under a policy; a household that isn't eligible is assessed in full all the same."""
     needed = need(policy.occupancy, facts.members)
+    verdict, rank = after_declines(
+        facts,
+        policy.offers,
+        eligibility(facts, policy.eligibility),
+        priority(facts, policy.priority_rules, policy.default_tier),
+    )
     return Assessment(
         need=needed,
-        eligibility=eligibility(facts, policy.eligibility),
-        priority=priority(facts, policy.priority_rules, policy.default_tier),
+        eligibility=verdict,
+        priority=rank,
         size_min=needed.amount,
         size_max=needed.amount + policy.spare_allowed,
         uses=service_uses(facts, policy.services),
         needs_step_free=facts.needs_step_free,
     )
+
+
+def after_declines(
+    facts: HouseholdFacts, rules: OfferRules, verdict: Verdict, rank: Priority
+) -> tuple[Verdict, Priority]:
+    """Return what is left of a household's eligibility and priority after the offers that it declined."""
+    effect, count, days_ago = effect_of(facts.declines, rules)
+    offers = f"{count} offer{'' if count == 1 else 's'} declined"
+    if isinstance(effect, Wait) and days_ago < effect.days:
+        waits = f"{offers}: the household takes part again in {effect.days - days_ago} days."
+        reason = Reason(Ineligibility.WAITS_AFTER_DECLINES, waits)
+        return Verdict(False, (*verdict.reasons, reason)), rank
+    if isinstance(effect, FewerPoints):
+        fewer = min(effect.points, rank.points)
+        lowered = RuleReason(OFFERS_RULE, None, -fewer, f"{offers}: {fewer} points fewer.")
+        return verdict, Priority(rank.tier, rank.points - fewer, (*rank.reasons, lowered))
+    if isinstance(effect, LaterTier):
+        tier = min(rank.tier + effect.tiers, LAST_TIER)
+        lowered = RuleReason(OFFERS_RULE, tier, 0, f"{offers}: tier {tier} instead of {rank.tier}.")
+        return verdict, Priority(tier, rank.points, (*rank.reasons, lowered))
+    return verdict, rank
 
 
 def service_uses(facts: HouseholdFacts, services: Services) -> dict[Service, int]:

@@ -31,6 +31,7 @@ class Ineligibility(StrEnum):
     SEVERAL_HEADS = "several_heads"
     NO_ADULT = "no_adult"
     OWNS_HOME = "owns_home"
+    WAITS_AFTER_DECLINES = "waits_after_declines"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,29 @@ class Accommodation(StrEnum):
     OTHER = "other"
 
 
+class DeclineReason(StrEnum):
+    """Why a family declines an offer."""
+
+    TOO_FAR = "too_far"
+    TOO_SMALL = "too_small"
+    NOT_ACCESSIBLE = "not_accessible"
+    KIN_ELSEWHERE = "kin_elsewhere"
+    NO_WORK = "no_work"
+    HEALTH_CARE = "health_care"
+    SCHOOL = "school"
+    SAFETY = "safety"
+    NOT_READY_TO_RETURN = "not_ready_to_return"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """An offer that was declined for a reason, or ran out unanswered (None), so many days ago."""
+
+    reason: DeclineReason | None
+    days_ago: int
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A person in a household; `age` in whole years on the run's date, `partner` the key of another member.
@@ -68,8 +91,8 @@ class HouseholdFacts:
     """A household on the run's date.
 
     `displaced`: the date of displacement is known and an origin is recorded. `has_home`: a house is reserved
-    for it, or it holds a current tenancy. `waiting_days`: since registration. Raises ValueError for two
-    members of one key and for negative waiting days.
+    for it, or it holds a current tenancy. `waiting_days`: since registration. `declines`: of earlier offers. Raises
+    ValueError for two members of one key and for negative waiting days.
     """
 
     reference: str
@@ -79,6 +102,7 @@ class HouseholdFacts:
     consented: bool
     has_home: bool
     waiting_days: int
+    declines: tuple[Decline, ...] = ()
 
     def __post_init__(self) -> None:
         if len({member.key for member in self.members}) < len(self.members):

@@ -11,6 +11,7 @@ from app.policy.eligibility import EligibilityRules
 from app.policy.facts import Accommodation
 from app.policy.frozen import Age, Amount, Frozen, Label, Percent, Tier
 from app.policy.occupancy import BedroomStandard, Standard
+from app.policy.offers import OFFERS_RULE, OfferRules
 from app.policy.priority import (
     DEFAULT_TIER_RULE,
     AccommodationRule,
@@ -78,11 +79,12 @@ class Policy(Frozen):
     wishes: Wishes = Wishes()
     services: Services = Services()
     appeals: AppealRules = AppealRules()
+    offers: OfferRules = OfferRules()
     step_free_reserved_percent: Percent = 100
 
     @model_validator(mode="after")
     def _rules_are_told_apart(self) -> Self:
-        names = [DEFAULT_TIER_RULE, *(rule.name for rule in self.priority_rules)]
+        names = [DEFAULT_TIER_RULE, OFFERS_RULE, *(rule.name for rule in self.priority_rules)]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"priority rules need names of their own; taken: {', '.join(repeated)}")

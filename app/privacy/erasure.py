@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from app import audit
 from app.access.permissions import Permission, Principal
 from app.allocation.models import Proposal, ProposalState
+from app.allocation.offer_models import Offer
 from app.audit import Act
 from app.break_glass.models import BreakGlassGrant
 from app.database import Database, utc_now
 from app.errors import Conflict, NotFound
 from app.idempotency import IdempotencyKey
-from app.policy.facts import Accommodation
+from app.policy.facts import Accommodation, DeclineReason
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Suitability
 from app.registry.queries import households
@@ -124,6 +125,10 @@ def _erase_texts(session: Session, household: Household) -> None:
         tenancy.end_reason = ERASED
     for grant in session.scalars(select(BreakGlassGrant).where(BreakGlassGrant.household == household.reference)):
         grant.reason, grant.remark = ERASED, None if grant.remark is None else ERASED
+    for offer in session.scalars(select(Offer).where(Offer.household_id == household.id)):
+        offer.note = None if offer.note is None else ERASED
+        offer.end_reason = None if offer.end_reason is None else ERASED
+        offer.decline_reason = None if offer.decline_reason is None else DeclineReason.OTHER
     released = select(Proposal).where(Proposal.household_id == household.id, Proposal.state == ProposalState.RELEASED)
     for proposal in session.scalars(released):
         proposal.explanation = proposal.explanation.partition(" Released: ")[0]

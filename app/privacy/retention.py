@@ -9,7 +9,7 @@ from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.access.permissions import Permission, Principal
-from app.allocation.models import Proposal, ProposalState, Run, RunState
+from app.allocation.models import APPROVED, Proposal, ProposalState, Run
 from app.database import utc_now
 from app.privacy.erasure import SETTLED, erase
 from app.registry.models import Application, ApplicationState, Household
@@ -91,7 +91,7 @@ def _ineligible(session: Session) -> Mapping[int, date]:
     decided = (
         select(Proposal.application_id, func.max(Proposal.run_id).label("run_id"))
         .join(Proposal.run)
-        .where(Run.state == RunState.DRAWN)
+        .where(Run.state.in_(APPROVED))
         .group_by(Proposal.application_id)
         .subquery()
     )

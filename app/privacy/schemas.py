@@ -6,7 +6,9 @@ from typing import Any
 from pydantic import Field
 
 from app.allocation.models import ProposalState, RunState
+from app.allocation.offer_models import GivenHow, OfferState
 from app.fields import IsoDate, Sentence, Wire
+from app.policy.facts import DeclineReason
 from app.privacy.retention import CaseEnd
 from app.registry.schemas import ApplicationRead, HouseholdRead
 
@@ -84,6 +86,25 @@ class DecisionHeld(Wire):
     explanation: str | None = Field(description="Why, in words.")
 
 
+class OfferHeld(Wire):
+    """A house that was offered to the household, and its answer."""
+
+    reference: str = Field(description="Public reference.")
+    settlement: str = Field(description="Name of the settlement.")
+    house: str = Field(description="Reference of the house.")
+    address: str = Field(description="Its address.")
+    state: OfferState = Field(description="What became of the offer.")
+    issued_at: datetime = Field(description="When it was made.")
+    answer_by: IsoDate = Field(description="The last day for an answer, as counted then.")
+    answered_on: IsoDate | None = Field(description="When the household answered.")
+    given_how: GivenHow | None = Field(description="How it answered.")
+    decline_reason: DeclineReason | None = Field(description="Why it declined, as a code.")
+    note: str | None = Field(description="What it said of that.")
+    end_reason: str | None = Field(description="Why the offer was withdrawn.")
+    ended_at: datetime | None = Field(description="When it ended.")
+    asked_again_at: datetime | None = Field(description="When the household asked for the settlement again.")
+
+
 class TenancyHeld(Wire):
     """A house that the household lives or lived in."""
 
@@ -125,6 +146,7 @@ class SubjectAccess(Wire):
     applications: list[ApplicationHeld] = Field(description="Its applications, the first one first.")
     estimates: list[EstimateHeld] = Field(description="Outside estimates of how well it would do where.")
     decisions: list[DecisionHeld] = Field(description="Runs that it took part in, the first one first.")
+    offers: list[OfferHeld] = Field(description="Houses that were offered to it, the first one first.")
     tenancies: list[TenancyHeld] = Field(description="Houses that it lives or lived in, the first one first.")
     openings: list[OpeningHeld] = Field(description="Who was given leave to read it beyond their scope.")
     trail: list[ActHeld] = Field(description="Who did what with its data, and who read it, the first one first.")

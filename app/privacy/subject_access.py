@@ -12,6 +12,7 @@ from app import audit
 from app.access.models import User
 from app.access.permissions import Permission, Principal
 from app.allocation.models import Proposal, Run, RunState
+from app.allocation.offer_models import Offer
 from app.audit import Act
 from app.audit.models import AuditEntry
 from app.break_glass.models import BreakGlassGrant
@@ -22,6 +23,7 @@ from app.privacy.schemas import (
     ApplicationHeld,
     DecisionHeld,
     EstimateHeld,
+    OfferHeld,
     OpeningHeld,
     SubjectAccess,
     TenancyHeld,
@@ -59,6 +61,7 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
             )
         ],
         decisions=_decisions(session, household),
+        offers=_offers(session, household),
         tenancies=_tenancies(session, household),
         openings=[
             OpeningHeld(user=user, granted_at=each.granted_at, reads=each.reads, reason=each.reason, remark=each.remark)
@@ -141,6 +144,25 @@ def _part(snapshot: str, reference: str) -> dict[str, Any]:
     return next(({**part} for part in households if part["reference"] == reference), {})
 
 
+def _offers(session: Session, household: Household) -> list[OfferHeld]:
+    found = session.scalars(
+        select(Offer)
+        .where(Offer.household_id == household.id)
+        .options(joinedload(Offer.house).joinedload(House.settlement))
+        .order_by(Offer.id)
+    )
+    own = set(OfferHeld.model_fields) - {"settlement", "house", "address"}
+    return [
+        OfferHeld(
+            **{name: getattr(each, name) for name in own},
+            settlement=each.house.settlement.name,
+            house=each.house.reference,
+            address=each.house.address,
+        )
+        for each in found
+    ]
+
+
 def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
     found = session.scalars(
         select(Tenancy)
@@ -166,7 +188,7 @@ def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
 def _trail(session: Session, household: Household) -> list[ActHeld]:
     """Return the entries about the household or anything of it, and those of many things that name it."""
     of_household = [household.reference, *(person.reference for person in household.people)]
-    for model in (Application, Proposal, Tenancy):
+    for model in (Application, Proposal, Offer, Tenancy):
         of_household += session.scalars(select(model.reference).where(model.household_id == household.id))
     found = session.scalars(
         select(AuditEntry)

@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from app.policy.facts import HouseholdFacts, Member, age_on
+from app.policy.facts import Decline, HouseholdFacts, Member, age_on
 from app.registry.models import Household
 
 
-def facts_of(household: Household, *, on: date, has_home: bool) -> HouseholdFacts:
+def facts_of(household: Household, *, on: date, has_home: bool, declines: tuple[Decline, ...] = ()) -> HouseholdFacts:
     """Return the facts of `household`, whose people must be loaded, on a date.
 
     Someone born after `on` counts as aged 0, and a registration after it as no days of waiting.
@@ -31,4 +31,5 @@ def facts_of(household: Household, *, on: date, has_home: bool) -> HouseholdFact
         consented=household.consent_on is not None,
         has_home=has_home,
         waiting_days=max((on - household.registered_on).days, 0),
+        declines=declines,
     )

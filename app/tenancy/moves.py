@@ -9,12 +9,13 @@ from app import audit
 from app.access.permissions import Permission, Principal
 from app.allocation import reservations
 from app.allocation.models import Proposal, ProposalState
+from app.allocation.offer_models import OfferState
 from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing import houses
-from app.housing.models import House, HouseState, Settlement
-from app.housing.readiness import ready
+from app.housing.closures import require_open
+from app.housing.models import House, HouseState
 from app.lifecycles import require_transition
 from app.registry.applications import TRANSITIONS
 from app.registry.models import Application, ApplicationState
@@ -52,14 +53,16 @@ def move_in(session: Session, house: House, household: str, moved_in_on: date, a
     reservation = _reservation(session, house)
     if reservation is None or reservation.household.reference != household:
         raise Conflict("The house is reserved for another household. Check the reference on the family's papers.")
-    if session.scalar(select(Settlement.id).where(Settlement.id == house.settlement_id, ready())) is None:
-        raise Conflict(
-            f"Nobody can move to {house.settlement.name} now: a gate of the settlement has closed. Read its gates."
-        )
+    require_open(session, house.settlement)
+    offer = reservations.live_offer(session, reservation)
+    if offer is None or offer.state is not OfferState.ACCEPTED:
+        stands = "no offer of it was issued" if offer is None else f"its offer is {offer.state.value}"
+        raise Conflict(f"The family has not accepted the house yet: {stands}. Record its answer first.")
     require_transition("application", TRANSITIONS, reservation.application.state, ApplicationState.HOUSED)
     houses.move(house, HouseState.OCCUPIED)
     reservation.application.state = ApplicationState.HOUSED
     reservation.state = ProposalState.MOVED_IN
+    offer.ended_at = utc_now()
     tenancy = Tenancy(
         house=house,
         household=reservation.household,

@@ -10,7 +10,10 @@ things in braces.
 from dataclasses import dataclass
 from typing import Any
 
+from app.database import utc_now
+
 GONE, HIDDEN = "gone", "hidden"
+TODAY = str(utc_now().date())
 ANYBODY, NOBODY_SIGNED_IN = "anybody who is signed in", "anybody, signed in or not"
 Answer = int | str
 
@@ -144,6 +147,14 @@ ROWS = [
     Row("read_snapshot", "proposed", 200, 200, GONE, PLAN),
     Row("read_problem", "proposed", 200, 200, GONE, PLAN),
     Row("read_solution", "proposed", 200, 200, GONE, PLAN),
+    # offers: where the house lies, or where the family comes from
+    Row("issue_offers", "drawn", 200, 200, GONE, "planner"),
+    Row("list_offers", "offered", 200, 200, HIDDEN, "caseworker planner approver village_administrator"),
+    Row("read_offer", "offered", 200, 200, GONE, "caseworker planner approver village_administrator"),
+    Row("accept_offer", "offered", 200, 200, GONE, "caseworker"),
+    Row("decline_offer", "offered", 200, 200, GONE, "caseworker"),
+    Row("ask_for_offer_again", "declined", 200, 200, GONE, "caseworker"),
+    Row("withdraw_offer", "offered", 200, 200, GONE, "planner"),
     # living there
     Row("list_tenancies", "lived_in", 200, 200, HIDDEN, "planner village_administrator"),
     Row("list_reservations", "reserved", 200, 200, HIDDEN, "planner village_administrator"),
@@ -221,6 +232,9 @@ BODIES: dict[str, Any] = {
     "request_run": {"settlements": ["{settlement}"]},
     "enter_seed": {"seed": "4 17 23"},
     "reject_run": {"reason": "A mistake."},
+    "accept_offer": {"answered_on": TODAY, "given_how": "in_person"},
+    "decline_offer": {"answered_on": TODAY, "given_how": "telephone", "reason": "no_work"},
+    "withdraw_offer": {"reason": "Measured wrongly."},
     "move_in": {"household": "{expected}", "moved_in_on": "2026-01-01"},
     "move_out": {"moved_out_on": "2026-01-01", "reason": "Gone."},
     "declare_house_unfit": {"reason": "It leaks."},

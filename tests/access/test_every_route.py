@@ -73,9 +73,10 @@ def _place(session: Session, district: str) -> dict[str, Any]:
     household = application.household
     beginner = factories.household(session, place=main)
     draft = factories.application(session, beginner, [main], state=ApplicationState.DRAFT, submitted_at=None)
-    house, reserved, lived_in, unfit = (factories.house(session, main, bedrooms=2) for _ in range(4))
+    house, reserved, lived_in, unfit, offered = (factories.house(session, main, bedrooms=2) for _ in range(5))
     unfit.state, unfit.unfit_reason = HouseState.UNFIT, "No roof."
-    reservation = factories.reservation(session, reserved)
+    reservation = factories.accepted(session, reserved)
+    offer = factories.offer(session, factories.reservation(session, offered))
     factories.tenancy(session, lived_in)
     for place in (queue, propose, await_seed):
         factories.house(session, place, bedrooms=2)
@@ -98,6 +99,8 @@ def _place(session: Session, district: str) -> dict[str, Any]:
         "unfit": unfit,
         "area": factories.land_release_area(session, main),
         "drawn": reservation.run,
+        "offered": offer,
+        "declined": factories.declined_offer(session, factories.house(session, main)),
         "grant": factories.break_glass_grant(session, household),
         "housed": factories.applicant(session, propose, place=propose).household,
     }

@@ -19,6 +19,7 @@ from app.access.models import BrowserSession, Role, SecondFactor, User
 from app.access.permissions import OPERATOR, HeldRole
 from app.access.sessions import csrf_token
 from app.allocation import policies
+from app.allocation.offer_models import Offer
 from app.audit import Act
 from app.database import Base, Database, utc_now
 from app.policy.parameters import DEFAULT_POLICY
@@ -226,9 +227,40 @@ def _enter_seed(session: Session, database: Database) -> Request:
     return lambda client: client.post(f"/runs/{run}/seed", json={"seed": "4 17 23"})
 
 
+def _offered(session: Session) -> Offer:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    return factories.offer(session, given)
+
+
+def _issue_offers(session: Session, _database: Database) -> Request:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    return lambda client: client.post(f"/runs/{given.run.reference}/offers")
+
+
+def _accept_offer(session: Session, _database: Database) -> Request:
+    path = f"/offers/{_offered(session).reference}/accept"
+    return lambda client: client.post(path, json={"answered_on": TODAY, "given_how": "in_person"})
+
+
+def _decline_offer(session: Session, _database: Database) -> Request:
+    path = f"/offers/{_offered(session).reference}/decline"
+    body = {"answered_on": TODAY, "given_how": "telephone", "reason": "no_work", "note": "Omar Kovalenko found none."}
+    return lambda client: client.post(path, json=body)
+
+
+def _ask_again(session: Session, _database: Database) -> Request:
+    declined = factories.declined_offer(session, factories.house(session, factories.settlement(session)))
+    return lambda client: client.post(f"/offers/{declined.reference}/ask-again")
+
+
+def _withdraw_offer(session: Session, _database: Database) -> Request:
+    path = f"/offers/{_offered(session).reference}/withdraw"
+    return lambda client: client.post(path, json={"reason": "Amina Kovalenko was measured wrongly."})
+
+
 def _move_in(session: Session, _database: Database) -> Request:
     reserved = factories.house(session, factories.settlement(session))
-    body = {"household": factories.reservation(session, reserved).household.reference, "moved_in_on": TODAY}
+    body = {"household": factories.accepted(session, reserved).household.reference, "moved_in_on": TODAY}
     return lambda client: client.post(f"/houses/{reserved.reference}/move-in", json=body)
 
 
@@ -461,6 +493,11 @@ CASES = {
     "enter_seed": Expected(Act.RUN_ENTER_SEED, "run", _enter_seed),
     "approve_run": Expected(Act.RUN_APPROVE, "run", _approve),
     "reject_run": Expected(Act.RUN_REJECT, "run", _reject),
+    "issue_offers": Expected(Act.OFFER_ISSUE, "run", _issue_offers),
+    "accept_offer": Expected(Act.OFFER_ACCEPT, "offer", _accept_offer),
+    "decline_offer": Expected(Act.OFFER_DECLINE, "offer", _decline_offer),
+    "ask_for_offer_again": Expected(Act.OFFER_ASK_AGAIN, "offer", _ask_again),
+    "withdraw_offer": Expected(Act.OFFER_WITHDRAW, "offer", _withdraw_offer),
     "move_in": Expected(Act.TENANCY_MOVE_IN, "tenancy", _move_in),
     "move_out": Expected(Act.TENANCY_MOVE_OUT, "tenancy", _move_out),
     "import_files": Expected(Act.EXCHANGE_IMPORT, None, _import),

@@ -81,6 +81,17 @@ def _reservations(session: Session) -> Looked:
     return Looked("/reservations", [given.reference, given.household.reference])
 
 
+def _offer(session: Session) -> Looked:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    reference = factories.offer(session, given).reference
+    return Looked(f"/offers/{reference}", [reference])
+
+
+def _offers(session: Session) -> Looked:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    return Looked("/offers", [factories.offer(session, given).reference, given.household.reference])
+
+
 def _tenancies(session: Session) -> Looked:
     tenancy = factories.tenancy(session, factories.house(session, factories.settlement(session)))
     return Looked("/tenancies", [tenancy.reference, tenancy.household.reference])
@@ -105,6 +116,8 @@ LOOKS = {
     "read_assessment": Expected(Act.ASSESSMENT_READ, "household", _assessment),
     "read_explanation": Expected(Act.EXPLANATION_READ, "application", _explanation),
     "list_proposals": Expected(Act.PROPOSAL_LIST, None, _proposals),
+    "list_offers": Expected(Act.OFFER_LIST, None, _offers),
+    "read_offer": Expected(Act.OFFER_READ, "offer", _offer),
     "list_tenancies": Expected(Act.TENANCY_LIST, None, _tenancies),
     "list_reservations": Expected(Act.RESERVATION_LIST, None, _reservations),
     "export_files": Expected(Act.EXCHANGE_EXPORT, None, _export),

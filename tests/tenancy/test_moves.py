@@ -30,7 +30,7 @@ def reserved(database: Database) -> Reserved:
     """A house with two bedrooms, reserved for a family of three."""
     with database.session(writes=True) as session:
         place = factories.settlement(session)
-        given = factories.reservation(session, factories.house(session, place, bedrooms=2), children=2)
+        given = factories.accepted(session, factories.house(session, place, bedrooms=2), children=2)
         assert given.house is not None
         return Reserved(place.reference, given.house.reference, given.household.reference, given.application.reference)
 
