@@ -25,6 +25,7 @@ from app.audit import heads
 from app.cli_audit import audit_commands
 from app.cli_keys import key_commands
 from app.cli_offers import offer_commands
+from app.cli_placements import placement_commands
 from app.cli_privacy import privacy_commands
 from app.cli_runs import run_commands
 from app.database import Database
@@ -53,6 +54,7 @@ cli.add_typer(database_commands, name="db")
 cli.add_typer(user_commands, name="users")
 cli.add_typer(run_commands, name="run")
 cli.add_typer(offer_commands, name="offers")
+cli.add_typer(placement_commands, name="placement")
 cli.add_typer(key_commands, name="keys")
 cli.add_typer(audit_commands, name="audit")
 cli.add_typer(privacy_commands)

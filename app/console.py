@@ -14,6 +14,8 @@ from app.access.permissions import OPERATOR
 from app.allocation import queries
 from app.allocation.models import Run, RunState
 from app.allocation.offer_models import Offer, OfferState
+from app.allocation.placement_models import Placement
+from app.allocation.placement_prices import in_words
 from app.allocation.report import RunReport, run_report
 from app.allocation.solving import Progress
 from app.database import Database, utc_now
@@ -112,6 +114,8 @@ def show_run(session: Session, run: Run) -> None:
     _show_houses(report)
     _show_tiers(report)
     _show_not_housed(session, run, report)
+    for price in run.placement_prices or ():
+        say(f"\n{in_words(price)}")
     say(f"\n{report.proof}")
 
 
@@ -193,6 +197,15 @@ def show_runs(runs: Sequence[Run]) -> None:
     for run in runs:
         names = ", ".join(part.settlement.name for part in run.settlements)
         table.add_row(run.reference, run.state.value, f"{run.requested_at:%Y-%m-%d %H:%M} UTC", names)
+    out.print(table)
+
+
+def show_placements(placements: Sequence[Placement]) -> None:
+    """Print placements, one to a line."""
+    table = Table("placement", "state", "household", "decided", "reason", box=None, header_style="bold")
+    for each in placements:
+        where = each.settlement.name if each.house is None else f"{each.house.reference}, {each.settlement.name}"
+        table.add_row(each.reference, each.state.value, each.household.reference, f"{each.kind} {where}", each.reason)
     out.print(table)
 
 

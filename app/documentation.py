@@ -24,6 +24,7 @@ REFERENCES = {
     "houses": "HO-7K3M9QTX",
     "land-release-areas": "LR-7K3M9QTX",
     "people": "PE-7K3M9QTX",
+    "placements": "PL-7K3M9QTX",
     "policies": "PO-7K3M9QTX",
     "runs": "RUN-7K3M9QTX",
     "settlements": "ST-7K3M9QTX",

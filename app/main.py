@@ -17,7 +17,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 import app.access.account_api
 import app.access.api
 import app.allocation.api
+import app.allocation.documents_api
 import app.allocation.draws_api
+import app.allocation.placements_api
 import app.break_glass.api
 import app.exchange.api
 import app.housing.api
@@ -151,7 +153,13 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.privacy,
     )
     routers = [feature.api.router for feature in (*features, app.oversight)]
-    further = (app.access.account_api, app.allocation.draws_api, app.tenancy.offers_api)
+    further = (
+        app.access.account_api,
+        app.allocation.documents_api,
+        app.allocation.draws_api,
+        app.allocation.placements_api,
+        app.tenancy.offers_api,
+    )
     for router in [*(each.router for each in further), *routers]:
         service.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)
     service.include_router(

@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from app.allocation import claims, proposals, solving
+from app.allocation import claims, placement_prices, proposals, solving
 from app.allocation.claims import Claim, ClaimLost
 from app.allocation.solving import ChildFailed, Progress
 from app.audit import heads
@@ -68,22 +69,40 @@ def _work(
     stopping: threading.Event,
     watch: Callable[[Progress], None],
 ) -> None:
+    latest: Progress = []
+
     def beat(progress: Progress) -> None:
+        nonlocal latest
         if stopping.is_set():
             raise _Stopped
+        latest = progress
         with database.session(writes=True) as session:
             claims.beat(session, claim, progress)
         watch(progress)
 
-    try:
-        solution = solving.solve(
-            claim.problem,
-            time_limit_seconds=claim.time_limit_seconds,
+    def beat_on(_progress: Progress) -> None:
+        beat(latest)  # what is solved beside the run is no progress of it
+
+    def solve(problem: str, time_limit_seconds: int, heard: Callable[[Progress], None] = beat) -> str:
+        return solving.solve(
+            problem,
+            time_limit_seconds=time_limit_seconds,
             threads=settings.solver_threads,
             seed=SOLVER_SEED,
-            beat=beat,
+            beat=heard,
         )
+
+    try:
+        solution = solve(claim.problem, claim.time_limit_seconds)
         outcome = proposals.outcome_of(claim.snapshot, claim.problem, solution)
+        prices = placement_prices.measure(
+            outcome.snapshot,
+            claim.problem,
+            solution,
+            claim.time_limit_seconds,
+            lambda problem, seconds: solve(problem, seconds, beat_on),
+        )
+        outcome = replace(outcome, placement_prices=prices or None)
         with database.session(writes=True) as session:
             proposals.record(session, claim, outcome)
         log.info("run_proposed")

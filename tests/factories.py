@@ -15,6 +15,7 @@ from app.access.tokens import principal_of
 from app.allocation import policies
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
 from app.allocation.offer_models import GivenHow, Offer, OfferState
+from app.allocation.placement_models import Placement, PlacementKind, PlacementReason, PlacementState
 from app.break_glass.models import BreakGlassGrant
 from app.database import utc_now
 from app.housing.models import (
@@ -266,6 +267,20 @@ def offer(session: Session, given: Proposal, *, accepted: bool = False, **fields
         ordinary |= {"state": OfferState.ACCEPTED, "answered_on": today, "given_how": GivenHow.IN_PERSON}
         given.is_firm = True
     row = Offer(proposal=given, **ordinary | fields)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def placement(session: Session, family: Household, place: Settlement, **fields: Any) -> Placement:
+    """A placement that a planner requested: the household `family` is not to live in `place`."""
+    ordinary = {
+        "kind": PlacementKind.FORBID,
+        "reason": PlacementReason.SAFETY,
+        "state": PlacementState.REQUESTED,
+        "requested_by_id": user(session, Role.PLANNER).user_id,
+    }
+    row = Placement(household=family, settlement=place, **ordinary | fields)
     session.add(row)
     session.flush()
     return row

@@ -409,3 +409,26 @@ def _when_up(address: str, service: subprocess.Popen[bytes], log: Path, data_dir
         except httpx2.ConnectError:
             time.sleep(0.1)
     raise AssertionError(log.read_text(encoding="utf-8"))
+
+
+def test_placements_are_requested_confirmed_and_lifted(hearth: Hearth, district: Path, tmp_path: Path) -> None:
+    hearth("import", str(district))
+    with closing(sqlite3.connect(tmp_path / "var" / "hearth.db")) as connection:
+        (family,) = connection.execute("SELECT reference FROM households").fetchone()
+        (place,) = connection.execute("SELECT reference FROM settlements").fetchone()
+    ask = ("placement", "request", family, "--reason", "safety")
+    assert "Give one of" in hearth(*ask)[2]
+    assert "--size" in hearth(*ask, "--settlement", place)[2]
+    assert "no house" in hearth(*ask, "--house", "HO-00000000")[2].lower()
+    code, out, _ = hearth(*ask, "--forbid", place, "--note", "Threats.")
+    assert code == 0
+    reference = re.search(r"PL-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # a placement was made
+    assert "somebody else" in hearth("placement", "confirm", reference)[2]
+    (tmp_path / "password").write_text(PASSWORD)
+    user = ("--role", "approver", "--password-file", str(tmp_path / "password"))
+    assert hearth("users", "add", "approver", *user)[0] == 0
+    assert hearth("placement", "confirm", reference, "--as", "approver")[0] == 0
+    assert f"{reference}  confirmed" in hearth("placement", "list")[1]
+    assert hearth("placement", "lift", reference, "--reason", "They moved.")[0] == 0
+    assert reference not in hearth("placement", "list")[1]
+    assert hearth("placement", "lift", reference, "--reason", "Again.")[0] == 1

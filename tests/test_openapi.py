@@ -27,6 +27,7 @@ from app.access.passwords import NO_PASSWORD
 from app.access.permissions import OPERATOR, HeldRole, Permission, Principal
 from app.allocation import queries, runs
 from app.allocation.models import PolicyVersion, Run
+from app.allocation.placement_models import Placement
 from app.break_glass.models import BreakGlassGrant
 from app.database import Database
 from app.exchange import demo, imports
@@ -54,6 +55,7 @@ REFERENCES = {
     "applications": Application.reference,
     "land-release-areas": LandReleaseArea.reference,
     "break-glass-grants": BreakGlassGrant.reference,
+    "placements": Placement.reference,
     "policies": PolicyVersion.reference,
     "runs": Run.reference,
     "sessions": BrowserSession.reference,

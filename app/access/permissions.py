@@ -37,6 +37,9 @@ class Permission(StrEnum):
     RUN_READ = "run.read"
     RUN_REQUEST = "run.request"
     RUN_DECIDE = "run.decide"
+    PLACEMENT_READ = "placement.read"
+    PLACEMENT_WRITE = "placement.write"
+    PLACEMENT_DECIDE = "placement.decide"
     PROPOSAL_READ = "proposal.read"
     PROPOSAL_REVIEW = "proposal.review"
     OFFER_READ = "offer.read"
@@ -74,6 +77,10 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.RUN_READ: frozenset({PLANNER, APPROVER, AUDITOR}),
     Permission.RUN_REQUEST: frozenset({PLANNER}),
     Permission.RUN_DECIDE: frozenset({APPROVER}),
+    # where one family is to live, or not, beside what the policy gives: asked for by one, confirmed by another
+    Permission.PLACEMENT_READ: frozenset({PLANNER, APPROVER}),
+    Permission.PLACEMENT_WRITE: frozenset({PLANNER}),
+    Permission.PLACEMENT_DECIDE: frozenset({APPROVER}),
     Permission.PROPOSAL_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER}),
     # before the decision: who stands by families could promise them what is not decided
     Permission.PROPOSAL_REVIEW: frozenset({PLANNER, APPROVER}),
@@ -114,6 +121,7 @@ PERSONAL_DATA = frozenset(
     {
         Permission.HOUSEHOLD_READ,
         Permission.SUBJECT_ACCESS_READ,
+        Permission.PLACEMENT_READ,
         Permission.PROPOSAL_READ,
         Permission.OFFER_READ,
         Permission.TENANCY_READ,

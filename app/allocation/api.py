@@ -1,7 +1,7 @@
 """Policies, assessments, runs and proposals as JSON."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio import sleep
 from anyio.to_thread import run_sync
@@ -29,7 +29,7 @@ from app.allocation.schemas import (
 )
 from app.audit import Act
 from app.database import Database, utc_now
-from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorised
+from app.errors import Conflict, Forbidden, Invalid, Unauthorised
 from app.housing.models import Settlement
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
@@ -349,55 +349,3 @@ def list_proposals(
     found = {"run": normalised(reference), **audit.listed(rows, (row.household for row in rows))}
     audit.record(session, principal, Act.PROPOSAL_LIST, details=found)
     return Page(items=[ProposalRead.of(row) for row in rows], next=following)
-
-
-def _document(text: str) -> Response:
-    return Response(text, media_type="application/json")
-
-
-DOCUMENT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
-
-
-@router.get(
-    "/runs/{reference}/snapshot",
-    tags=["runs"],
-    operation_id="read_snapshot",
-    summary="Read the snapshot of a run",
-    response_class=Response,
-    responses={**READ, **DOCUMENT},
-)
-def read_snapshot(reference: str, session: DbSession, principal: MayRead) -> Response:
-    """`hearth-snapshot/1`, exactly as it was hashed: everything that decides the run but the seed."""
-    return _document(queries.run(session, principal, normalised(reference)).snapshot)
-
-
-@router.get(
-    "/runs/{reference}/problem",
-    tags=["runs"],
-    operation_id="read_problem",
-    summary="Read the solver's problem",
-    response_class=Response,
-    responses={**READ, **DOCUMENT},
-)
-def read_problem(reference: str, session: DbSession, principal: MayRead) -> Response:
-    """`hearth-problem/1`: what `python -m solver` solves and checks."""
-    run = queries.run(session, principal, normalised(reference))
-    if run.problem is None:
-        raise NotFound(f"Run {run.reference} is {run.state.value} and has no problem: its seed is not there.")
-    return _document(run.problem)
-
-
-@router.get(
-    "/runs/{reference}/solution",
-    tags=["runs"],
-    operation_id="read_solution",
-    summary="Read the solution of a run",
-    response_class=Response,
-    responses={**READ, **DOCUMENT},
-)
-def read_solution(reference: str, session: DbSession, principal: MayRead) -> Response:
-    """`hearth-solution/1`, with the certificate that proves it."""
-    run = queries.run(session, principal, normalised(reference))
-    if run.solution is None:
-        raise NotFound(f"Run {run.reference} is {run.state.value} and has no solution.")
-    return _document(run.solution)

@@ -24,13 +24,19 @@ def lottery_numbers(seed: str, run: str, households: Iterable[str]) -> dict[str,
 
 
 def addresses(
-    seed: str, run: str, assignments: Iterable[tuple[str, str]], houses: Mapping[str, Sequence[str]]
+    seed: str,
+    run: str,
+    assignments: Iterable[tuple[str, str]],
+    houses: Mapping[str, Sequence[str]],
+    kept: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return household → house, given (household, class) pairs and the houses of each class.
 
-    In each class the houses, sorted by reference, are given to the households in their drawn order. Raises
-    ValueError where a class has fewer houses than households.
+    `kept`: household → the house that it gets, undrawn, where that is one of its class. In each class the others,
+    sorted by reference, are given to the other households in their drawn order. Raises ValueError where a class has
+    fewer houses than households.
     """
+    kept = kept or {}
     by_class: dict[str, list[str]] = defaultdict(list)
     for household, house_class in assignments:
         by_class[house_class].append(household)
@@ -38,6 +44,8 @@ def addresses(
     for house_class, households in by_class.items():
         if len(households) > len(houses[house_class]):
             raise ValueError(f"class {house_class}: {len(households)} households for {len(houses[house_class])} houses")
-        drawn = sorted(households, key=lambda household: order(seed, run, ADDRESS, household))
-        given.update(zip(drawn, sorted(houses[house_class]), strict=False))
+        own = {household: kept[household] for household in households if kept.get(household) in houses[house_class]}
+        others = set(households) - own.keys()
+        drawn = sorted(others, key=lambda household: order(seed, run, ADDRESS, household))
+        given |= own | dict(zip(drawn, sorted(set(houses[house_class]) - set(own.values())), strict=False))
     return given

@@ -7,7 +7,9 @@ from datetime import date
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from app.allocation import placements
 from app.allocation.declines import PastOffers, past_offers
+from app.allocation.placement_models import Placement
 from app.housing.models import House, Job, Settlement
 from app.housing.readiness import available_houses
 from app.policy.parameters import Policy
@@ -23,6 +25,7 @@ class Gathered:
     `settlements` are those of the run, `houses` theirs that can be allocated, `applications` the submitted ones,
     with household, people, kin group and preferences. `placed` are applications of households already allocated
     or housed in a settlement of the run, or in one kin group with anybody. `declined`: offers that families declined.
+    `placements` are all that count.
     """
 
     run: str
@@ -36,6 +39,7 @@ class Gathered:
     jobs: Sequence[Job]
     suitabilities: Sequence[Suitability]
     declined: PastOffers
+    placements: Sequence[Placement] = ()
 
 
 def gather(
@@ -69,4 +73,5 @@ def gather(
         jobs=session.scalars(select(Job).where(Job.settlement_id.in_(ids), Job.openings > 0)).all(),
         suitabilities=session.scalars(select(Suitability).where(Suitability.settlement_id.in_(ids))).all(),
         declined=past_offers(session, on),
+        placements=placements.counting(session),
     )

@@ -106,6 +106,7 @@ class Run(Versioned, Base):
     snapshot_sha256: Mapped[str] = mapped_column(String(64))
     problem: Mapped[str | None] = mapped_column(Text, deferred=True)
     solution: Mapped[str | None] = mapped_column(Text, deferred=True)
+    placement_prices: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     claim: Mapped[str | None] = mapped_column(String(32), info=NOT_AUDITED)
     attempts: Mapped[int] = mapped_column(default=0)
     heartbeat_at: Mapped[datetime | None] = mapped_column(info=NOT_AUDITED)

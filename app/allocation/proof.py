@@ -53,7 +53,7 @@ def verify(session: Session, run: Run) -> list[str]:
     if run.state in APPROVED:
         snapshot = Snapshot.model_validate_json(run.snapshot)
         houses = {part.id: part.houses for part in snapshot.house_classes}
-        drawn = addresses(run.seed, run.reference, assignments.items(), houses)
+        drawn = addresses(run.seed, run.reference, assignments.items(), houses, snapshot.kept)
         held = {each.household.reference: each.house.reference if each.house else None for each in proposals}
         found += [
             f"Household {household}: the draw gives {drawn.get(household)}, its proposal {house}."

@@ -11,6 +11,7 @@ from app.allocation import claims
 from app.allocation.claims import Claim
 from app.allocation.explanations import Explanation, explain
 from app.allocation.models import Proposal, ProposalState, RunSettlement, RunState
+from app.allocation.placement_prices import Price
 from app.allocation.runs import move
 from app.allocation.snapshot import Snapshot
 from app.audit import Act
@@ -34,6 +35,7 @@ class Outcome:
     snapshot: Snapshot
     assignments: dict[str, str]
     explanations: dict[str, Explanation]
+    placement_prices: list[Price] | None = None
 
 
 def outcome_of(snapshot_text: str, problem_text: str, solution_text: str) -> Outcome:
@@ -94,5 +96,6 @@ def record(session: Session, claim: Claim, outcome: Outcome) -> None:
     session.execute(insert(Proposal), rows)
     move(run, RunState.PROPOSED)
     run.solution, run.claim, run.finished_at = outcome.solution, None, utc_now()
+    run.placement_prices = outcome.placement_prices
     # Who is proposed what is in the solution, whose hash is told with the run.
     audit.record(session, SERVICE, Act.RUN_PROPOSE, run, details={"proposals": len(rows)})

@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from app import audit
 from app.access.permissions import Permission, Principal
-from app.allocation import policies, proof
+from app.allocation import pinning, placements, policies, proof
 from app.allocation.draw import addresses
 from app.allocation.gather import gather
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
+from app.allocation.pinning import Impossible
+from app.allocation.placement_models import Placement, PlacementKind
 from app.allocation.snapshot import Snapshot, build, class_of, problem_of, sha256
 from app.audit import Act
 from app.database import utc_now
@@ -55,29 +57,32 @@ def request(
     `settlements` are public references; None takes every ready one where `actor` may. `seed_source` announces where the
     seed will come from: the run then waits for it, its snapshot fixed before anybody can know the seed. Without it the
     service draws one, which is not public. Raises Invalid for a settlement that is unknown to the actor, Conflict for
-    one that isn't ready or that another undecided run holds, and where there is nothing to allocate.
+    one that isn't ready or that another undecided run holds, where there is nothing to allocate, and where placements
+    contradict each other.
     """
     chosen = _chosen(session, settlements, actor)
     _refuse_held(session, chosen)
     policies.ensure_default(session)
     version, policy = policies.in_force(session)
     reference, now = new_reference("RUN"), utc_now()
-    snapshot = build(
-        gather(
-            session,
-            run=reference,
-            on=now.date(),
-            policy_reference=version.reference,
-            policy=policy,
-            settlements=chosen,
-        )
+    rows = gather(
+        session, run=reference, on=now.date(), policy_reference=version.reference, policy=policy, settlements=chosen
     )
+    try:
+        snapshot = build(rows)
+    except Impossible as impossible:
+        raise Conflict(str(impossible)) from impossible
     _refuse_nothing_to_do(snapshot)
     text, seed = snapshot.text(), secrets.token_hex(32) if seed_source is None else None
     try:  # before the seed is there too: what cannot be solved is refused now
-        problem = Problem.from_dict(problem_of(snapshot, seed or "")).to_json()
+        problem = Problem.from_dict(problem_of(snapshot, seed or ""))
+        pinning.require_possible(
+            problem, snapshot.placements, {part.reference: part.name for part in snapshot.settlements}
+        )
     except InvalidProblem as error:
         raise Conflict(f"This cannot be solved as it stands: {error}.") from error
+    except Impossible as impossible:
+        raise Conflict(str(impossible)) from impossible
     run = Run(
         reference=reference,
         state=RunState.AWAITING_SEED if seed is None else RunState.QUEUED,
@@ -90,7 +95,7 @@ def request(
         seed_is_public=seed is None,
         snapshot=text,
         snapshot_sha256=sha256(text),
-        problem=None if seed is None else problem,
+        problem=None if seed is None else problem.to_json(),
         settlements=[RunSettlement(settlement=settlement, held=True) for settlement in chosen],
     )
     try:
@@ -277,9 +282,13 @@ def approve(session: Session, run: Run, actor: Principal) -> Run:
         run.reference,
         ((proposal.household.reference, proposal.house_class or "") for proposal in proposals),
         {part.id: part.houses for part in snapshot.house_classes},
+        snapshot.kept,
     )
     houses = _free_houses(session, run, snapshot, given)
     applications = _waiting_applications(session, [proposal.application_id for proposal in proposals])
+    _require_placements(
+        session, snapshot, {each.household.reference: each.house_class or "" for each in proposals}, given
+    )
     for proposal in proposals:
         house = houses[given[proposal.household.reference]]
         application = applications[proposal.application_id]
@@ -326,6 +335,41 @@ def _waiting_applications(session: Session, ids: Sequence[int]) -> dict[int, App
     if gone:
         raise Conflict(f"Applications that wait no more: {_listed(gone)}. Reject this run and request another.")
     return applications
+
+
+def _require_placements(
+    session: Session, snapshot: Snapshot, classes: Mapping[str, str], given: Mapping[str, str]
+) -> None:
+    """Lock the placements that count now, and refuse unless the run rests on all of them that concern it."""
+    known = {part.reference for part in snapshot.placements}
+    now = {each.reference: each for each in placements.counting(session, locked=True)}
+    if lifted := sorted(known - now.keys()):
+        raise Conflict(f"Placements that were lifted: {_listed(lifted)}. Reject this run and request another.")
+    broken = [each.reference for each in now.values() if each.reference not in known and _breaks(each, classes, given)]
+    if broken:
+        raise Conflict(
+            f"Placements that were confirmed since, and do not hold in this run: {_listed(broken)}. "
+            "Reject this run and request another."
+        )
+
+
+def _breaks(placement: Placement, classes: Mapping[str, str], given: Mapping[str, str]) -> bool:
+    """Whether what a run gives is not what a placement says; who gets nothing breaks none but a kept house."""
+    household, place = placement.household.reference, placement.settlement.reference
+    mine = classes.get(household)
+    is_there = mine is not None and mine.startswith(f"{place}/")
+    match placement.kind:
+        case PlacementKind.FORBID:
+            return is_there
+        case PlacementKind.PIN:
+            access = "step-free" if placement.step_free else "stairs"
+            return mine is not None and mine != f"{place}/{placement.size}/{access}"
+        case PlacementKind.HOUSE:
+            assert placement.house is not None  # noqa: S101 - the database holds to it
+            house = placement.house.reference
+            return given.get(household, house) != house or any(
+                kept == house and other != household for other, kept in given.items()
+            )
 
 
 def _listed(references: Sequence[str]) -> str:

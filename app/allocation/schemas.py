@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.allocation import queries
 from app.allocation.models import PolicyState, Proposal, ProposalState, Run, RunState
+from app.allocation.placement_prices import in_words
 from app.fields import Name, Reference, Sentence, Wire
 from app.policy.assess import Assessment, Service
 from app.policy.eligibility import Ineligibility
@@ -133,6 +135,39 @@ class ClassHoused(Wire):
     housed: int = Field(description="Households that get one.")
 
 
+class StagePrice(Wire):
+    """What a stage is, and would be without some placements."""
+
+    name: str = Field(description="`tier 1` and so on, `points`, `value`.", examples=["tier 1"])
+    with_placements: int = Field(description="What the run attains.")
+    without: int = Field(description="What was found without them.")
+    bound: int = Field(description="Without them, no allocation that keeps the earlier stages can be better than this.")
+
+
+class PlacementPrice(Wire):
+    """What some placements cost: the same problem solved without them."""
+
+    placements: list[str] = Field(description="References of those that are left out.", examples=[["PL-7K3M9QTX"]])
+    sentence: str = Field(description="The price in words: the first stage that differs decides.")
+    stages: list[StagePrice] = Field(description="Every stage, in order.")
+    failure: str | None = Field(description="Why it could not be measured.")
+
+    @classmethod
+    def of(cls, price: Mapping[str, Any]) -> Self:
+        """Return a price as it is stored."""
+        return cls(
+            placements=price["placements"],
+            sentence=in_words(price),
+            stages=[
+                StagePrice(
+                    name=each["name"], with_placements=each["with"], without=each["without"], bound=each["bound"]
+                )
+                for each in price["stages"]
+            ],
+            failure=price["failure"],
+        )
+
+
 class RunSummary(Wire):
     """A run in a list."""
 
@@ -183,6 +218,9 @@ class RunRead(RunSummary):
     stages: list[StageRead] = Field(description="The stages of the solution, and their proof.")
     tiers: list[TierHoused] = Field(description="Households housed, by tier.")
     houses: list[ClassHoused] = Field(description="Houses allocated, by settlement and size.")
+    placement_prices: list[PlacementPrice] = Field(
+        description="What the placements that it rests on cost: all of them first, then each, where they are few."
+    )
 
     @classmethod
     def read(cls, session: Session, run: Run) -> Self:
@@ -215,6 +253,7 @@ class RunRead(RunSummary):
                 TierHoused(tier=tier, housed=housed, households=households)
                 for tier, housed, households in queries.housed_by_tier(session, run)
             ],
+            placement_prices=[PlacementPrice.of(price) for price in run.placement_prices or ()],
             houses=[_class_housed(name, housed) for name, housed in queries.housed_by_class(session, run).items()],
         )
 

@@ -7,15 +7,17 @@ with the solution every address: nothing else is needed to redo a run.
 import copy
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from app.allocation import declines
+from app.allocation import declines, pinning
 from app.allocation.draw import lottery_numbers
 from app.allocation.gather import Gathered
+from app.allocation.pinning import PlacementPart
+from app.allocation.placement_models import PlacementKind
 from app.allocation.wishes import Sectors, Wish, Worth
 from app.housing.models import House
 from app.housing.readiness import capacities
@@ -101,7 +103,10 @@ class ProfilePart(_Part):
 
 
 class Snapshot(_Part):
-    """All that decides a run. `problem` is a `hearth-problem/1` without lottery numbers."""
+    """All that decides a run. `problem` is a `hearth-problem/1` without lottery numbers.
+
+    What came to the format later is left out where it says nothing, so that older snapshots keep their spelling.
+    """
 
     format: Literal["hearth-snapshot/1"] = "hearth-snapshot/1"
     run: str
@@ -111,7 +116,13 @@ class Snapshot(_Part):
     house_classes: tuple[ClassPart, ...]
     profiles: tuple[ProfilePart, ...]
     households: tuple[HouseholdPart, ...]
+    placements: tuple[PlacementPart, ...] = Field((), exclude_if=lambda placements: not placements)
     problem: dict[str, Any]
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Household → the house that the draw keeps for it, where it is given the class of that house."""
+        return {part.household: part.house for part in self.placements if part.house is not None}
 
     def text(self) -> str:
         """Return the one spelling: JSON, sorted keys, no spaces."""
@@ -133,7 +144,7 @@ def problem_of(snapshot: Snapshot, seed: str) -> dict[str, Any]:
 
 
 def build(rows: Gathered) -> Snapshot:
-    """Return the snapshot of `rows`, whose order does not matter."""
+    """Return the snapshot of `rows`, whose order does not matter. Raises pinning.Impossible."""
     places = {settlement.id: settlement.reference for settlement in rows.settlements}
     worth = Worth(rows.policy.wishes, places, rows.jobs, rows.suitabilities)
     applications = sorted(rows.applications, key=lambda application: application.household.reference)
@@ -144,7 +155,6 @@ def build(rows: Gathered) -> Snapshot:
     ]
     wishes = {application.id: worth.wish(application) for application in applications}
     settlements = _settlements(rows)
-    classes = _classes(rows, places)
     anywhere = [wish for wish in wishes.values() if wish.anywhere is not None]
     profiles = {
         sectors: ProfilePart(id=f"work-{number}", sectors=dict(sectors))
@@ -156,6 +166,12 @@ def build(rows: Gathered) -> Snapshot:
         for application, assessment in assessed
         if assessment.eligibility.eligible
     ]
+    by_reference = {row["id"]: row for row in households}
+    classes = _classes(rows, places, _kept_for_others(rows, by_reference))
+    placements = pinning.parts(
+        rows.placements, by_reference, {part.id: part.houses for part in classes}, sorted(places.values())
+    )
+    pinning.apply(households, placements)
     return Snapshot(
         run=rows.run,
         on=rows.on,
@@ -170,6 +186,7 @@ def build(rows: Gathered) -> Snapshot:
         households=tuple(
             _household(application, assessment, wishes[application.id]) for application, assessment in assessed
         ),
+        placements=placements,
         problem={
             "format": "hearth-problem/1",
             "spare_bedroom_penalty": rows.policy.spare_penalty,
@@ -218,10 +235,23 @@ def _size(house: House, measure: Measure) -> int:
     return measured(HouseFacts(house.bedrooms, house.rooms, house.floor_area_m2, house.step_free), measure)
 
 
-def _classes(rows: Gathered, places: Mapping[int, str]) -> tuple[ClassPart, ...]:
+def _kept_for_others(rows: Gathered, taking_part: Collection[str]) -> set[int]:
+    """Houses that are kept for households that do not take part, and so for nobody who does."""
+    return {
+        placement.house_id
+        for placement in rows.placements
+        if placement.kind is PlacementKind.HOUSE
+        and placement.house_id is not None
+        and placement.household.reference not in taking_part
+    }
+
+
+def _classes(rows: Gathered, places: Mapping[int, str], left_out: Collection[int]) -> tuple[ClassPart, ...]:
     measure = rows.policy.occupancy.measure
     by_class: dict[str, list[House]] = defaultdict(list)
     for house in rows.houses:
+        if house.id in left_out:
+            continue
         by_class[class_of(house, places[house.settlement_id], measure)].append(house)
     return tuple(
         ClassPart(
@@ -303,20 +333,11 @@ def _problem_row(
 
 
 def _class_row(part: ClassPart, households: list[dict[str, Any]], percent: int) -> dict[str, Any]:
-    """Step-free houses are kept for those who need one, as far as anybody who does could live there."""
-    count = len(part.houses)
-    wanting = sum(
-        row["needs_step_free"]
-        and row["bedrooms_min"] <= part.size <= row["bedrooms_max"]
-        and (part.settlement in row["options"] or row["anywhere"] is not None)
-        and part.settlement not in row["forbidden"]
-        for row in households
-    )
-    return {
+    row = {
         "id": part.id,
         "settlement": part.settlement,
         "bedrooms": part.size,
         "step_free": part.step_free,
-        "count": count,
-        "reserved": min(count * percent // 100, wanting) if part.step_free else 0,
+        "count": len(part.houses),
     }
+    return row | {"reserved": pinning.reserved(row, households, percent)}

@@ -63,6 +63,10 @@ class Act(StrEnum):
     # deciding
     POLICY_DRAFT = "policy.draft"
     POLICY_PUT_IN_FORCE = "policy.put_in_force"
+    PLACEMENT_REQUEST = "placement.request"
+    PLACEMENT_CONFIRM = "placement.confirm"
+    PLACEMENT_LIFT = "placement.lift"
+    PLACEMENT_LIST = "placement.list"
     RUN_REQUEST = "run.request"
     RUN_ENTER_SEED = "run.enter_seed"
     RUN_CLAIM = "run.claim"

@@ -39,6 +39,15 @@ def named_settlement(session: Session, reference: str, pointer: str, scope: Scop
     return found
 
 
+def named_house(session: Session, reference: str, pointer: str, scope: Scope = EVERYWHERE) -> House:
+    """Return the house in `scope` that a payload names, with its settlement. Raises Invalid, pointing at the field."""
+    query = select(House).join(House.settlement).options(joinedload(House.settlement))
+    found = session.scalar(query.where(House.reference == reference, within(scope)))
+    if found is None:
+        raise Invalid("A house is unknown.", [FieldError(pointer, f"There is no house {reference}.")])
+    return found
+
+
 def named_origin(session: Session, reference: str, pointer: str, scope: Scope) -> Origin:
     """Return the origin in `scope` that a payload names, with its settlement. Raises Invalid, pointing at the field."""
     query = select(Origin).where(Origin.reference == reference).options(joinedload(Origin.settlement))

@@ -7,8 +7,10 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
 from app.access.permissions import Permission, Principal
+from app.allocation import placements
 from app.allocation.models import Proposal, ProposalState
 from app.allocation.offer_models import Offer
+from app.allocation.placement_models import Placement, PlacementState
 from app.audit import Act
 from app.break_glass.models import BreakGlassGrant
 from app.database import Database, utc_now
@@ -52,6 +54,7 @@ def erase(session: Session, reference: str, reason: str, actor: Principal) -> Ho
         _erase_application(application)
     session.flush()
     _erase_texts(session, household)
+    _lift_placements(session, household, actor)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.made_reference.in_(made)))
     session.execute(delete(Suitability).where(Suitability.household_id == household.id))
     if kin_group is not None:
@@ -116,6 +119,15 @@ def _erase_application(application: Application) -> None:
     application.size_override = application.size_override_reason = None
     application.withdrawn_reason = ERASED
     application.preferences.clear()
+
+
+def _lift_placements(session: Session, household: Household, actor: Principal) -> None:
+    query = select(Placement).where(Placement.household_id == household.id).order_by(Placement.id)
+    for placement in session.scalars(query.with_for_update().execution_options(populate_existing=True)):
+        if placement.state is not PlacementState.LIFTED:
+            placements.end(placement, ERASED, actor)
+        placement.note = None if placement.note is None else ERASED
+        placement.lift_reason = ERASED
 
 
 def _erase_texts(session: Session, household: Household) -> None:

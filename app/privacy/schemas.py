@@ -7,6 +7,7 @@ from pydantic import Field
 
 from app.allocation.models import ProposalState, RunState
 from app.allocation.offer_models import GivenHow, OfferState
+from app.allocation.placement_models import PlacementKind, PlacementReason, PlacementState
 from app.fields import IsoDate, Sentence, Wire
 from app.policy.facts import DeclineReason
 from app.privacy.retention import CaseEnd
@@ -118,6 +119,27 @@ class TenancyHeld(Wire):
     recorded_at: datetime = Field(description="When moving in was recorded.")
 
 
+class PlacementHeld(Wire):
+    """Where it was decided that the household is to live, or not, beside what the policy gives."""
+
+    reference: str = Field(description="Public reference.")
+    kind: PlacementKind = Field(description="What was decided.")
+    settlement: str = Field(description="Name of the settlement.")
+    size: int | None = Field(description="Size of the houses, where houses of one kind are meant.")
+    step_free: bool | None = Field(description="Whether those are step-free.")
+    house: str | None = Field(description="Reference of the house, where one is meant.")
+    reason: PlacementReason = Field(description="Why, as a code.")
+    note: str | None = Field(description="Why, in words.")
+    state: PlacementState = Field(description="Whether it counts.")
+    requested_at: datetime = Field(description="When it was asked for.")
+    requested_by: str | None = Field(description="Reference of the user who asked.")
+    confirmed_at: datetime | None = Field(description="When it was confirmed.")
+    confirmed_by: str | None = Field(description="Reference of the user who confirmed it.")
+    lifted_at: datetime | None = Field(description="When it was lifted.")
+    lifted_by: str | None = Field(description="Reference of the user who lifted it.")
+    lift_reason: str | None = Field(description="Why it was lifted.")
+
+
 class OpeningHeld(Wire):
     """Somebody's leave to read the household beyond their own scope."""
 
@@ -147,6 +169,9 @@ class SubjectAccess(Wire):
     estimates: list[EstimateHeld] = Field(description="Outside estimates of how well it would do where.")
     decisions: list[DecisionHeld] = Field(description="Runs that it took part in, the first one first.")
     offers: list[OfferHeld] = Field(description="Houses that were offered to it, the first one first.")
+    placements: list[PlacementHeld] = Field(
+        description="Where it is to live, or not, by decision, the first one first."
+    )
     tenancies: list[TenancyHeld] = Field(description="Houses that it lives or lived in, the first one first.")
     openings: list[OpeningHeld] = Field(description="Who was given leave to read it beyond their scope.")
     trail: list[ActHeld] = Field(description="Who did what with its data, and who read it, the first one first.")

@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 from app import audit
 from app.access.models import User
 from app.access.permissions import Permission, Principal
+from app.allocation import placements
 from app.allocation.models import Proposal, Run, RunState
 from app.allocation.offer_models import Offer
+from app.allocation.placement_models import Placement
+from app.allocation.placement_schemas import PlacementRead
 from app.audit import Act
 from app.audit.models import AuditEntry
 from app.break_glass.models import BreakGlassGrant
@@ -25,6 +28,7 @@ from app.privacy.schemas import (
     EstimateHeld,
     OfferHeld,
     OpeningHeld,
+    PlacementHeld,
     SubjectAccess,
     TenancyHeld,
 )
@@ -62,6 +66,7 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
         ],
         decisions=_decisions(session, household),
         offers=_offers(session, household),
+        placements=_placements(session, household),
         tenancies=_tenancies(session, household),
         openings=[
             OpeningHeld(user=user, granted_at=each.granted_at, reads=each.reads, reason=each.reason, remark=each.remark)
@@ -163,6 +168,16 @@ def _offers(session: Session, household: Household) -> list[OfferHeld]:
     ]
 
 
+def _placements(session: Session, household: Household) -> list[PlacementHeld]:
+    query = select(Placement).where(Placement.household_id == household.id).order_by(Placement.id)
+    return [
+        PlacementHeld(
+            **PlacementRead.of(each).model_dump(exclude={"household", "settlement"}), settlement=each.settlement.name
+        )
+        for each in session.scalars(placements.loaded(query))
+    ]
+
+
 def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
     found = session.scalars(
         select(Tenancy)
@@ -188,7 +203,7 @@ def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
 def _trail(session: Session, household: Household) -> list[ActHeld]:
     """Return the entries about the household or anything of it, and those of many things that name it."""
     of_household = [household.reference, *(person.reference for person in household.people)]
-    for model in (Application, Proposal, Offer, Tenancy):
+    for model in (Application, Proposal, Offer, Placement, Tenancy):
         of_household += session.scalars(select(model.reference).where(model.household_id == household.id))
     found = session.scalars(
         select(AuditEntry)

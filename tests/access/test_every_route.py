@@ -97,6 +97,7 @@ def _place(session: Session, district: str) -> dict[str, Any]:
         "expected": reservation.household,
         "lived_in": lived_in,
         "unfit": unfit,
+        "placement": factories.placement(session, household, main),
         "area": factories.land_release_area(session, main),
         "drawn": reservation.run,
         "offered": offer,

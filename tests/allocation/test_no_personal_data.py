@@ -12,6 +12,11 @@ from sqlalchemy import Date, Enum, String, Uuid, select
 from sqlalchemy.orm import selectinload
 
 from app.access.models import Role
+from app.access.permissions import OPERATOR
+from app.allocation import placements
+from app.allocation.pinning import PlacementPart
+from app.allocation.placement_models import PlacementKind, PlacementReason
+from app.allocation.placements import Where
 from app.allocation.snapshot import (
     ClassPart,
     HouseholdPart,
@@ -30,18 +35,30 @@ from app.policy.parameters import DEFAULT_POLICY
 from app.policy.priority import DEFAULT_TIER_RULE
 from app.registry.models import Application, Household, KinGroup, Person
 from app.sealed import sealed_of, table_of
+from tests import factories
 from tests.allocation.conftest import Register, drawn, read, said
 from tests.conftest import ActingAs
 
 PERSONAL = (Household, Person, Application, KinGroup)
 KNOWN = {"reference", "state"}  # what documents may hold of them
-REFERENCE = r"(?:HH|AP|ST|HO|KG|RUN|PO)-[0-9A-HJKMNP-TV-Z]{8}"
-PARTS = (Snapshot, PolicyPart, SettlementPart, ClassPart, NeedPart, RulePart, HouseholdPart, ProfilePart)
+REFERENCE = r"(?:HH|AP|ST|HO|KG|PL|RUN|PO)-[0-9A-HJKMNP-TV-Z]{8}"
+PARTS = (Snapshot, PlacementPart, PolicyPart, SettlementPart, ClassPart, NeedPart, RulePart, HouseholdPart, ProfilePart)
 PROBLEM_FIELDS = {
     *("format", "spare_bedroom_penalty", "settlements", "house_classes", "profiles", "households", "id", "capacities"),
     *("settlement", "bedrooms", "step_free", "count", "reserved", "values", "tier", "points", "bedrooms_min"),
-    *("bedrooms_max", "needs_step_free", "options", "anywhere", "profile", "kin_group", "uses", "forbidden", "lottery"),
-    *("school", "clinic"),
+    *(
+        "bedrooms_max",
+        "needs_step_free",
+        "options",
+        "anywhere",
+        "profile",
+        "kin_group",
+        "uses",
+        "forbidden",
+        "lottery",
+        "pinned",
+    ),
+    *("pinned", "school", "clinic"),
 }
 
 
@@ -91,6 +108,13 @@ def markers(database: Database, register: Register) -> set[str]:
             for place, person in enumerate(application.household.people):
                 planted |= set(_plant(person, 10 * number + place))
         assert len({type(row) for row in session.new | session.dirty} & set(PERSONAL)) == len(PERSONAL)
+        note = "markerplacementnote"
+        where = Where(session.scalars(select(Settlement).order_by(Settlement.name)).all()[0], is_forbidden=True)
+        placed = placements.request(
+            session, applications[-1].household, where, PlacementReason.COURT_ORDER, note, OPERATOR
+        )
+        placements.confirm(session, placed, factories.user(session, Role.APPROVER))
+        planted.add(note)
     with database.session(writes=False) as session:
         for model in (Household, Person):
             for each in sealed_of(model):
@@ -120,7 +144,15 @@ def test_every_text_of_a_snapshot_and_a_problem_is_of_a_known_kind(database: Dat
     assert snapshot["policy"].pop("document") == DEFAULT_POLICY.model_dump(mode="json")
     rules = {DEFAULT_TIER_RULE} | {rule.name for rule in DEFAULT_POLICY.priority_rules}
     fields = {field for part in PARTS for field in part.model_fields} | PROBLEM_FIELDS
-    words = {*map(str, Ineligibility), *map(str, Measure), *STANDARDS, "hearth-snapshot/1", "hearth-problem/1"}
+    words = {
+        *map(str, PlacementKind),
+        *map(str, PlacementReason),
+        *map(str, Ineligibility),
+        *map(str, Measure),
+        *STANDARDS,
+        "hearth-snapshot/1",
+        "hearth-problem/1",
+    }
     kinds = re.compile(rf"{REFERENCE}|ST-\w{{8}}/\d+/(?:stairs|step-free)|work-\d+|[0-9a-f]{{64}}")
     texts = set(_texts(snapshot)) | set(_texts(problem))
     unknown = {

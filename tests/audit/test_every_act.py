@@ -222,6 +222,22 @@ def _reject(session: Session, database: Database) -> Request:
     return lambda client: client.post(f"/runs/{run}/reject", json={"reason": "The wrong list."})
 
 
+def _request_placement(session: Session, _database: Database) -> Request:
+    family, place = factories.household(session), factories.settlement(session)
+    body = {"household": family.reference, "settlement": place.reference, "kind": "forbid", "reason": "safety"}
+    return lambda client: client.post("/placements", json=body | {"note": "Amina is threatened there."})
+
+
+def _confirm_placement(session: Session, _database: Database) -> Request:
+    made = factories.placement(session, factories.household(session), factories.settlement(session))
+    return lambda client: client.post(f"/placements/{made.reference}/confirm")
+
+
+def _lift_placement(session: Session, _database: Database) -> Request:
+    made = factories.placement(session, factories.household(session), factories.settlement(session))
+    return lambda client: client.post(f"/placements/{made.reference}/lift", json={"reason": "Omar has moved."})
+
+
 def _enter_seed(session: Session, database: Database) -> Request:
     run = _of_run(session, database, partial(request, seed_source="Ball draw"))
     return lambda client: client.post(f"/runs/{run}/seed", json={"seed": "4 17 23"})
@@ -490,6 +506,9 @@ CASES = {
     "put_policy_in_force": Expected(Act.POLICY_PUT_IN_FORCE, "policy_version", _put_in_force),
     "request_run": Expected(Act.RUN_REQUEST, "run", _request_run),
     "cancel_run": Expected(Act.RUN_CANCEL, "run", _cancel),
+    "request_placement": Expected(Act.PLACEMENT_REQUEST, "placement", _request_placement),
+    "confirm_placement": Expected(Act.PLACEMENT_CONFIRM, "placement", _confirm_placement),
+    "lift_placement": Expected(Act.PLACEMENT_LIFT, "placement", _lift_placement),
     "enter_seed": Expected(Act.RUN_ENTER_SEED, "run", _enter_seed),
     "approve_run": Expected(Act.RUN_APPROVE, "run", _approve),
     "reject_run": Expected(Act.RUN_REJECT, "run", _reject),

@@ -76,6 +76,11 @@ def _proposals(session: Session) -> Looked:
     return Looked(f"/runs/{given.run.reference}/proposals", [given.reference, given.household.reference])
 
 
+def _placements(session: Session) -> Looked:
+    made = factories.placement(session, factories.household(session), factories.settlement(session))
+    return Looked("/placements", [made.reference, made.household.reference])
+
+
 def _reservations(session: Session) -> Looked:
     given = factories.reservation(session, factories.house(session, factories.settlement(session)))
     return Looked("/reservations", [given.reference, given.household.reference])
@@ -118,6 +123,7 @@ LOOKS = {
     "list_proposals": Expected(Act.PROPOSAL_LIST, None, _proposals),
     "list_offers": Expected(Act.OFFER_LIST, None, _offers),
     "read_offer": Expected(Act.OFFER_READ, "offer", _offer),
+    "list_placements": Expected(Act.PLACEMENT_LIST, None, _placements),
     "list_tenancies": Expected(Act.TENANCY_LIST, None, _tenancies),
     "list_reservations": Expected(Act.RESERVATION_LIST, None, _reservations),
     "export_files": Expected(Act.EXCHANGE_EXPORT, None, _export),

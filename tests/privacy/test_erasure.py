@@ -12,6 +12,7 @@ from app.access.models import Role
 from app.access.permissions import OPERATOR
 from app.allocation import proof, runs
 from app.allocation.models import Proposal, ProposalState
+from app.allocation.placement_models import Placement, PlacementState
 from app.database import Base, Database
 from app.errors import Conflict
 from app.exchange import exports, imports
@@ -57,6 +58,7 @@ def family(database: Database, register: Register) -> str:
         application = session.scalars(select(Application).where(Application.household_id == household.id)).one()
         application.size_override, application.size_override_reason = 1, "Marker override"
         place = session.scalars(select(House.settlement_id)).first()
+        factories.placement(session, household, session.get_one(Settlement, place), note="Marker note")
         session.add(Suitability(household_id=household.id, settlement_id=place, score=0.5))
         for made in (reference, head.reference, application.reference, "HH-OTHER"):
             session.add(IdempotencyKey(user_reference="US-1", key=made, request_sha256="0" * 64, made_reference=made))
@@ -117,6 +119,8 @@ def test_nothing_of_it_stays_and_its_run_still_verifies(
         assert session.scalars(select(KinGroup)).all() == []
         household = _household(session, family)
         assert (household.people, household.erased_reason) == ([], REASON["reason"])
+        placement = session.scalars(select(Placement).where(Placement.household_id == household.id)).one()
+        assert (placement.state, placement.note, placement.lift_reason) == (PlacementState.LIFTED, "Erased.", "Erased.")
         tenancy = session.scalars(select(Tenancy).where(Tenancy.household_id == household.id)).one()
         assert (tenancy.moved_in_on, tenancy.moved_out_on) == (factories.LONG_AGO, factories.LONG_AGO)
         said = session.scalars(select(Proposal).where(Proposal.household_id == household.id)).one()

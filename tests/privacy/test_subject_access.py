@@ -76,6 +76,7 @@ def family(database: Database, register: Register) -> str:
         application = session.scalars(select(Application).where(Application.household_id == household.id)).one()
         application.size_override, application.size_override_reason = 1, "A carer lives with her."
         session.add(Suitability(household_id=household.id, settlement_id=valley.id, score=0.75))
+        factories.placement(session, household, valley, note="Threats.")
     drawn(database)
     for step in (moves.move_in, moves.move_out):
         with database.session(writes=True) as session:
@@ -121,6 +122,8 @@ def test_everything_is_there(database: Database, family: str, client: httpx2.Cli
     assert decision["known"]["reference"] == family
     assert {rule["rule"] for rule in decision["known"]["rules"]} >= {"step-free need"}
     assert decision["explanation"].startswith("A step-free house") or decision["explanation"]
+    (placement,) = held["placements"]
+    assert (placement["reason"], placement["note"], placement["settlement"]) == ("safety", "Threats.", "Valley")
     (tenancy,) = held["tenancies"]
     assert (tenancy["house"], tenancy["end_reason"]) == (decision["house"], "Moved to her son.")
 
