@@ -24,6 +24,7 @@ from app.allocation import policies
 from app.audit import heads
 from app.cli_audit import audit_commands
 from app.cli_keys import key_commands
+from app.cli_letters import letter_commands
 from app.cli_offers import offer_commands
 from app.cli_placements import placement_commands
 from app.cli_privacy import privacy_commands
@@ -58,6 +59,7 @@ cli.add_typer(placement_commands, name="placement")
 cli.add_typer(key_commands, name="keys")
 cli.add_typer(audit_commands, name="audit")
 cli.add_typer(privacy_commands)
+cli.add_typer(letter_commands)
 
 
 def main() -> None:

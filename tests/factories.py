@@ -225,6 +225,7 @@ def reservation(session: Session, reserved: House, **fields: Any) -> Proposal:
     row = Proposal(
         run=Run(
             state=RunState.DRAWN,
+            decided_at=utc_now(),
             policy_version=policies.in_force(session)[0],
             time_limit_seconds=60,
             seed="a seed",

@@ -60,6 +60,8 @@ class Act(StrEnum):
     APPLICATION_LIST = "application.list"
     ASSESSMENT_READ = "assessment.read"
     EXPLANATION_READ = "explanation.read"
+    LETTER_READ = "letter.read"
+    LETTER_LIST = "letter.list"
     # deciding
     POLICY_DRAFT = "policy.draft"
     POLICY_PUT_IN_FORCE = "policy.put_in_force"

@@ -84,7 +84,11 @@ class Words:
         )
 
     def _filled(self, message: str, values: dict[str, object]) -> Phrase:
-        return Phrase(message.format(**{name: self._shown(value) for name, value in values.items()}))
+        shown = {name: self._shown(value) for name, value in values.items()}
+        for name, text in shown.items():
+            if text.endswith(".") and f"{{{name}}}." in message:  # a date that ends in "р." ends the sentence too
+                shown[name] = text[:-1]
+        return Phrase(message.format(**shown))
 
     def _shown(self, value: object) -> str:
         if isinstance(value, Phrase):

@@ -1,21 +1,29 @@
 """Explanations and letters."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from app import audit
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
+from app.allocation import queries
+from app.allocation.models import Proposal
 from app.audit import Act
+from app.errors import Conflict
 from app.languages.words import words_for
-from app.letters import cases
+from app.letters import cases, letters, rendering
 from app.letters.schemas import ExplanationRead
-from app.problems import READ
+from app.pagination import Paging, page
+from app.problems import ACT, READ
 from app.references import normalised
+from app.tenancy import offer_queries
 
 router = APIRouter(tags=["letters"])
 MayRead = Annotated[Principal, requires(Permission.PROPOSAL_READ)]
+MayReadOffers = Annotated[Principal, requires(Permission.OFFER_READ)]
 Language = Annotated[
     str | None,
     Query(
@@ -25,6 +33,15 @@ Language = Annotated[
         examples=["uk"],
     ),
 ]
+PDF, ZIP = "application/pdf", "application/zip"
+
+
+def _binary(kind: str, what: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"description": what, "content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+def _attached(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 @router.get(
@@ -34,12 +51,80 @@ Language = Annotated[
     responses=READ,
 )
 def read_explanation(
-    reference: str, session: DbSession, principal: MayRead, language: Language = None
+    reference: str, request: Request, session: DbSession, principal: MayRead, language: Language = None
 ) -> ExplanationRead:
     """Where its application stands, why it has a house or none, and what it can do: in plain sentences of its language.
 
     What a run proposes and nobody has decided on is left out.
     """
-    case = cases.case_of(session, principal, normalised(reference))
+    case = cases.case_of(session, principal, normalised(reference), request.app.state.settings.zone)
     audit.record(session, principal, Act.EXPLANATION_READ, case.application)
     return ExplanationRead.of(case, words_for(language or case.application.household.language))
+
+
+@router.get(
+    "/applications/{reference}/letter",
+    operation_id="read_letter",
+    summary="Write to the family about the decision",
+    response_class=Response,
+    responses={**ACT, **_binary(PDF, "The letter.")},
+)
+def read_letter(
+    reference: str, request: Request, session: DbSession, principal: MayRead, language: Language = None
+) -> Response:
+    """A letter to print: what was decided last and why, what the family can do, how to appeal and until when."""
+    case = cases.case_of(session, principal, normalised(reference), request.app.state.settings.zone)
+    letter = letters.of_case(case, language)
+    audit.record(session, principal, Act.LETTER_READ, case.application)
+    return Response(rendering.pdf(letter), media_type=PDF, headers=_attached(letters.file_name(case)))
+
+
+@router.get(
+    "/offers/{reference}/letter",
+    operation_id="read_offer_letter",
+    summary="Write to the family about an offer",
+    response_class=Response,
+    responses={**READ, **_binary(PDF, "The letter.")},
+)
+def read_offer_letter(
+    reference: str, request: Request, session: DbSession, principal: MayReadOffers, language: Language = None
+) -> Response:
+    """A letter to print: which house, why, until when to answer, that declining is free, and how to appeal."""
+    offer = offer_queries.offer(session, principal, Permission.OFFER_READ, normalised(reference))
+    (case,) = cases.cases_of(session, [offer.proposal_id], request.app.state.settings.zone)
+    letter = letters.of_case(case, language)
+    audit.record(session, principal, Act.LETTER_READ, offer)
+    return Response(rendering.pdf(letter), media_type=PDF, headers=_attached(f"letter-{offer.reference}.pdf"))
+
+
+@router.get(
+    "/runs/{reference}/letters",
+    operation_id="list_letters",
+    summary="Write to the families of a run",
+    response_class=StreamingResponse,
+    responses={
+        **ACT,
+        **_binary(ZIP, "Letters, one PDF for each family. `Hearth-Next` is the cursor of the next ones, if there are."),
+    },
+)
+def list_letters(
+    reference: str, request: Request, session: DbSession, principal: MayRead, paging: Paging, language: Language = None
+) -> StreamingResponse:
+    """The letters of a run that was decided, for printing: each in its family's language, unless one is named."""
+    query = queries.proposals(session, principal, normalised(reference))
+    rows, following = page(session, query, Proposal, paging)
+    found = cases.cases_of(session, [row.id for row in rows], request.app.state.settings.zone)
+    if rows and not found:
+        raise Conflict(f"Nobody has decided on run {normalised(reference)} yet: there is nothing to write about.")
+    made = [(letters.file_name(case), letters.of_case(case, language)) for case in found]
+    seen = audit.listed(rows, (case.application.household for case in found))
+    audit.record(session, principal, Act.LETTER_LIST, details={"run": normalised(reference), **seen})
+    headers = _attached(f"letters-{normalised(reference)}.zip")
+    return StreamingResponse(
+        _zipped(made), media_type=ZIP, headers=headers | ({"Hearth-Next": following} if following else {})
+    )
+
+
+def _zipped(made: list[tuple[str, letters.Letter]]) -> Iterator[bytes]:
+    """Rendered when the transaction has ended: nobody waits for paper."""
+    yield letters.as_zip(made)

@@ -98,7 +98,7 @@ def house_offered(offer: OfferTold, words: Words) -> Rows:
 
 def about_offer(offer: OfferTold, words: Words) -> Section:
     """Return how an offer stands; for one that waits, how to answer it and what follows."""
-    heading = words.say("Offer of a house")
+    heading = words.say("Your answer")
     if offer.state != "issued":
         return Section(heading, [OFFER_ENDED[offer.state](offer, words)])
     found = [words.say("A house is reserved for you, and we offer it to you.")]

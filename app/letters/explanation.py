@@ -6,17 +6,47 @@ from app.allocation import sentences
 from app.languages.words import Words
 from app.letters import content
 from app.letters.cases import Case
-from app.letters.content import Section
+from app.letters.content import OfferTold, Section
+from app.policy.occupancy import Measure
 
 
 def sections(case: Case, words: Words) -> list[Section]:
     """Return everything that a family is told of its case, section by section."""
-    found = [Section(words.say("Application"), [sentences.STATES[case.application.state.value](words)])]
+    return [
+        Section(words.say("Application"), [sentences.STATES[case.application.state.value](words)]),
+        *of_decision(case, words),
+    ]
+
+
+def of_decision(case: Case, words: Words) -> list[Section]:
+    """Return the offer, why the last decision on a case is as it is, and what the family can do."""
     decided = why(case, words)
-    if decided is not None:
-        found.append(decided)
+    if decided is None:
+        return [content.what_you_can_do(None, words)]
+    offer = offer_told(case, words)
     rules = content.AppealRules(case.appeal_until, case.rules.decide_within_days)
-    return [*found, content.what_you_can_do(rules if decided is not None else None, words)]
+    found = [content.about_offer(offer, words)] if offer is not None else []
+    return [*found, decided, content.what_you_can_do(rules, words)]
+
+
+def offer_told(case: Case, words: Words) -> OfferTold | None:
+    """Return the offer of a case as it is told, if there is one."""
+    if case.offered is None:
+        return None
+    offer, house = case.offered.offer, case.offered.offer.house
+    ended_at = case.offered.ended_at
+    facts = {"size": house.bedrooms, "measure": Measure.BEDROOMS.value, "step_free": house.step_free}
+    return OfferTold(
+        reference=offer.reference,
+        place=house.settlement.name,
+        address=house.address,
+        size=sentences.size(facts, words),
+        house=house.reference,
+        answer_until=case.offered.answer_until,
+        state=offer.state.value,
+        ended_on=case.day(ended_at) if ended_at is not None else None,
+        declining_costs_place=case.offered.declining_costs_place,
+    )
 
 
 def why(case: Case, words: Words) -> Section | None:

@@ -108,6 +108,11 @@ ROWS = [
     Row("submit_application", "draft", 200, 200, GONE, "caseworker"),
     Row("withdraw_application", "application", 200, 200, GONE, "caseworker"),
     Row("read_explanation", "application", 200, 200, GONE, "caseworker verifier planner approver"),
+    Row("read_letter", "application", 409, 409, GONE, "caseworker verifier planner approver"),
+    Row("read_offer_letter", "offered", 200, 200, GONE, "caseworker planner approver village_administrator"),
+    Row("list_letters", "drawn", 200, 200, GONE, "caseworker verifier planner approver"),
+    Row("list_letters", "proposed", 409, 409, GONE, "planner approver"),
+    Row("list_letters", "proposed", GONE, GONE, GONE, "caseworker verifier"),
     # one household beyond the scope; what is opened is there for who opened it
     Row("open_household", "household", 201, 201, 201, "caseworker verifier"),
     Row("read_opened_household", "grant", GONE, GONE, GONE, "caseworker verifier"),

@@ -90,6 +90,11 @@ def test_a_name_keeps_its_direction_and_turns_nothing() -> None:
     assert "\u2068" not in words_for("uk").say("To the family of {name}", name="عمر")
 
 
+def test_a_sentence_ends_with_one_stop() -> None:
+    said = words_for("uk").say("You accepted this offer on {date}.", date=DAY)
+    assert said == "Ви прийняли цю пропозицію 27 листопада 2026\u202fр."
+
+
 def test_what_a_name_says_in_braces_is_no_field() -> None:
     assert (
         words_for("uk")
