@@ -1,12 +1,14 @@
 """hearth run …: requesting runs, following them, checking them and deciding on what they propose."""
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app import console
 from app.access.permissions import OPERATOR
-from app.allocation import proof, queries, runs
+from app.allocation import bundle, bundle_check, proof, queries, runs
 from app.allocation.models import Run
 from app.allocation.report import run_report
 from app.database import Database
@@ -92,9 +94,35 @@ def list_runs() -> None:
         console.show_runs(session.scalars(queries.runs(OPERATOR).order_by(Run.id.desc())).unique().all())
 
 
+@run_commands.command("bundle")
+def bundle_run(
+    reference: RunReference, file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="Where to write it.")]
+) -> None:
+    """Write everything that proves a run into one file, which can be checked without the database."""
+    with opened() as database, database.session(writes=False) as session:
+        content = bundle.write(session, queries.run(session, OPERATOR, normalised(reference)))
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise Invalid(f"{file} cannot be written: {error.strerror}.") from error
+    console.say(f"Wrote {file}; SHA-256 {sha256(content).hexdigest()}.")
+
+
 @run_commands.command("verify")
-def verify_run(reference: RunReference) -> None:
-    """Check a run again from its documents: hashes, lottery, solution, certificate and draw. Exit 1 if any is wrong."""
+def verify_run(
+    what: Annotated[str, typer.Argument(metavar="RUN|FILE.zip", help="A run of this database, or a proof bundle.")],
+    published: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="For a bundle: the hash that was published before the seed.")
+    ] = None,
+) -> None:
+    """Check a run again from its documents: hashes, lottery, solution, certificate and draw. Exit 1 if any is wrong.
+
+    A bundle is checked from the file alone, without any database.
+    """
+    if not normalised(what):
+        _verify_bundle(Path(what), published)
+        return
+    reference = what
     with opened() as database, database.session(writes=False) as session:
         run = queries.run(session, OPERATOR, normalised(reference))
         if run.solution is None:
@@ -103,6 +131,17 @@ def verify_run(reference: RunReference) -> None:
         if faults:
             raise Invalid(f"{run.reference} does not hold.", [FieldError(run.reference, fault) for fault in faults])
         console.say(f"{run.reference} holds: {run_report(session, run).proof}")
+
+
+def _verify_bundle(path: Path, published: str | None) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{path} is no run and cannot be read: {error.strerror}.") from error
+    faults = bundle_check.faults(bundle_check.read(content), published)
+    if faults:
+        raise Invalid(f"{path} does not hold.", [FieldError(str(path), fault) for fault in faults])
+    console.say(f"{path} holds" + ("." if published else "; what was published before the seed was not compared."))
 
 
 @run_commands.command("replay")

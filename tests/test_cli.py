@@ -94,6 +94,14 @@ def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
     assert code == 0
     assert "is drawn" in out
     assert hearth("run", "verify", reference)[1].startswith(f"{reference} holds: Proven optimal")
+    proof = str(tmp_path / "proof.zip")
+    code, out, _ = hearth("run", "bundle", reference, proof)
+    assert (code, "SHA-256" in out) == (0, True)
+    assert "was not compared" in hearth("run", "verify", proof)[1]
+    code, _, err = hearth("run", "verify", proof, "--published", "0" * 64)
+    assert (code, "snapshot.json" in err) == (1, True)
+    assert "cannot be read" in hearth("run", "verify", str(tmp_path / "nowhere.zip"))[2]
+    assert "cannot be written" in hearth("run", "bundle", reference, str(tmp_path / "nowhere" / "proof.zip"))[2]
     assert "byte for byte" in hearth("run", "replay", reference)[1]
     assert hearth("run", "approve", reference)[0] == 1
     assert reference in hearth("run", "list")[1]

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Response
 
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
-from app.allocation import queries
+from app.allocation import bundle, queries
 from app.errors import NotFound
-from app.problems import READ
+from app.problems import ACT, READ
 from app.references import normalised
 
 router = APIRouter(tags=["runs"])
@@ -60,3 +60,23 @@ def read_solution(reference: str, session: DbSession, principal: MayRead) -> Res
     if run.solution is None:
         raise NotFound(f"Run {run.reference} is {run.state.value} and has no solution.")
     return _document(run.solution)
+
+
+@router.get(
+    "/runs/{reference}/bundle",
+    operation_id="read_bundle",
+    summary="Read the proof bundle of a run",
+    response_class=Response,
+    responses={
+        **ACT,
+        200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}},
+    },
+)
+def read_bundle(reference: str, session: DbSession, principal: MayRead) -> Response:
+    """One zip with every document, the draw and how to check them, without a database. The same run, the same bytes.
+
+    No person is named in it, but every household is there by its reference: hand it to who checks, do not publish it.
+    """
+    run = queries.run(session, principal, normalised(reference))
+    headers = {"Content-Disposition": f'attachment; filename="{run.reference}.zip"'}
+    return Response(bundle.write(session, run), media_type="application/zip", headers=headers)

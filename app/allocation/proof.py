@@ -1,5 +1,7 @@
 """Checking a run from its stored documents alone: hashes, lottery, solution, draw."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
@@ -11,23 +13,55 @@ from app.errors import Conflict
 from solver import Problem, Solution, check
 
 
+@dataclass(frozen=True)
+class Documents:
+    """What a run rests on and came to, as texts, with its reference, its published hash and its seed."""
+
+    run: str
+    snapshot: str
+    snapshot_sha256: str
+    seed: str
+    problem: str
+    solution: str
+
+
 def faults(run: Run) -> list[str]:
     """Return what is wrong with the documents of a solved run, which must be loaded; empty where nothing is."""
     if run.solution is None or run.problem is None or run.seed is None:
         return [f"Run {run.reference} is {run.state.value} and has no solution."]
+    return faults_of(Documents(run.reference, run.snapshot, run.snapshot_sha256, run.seed, run.problem, run.solution))
+
+
+def faults_of(documents: Documents) -> list[str]:
+    """Return what is wrong with the documents of a solved run; empty where nothing is.
+
+    Raises ValueError, KeyError and the like for what is no such document at all.
+    """
     found = []
-    snapshot = Snapshot.model_validate_json(run.snapshot)
-    if sha256(run.snapshot) != run.snapshot_sha256:
+    snapshot = Snapshot.model_validate_json(documents.snapshot)
+    if sha256(documents.snapshot) != documents.snapshot_sha256:
         found.append("The snapshot is not the one whose hash was published.")
-    if sha256(snapshot.text()) != run.snapshot_sha256:
+    if snapshot.text() != documents.snapshot:
         found.append("The snapshot is not in its canonical spelling.")
-    if snapshot.run != run.reference:
+    if snapshot.run != documents.run:
         found.append(f"The snapshot is that of run {snapshot.run}.")
-    problem = Problem.from_json(run.problem)
-    if Problem.from_dict(problem_of(snapshot, run.seed)) != problem:
+    problem = Problem.from_json(documents.problem)
+    if Problem.from_dict(problem_of(snapshot, documents.seed)) != problem:
         found.append("The problem is not what snapshot and seed give.")
-    violations = check(problem, Solution.from_json(run.solution))
+    found += _unheld(snapshot)
+    violations = check(problem, Solution.from_json(documents.solution))
     return found + [f"Solution: {violation.sentence}." for violation in violations]
+
+
+def _unheld(snapshot: Snapshot) -> list[str]:
+    """Return the placements that the snapshot's problem does not hold to."""
+    rows = {row["id"]: row for row in snapshot.problem["households"]}
+    return [
+        f"Placement {part.reference} is not in the problem."
+        for part in snapshot.placements
+        if (rows[part.household].get("pinned") != part.pinned and part.pinned is not None)
+        or not set(part.forbids) <= set(rows[part.household].get("forbidden", ()))
+    ]
 
 
 def verify(session: Session, run: Run) -> list[str]:

@@ -164,6 +164,7 @@ ROWS = [
     Row("decline_offer", "offered", 200, 200, GONE, "caseworker"),
     Row("ask_for_offer_again", "declined", 200, 200, GONE, "caseworker"),
     Row("withdraw_offer", "offered", 200, 200, GONE, "planner"),
+    Row("read_bundle", "proposed", 200, 200, GONE, PLAN),
     # living there
     Row("list_tenancies", "lived_in", 200, 200, HIDDEN, "planner village_administrator"),
     Row("list_reservations", "reserved", 200, 200, HIDDEN, "planner village_administrator"),
