@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import console, demo, health, keys, logs, migration
-from app.access import passwords, roles, tokens, users
+from app.access import identities, passwords, roles, tokens, users
 from app.access.models import Role
 from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import policies
@@ -251,6 +251,28 @@ def reset_second_factor(username: Annotated[str, typer.Argument(help="The user's
     with opened() as database, database.session(writes=True) as session:
         users.reset_second_factor(session, user_named(session, username), OPERATOR)
     console.say(f"{username} signs in without a code, and can begin with another app.")
+
+
+@user_commands.command("link")
+def link_user(
+    username: Annotated[str, typer.Argument(help="The user's name.")],
+    subject: Annotated[str, typer.Argument(help="What the identity provider calls the user (the claim `sub`).")],
+) -> None:
+    """Let a user sign in with the identity provider, which gives the roles from then on."""
+    issuer = Settings().oidc_issuer
+    if not issuer:
+        raise NotFound("No identity provider is set: HEARTH_OIDC_ISSUER names one.")
+    with opened() as database, database.session(writes=True) as session:
+        identities.link(session, user_named(session, username), issuer, subject, OPERATOR)
+    console.say(f"{username} signs in with {issuer}.")
+
+
+@user_commands.command("unlink")
+def unlink_user(username: Annotated[str, typer.Argument(help="The user's name.")]) -> None:
+    """End that a user signs in with the identity provider, and every session and token."""
+    with opened() as database, database.session(writes=True) as session:
+        identities.unlink(session, user_named(session, username), OPERATOR)
+    console.say(f"{username} does not sign in with an identity provider any more.")
 
 
 @user_commands.command("token")

@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import app.access.account_api
 import app.access.api
+import app.access.provider_api
 import app.allocation.api
 import app.allocation.documents_api
 import app.allocation.draws_api
@@ -30,10 +31,13 @@ import app.registry.api
 import app.tenancy.api
 import app.tenancy.offers_api
 from app import documentation, errors, health, problems, rotation
+from app.access import provider
 from app.access.credentials import Rules
+from app.access.dependencies import recognise
 from app.access.hashing import Hashing
 from app.access.second_factor import required_roles
 from app.access.sessions import Limits
+from app.access.vouching import Seen
 from app.allocation import policies
 from app.database import Database
 from app.edge import AddressAllowance, Allowance, SecurityHeaders, TimeForBody
@@ -116,6 +120,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         required_roles(settings.second_factor_roles),
     )
     service.state.hashing = Hashing(settings.hashes_at_once)
+    service.state.identity_provider, service.state.tokens_seen = provider.configured(settings), Seen()
     service.state.user_allowance = Allowance(settings.user_requests_per_minute)
     # Each goes around those before it: the request passes them from the last to the first.
     service.add_middleware(TimeForBody, seconds=settings.body_seconds)
@@ -141,7 +146,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         errors.TooManyRequests,
         errors.Unavailable,
     )
-    query = [Depends(_check_query)]
+    query = [Depends(_check_query), Depends(recognise)]
     features = (
         app.access,
         app.housing,
@@ -155,6 +160,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
     routers = [feature.api.router for feature in (*features, app.oversight)]
     further = (
         app.access.account_api,
+        app.access.provider_api,
         app.allocation.documents_api,
         app.allocation.draws_api,
         app.allocation.placements_api,
@@ -175,6 +181,8 @@ def _check_query(request: Request) -> None:
     """Refuse parameters that are unknown or repeated: a filter with a typing error would show everything."""
     operation = request.app.openapi()["paths"][PREFIX + request.scope["route"].path][request.method.lower()]
     known = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+    if operation.get("x-other-parameters"):  # what others may add to their answers
+        known |= set(request.query_params)
     given = Counter(name for name, _value in request.query_params.multi_items())
     takes = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
     wrong = {name: f"This address does not know it. {takes}" for name in given if name not in known}

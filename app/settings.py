@@ -77,6 +77,34 @@ class Settings(BaseSettings):
         "administrator,approver,planner",
         description="Roles, between commas, that act only for who signed in with a second factor.",
     )
+    public_url: str = Field(
+        "", description="Where browsers reach the service, such as `https://homes.example`; needed for OpenID Connect."
+    )
+    oidc_issuer: str = Field(
+        "", description="Issuer of the identity provider (OpenID Connect); empty: users sign in with passwords alone."
+    )
+    oidc_client_id: str = Field("", description="What the identity provider calls the service.")
+    oidc_client_secret_file: str = Field(
+        "", description="File of the secret that the service shows the identity provider; empty: it has none."
+    )
+    oidc_scopes: str = Field("openid profile", description="Scopes that a sign-in asks the identity provider for.")
+    oidc_roles_claim: str = Field("groups", description="Claim whose values give roles; dots lead into objects.")
+    oidc_roles: str = Field(
+        "",
+        description='The roles that each value gives, as JSON: `{"planners": "planner", "west": '
+        '["caseworker@district:West", "verifier@settlement:ST-7K3M9QTX"]}`.',
+    )
+    oidc_second_factor: str = Field(
+        "",
+        description="What says that a second factor was given at the identity provider, between commas: `amr=mfa`, "
+        "`acr=…`; empty: nothing does.",
+    )
+    oidc_audience: str = Field(
+        "", description="Audience of the provider's access tokens for this service; empty: it takes none."
+    )
+    oidc_services: str = Field(
+        "", description="Subjects, between commas, that may act as services with access tokens of the provider."
+    )
     token_hours: int = Field(12, ge=1, le=24 * 366, description="How long an API token from a sign-in lives.")
     break_glass_hours: int = Field(
         4, ge=1, le=72, description="How long a household that was opened beyond one's scope may be read."

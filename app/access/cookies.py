@@ -9,10 +9,10 @@ from fastapi import Request, Response
 from app.access.sessions import csrf_token
 from app.errors import ForgedRequest
 
-SESSION, DEVICE = "hearth_session", "hearth_device"
+SESSION, DEVICE, BEGUN = "hearth_session", "hearth_device", "hearth_sign_in"
 CSRF_HEADER = "X-CSRF-Token"
 DEVICE_LIFETIME = timedelta(days=90)
-LONGEST = 100
+LONGEST, LONGEST_BEGUN = 100, 2000
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -25,6 +25,12 @@ def read(request: Request, name: str) -> str | None:
     """Return what the cookie holds, if it can be one of ours."""
     value = request.cookies.get(_name(request, name))
     return value if value and len(value) <= LONGEST else None
+
+
+def read_begun(request: Request) -> str | None:
+    """Return what was kept when the browser was sent to the identity provider, if it can be ours."""
+    value = request.cookies.get(_name(request, BEGUN))
+    return value if value and len(value) <= LONGEST_BEGUN else None
 
 
 def set_session(request: Request, response: Response, secret: str) -> None:
@@ -42,7 +48,23 @@ def end_session(request: Request, response: Response) -> None:
     _set(request, response, SESSION, "", timedelta(0))
 
 
-def _set(request: Request, response: Response, name: str, value: str, lifetime: timedelta | None) -> None:
+def set_begun(request: Request, response: Response, kept: str, seconds: int) -> None:
+    """Keep what has to be there when the identity provider sends the browser back; with 0 seconds, forget it.
+
+    Lax, as the browser comes from another site then.
+    """
+    _set(request, response, BEGUN, kept, timedelta(seconds=seconds), is_strict=False)
+
+
+def _set(
+    request: Request,
+    response: Response,
+    name: str,
+    value: str,
+    lifetime: timedelta | None,
+    *,
+    is_strict: bool = True,
+) -> None:
     response.set_cookie(
         _name(request, name),
         value,
@@ -50,7 +72,7 @@ def _set(request: Request, response: Response, name: str, value: str, lifetime: 
         path="/",
         secure=request.url.scheme == "https",
         httponly=True,
-        samesite="strict",
+        samesite="strict" if is_strict else "lax",
     )
 
 

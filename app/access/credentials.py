@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.access import sessions, tokens
+from app.access import identities, sessions, tokens
+from app.access.identities import Presented
 from app.access.models import ApiToken, BrowserSession, Role
 from app.access.permissions import Principal
 from app.access.sessions import Limits
@@ -27,16 +28,21 @@ class Shown:
 
     bearer: str | None
     cookie: str | None
+    presented: Presented | None = None
+    """The bearer token, where it is one of the identity provider's."""
 
 
 def principal(session: Session, shown: Shown, rules: Rules) -> Principal:
     """Return who acts. Raises Unauthorised."""
+    if shown.presented is not None:
+        return identities.service(session, shown.presented)
     if shown.bearer is not None:
         return tokens.principal(session, shown.bearer, rules.second_factor_roles)
     if shown.cookie is not None:
         row = sessions.found(session, shown.cookie, rules.limits)
+        needing_it = frozenset(Role) if row.awaits_code else rules.second_factor_roles
         found = tokens.principal_of(
-            row.user, row.reference, has_second_factor=row.has_second_factor, needing_it=rules.second_factor_roles
+            row.user, row.reference, has_second_factor=row.has_second_factor, needing_it=needing_it
         )
         return replace(found, is_use_due=tokens.is_use_due(row.used_at))
     raise Unauthorised(

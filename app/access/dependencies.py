@@ -10,14 +10,14 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.access import cookies, credentials
+from app.access import cookies, credentials, tokens, vouching
 from app.access.credentials import Rules, Shown
 from app.access.hashing import Hashing
 from app.access.permissions import PERSONAL_DATA, Permission, Principal
 from app.access.throttle import Place
 from app.database import Database
 
-bearer = HTTPBearer(auto_error=False, description="A token from POST /api/v1/tokens.")
+bearer = HTTPBearer(auto_error=False, description="A token from POST /api/v1/tokens, or of the provider.")
 cookie = APIKeyCookie(
     name=cookies.SESSION,
     auto_error=False,
@@ -76,10 +76,22 @@ def request_rules(request: Request) -> Rules:
 AccessRules = Annotated[Rules, Depends(request_rules)]
 
 
+async def recognise(request: Request, credentials: Credentials) -> None:
+    """See whether the bearer token is one of the identity provider's, before any transaction is open.
+
+    Raises Unavailable where that cannot be told.
+    """
+    provider, seen = request.app.state.identity_provider, request.app.state.tokens_seen
+    if provider is None or credentials is None or credentials.credentials.startswith(tokens.PREFIX):
+        return
+    database = request_database(request)
+    request.state.presented = await vouching.present(database, provider, seen, credentials.credentials)
+
+
 def request_shown(request: Request, credentials: Credentials, _documented: SessionCookie) -> Shown:
     """What the request shows for who sends it. Raises ForgedRequest where a browser was made to send its cookie."""
     if credentials is not None:
-        return Shown(credentials.credentials, None)
+        return Shown(credentials.credentials, None, getattr(request.state, "presented", None))
     secret = cookies.read(request, cookies.SESSION)
     if secret is not None:
         cookies.require_own_request(request, secret)
@@ -110,7 +122,9 @@ async def current_principal(
 
 async def identify(request: Request) -> None:
     """Ask who sends the request, before its body is read. Raises what `principal_before` does."""
-    shown = request_shown(request, await bearer(request), None)
+    credentials = await bearer(request)
+    await recognise(request, credentials)
+    shown = request_shown(request, credentials, None)
     await principal_before(request, request_database(request), shown, request_rules(request), BackgroundTasks())
 
 

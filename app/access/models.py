@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import NOT_AUDITED, NOT_PERSONAL, REFERENCE_LENGTH, Base, enum_column, reference_column, utc_now
@@ -56,6 +56,22 @@ class Grant(Base):
     user: Mapped[User] = relationship(back_populates="grants", lazy="raise")
 
 
+class Identity(Base):
+    """Whom an identity provider knows a user, or a service, as: its subject at that issuer, and nothing else."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    reference: Mapped[str] = reference_column("ID")
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True, info=NOT_PERSONAL)
+    issuer: Mapped[str] = mapped_column(String(255), info=NOT_PERSONAL)
+    subject: Mapped[str] = mapped_column(String(255))
+    is_service: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    user: Mapped[User] = relationship(lazy="raise")
+
+
 class KnownPlace(Base):
     """A place from which a user has signed in; strangers' tries at the account do not delay the user there."""
 
@@ -91,6 +107,8 @@ class BrowserSession(Base):
     address: Mapped[str] = mapped_column(String(64))
     agent: Mapped[str] = mapped_column(String(200))
     has_second_factor: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    awaits_code: Mapped[bool] = mapped_column(default=False, server_default=false(), info=NOT_PERSONAL)
+    """Whether an identity provider vouched for the user, who has an authenticator app here and gave no code yet."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     used_at: Mapped[datetime] = mapped_column(default=utc_now, info=NOT_AUDITED)
     expires_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)

@@ -112,6 +112,14 @@ class Me(Wire):
     withheld: list[RoleHeld] = Field(description="Roles that act once you sign in with a second factor.")
 
 
+class IdentityProvider(Wire):
+    """The identity provider that users sign in with."""
+
+    issuer: str = Field(description="Who it is.", examples=["https://identity.example"])
+    sign_in: str = Field(description="Send the browser here to sign in, with `return_to` if you like.")
+    sign_out: str | None = Field(description="Send the browser here, once its session has ended, to end that there.")
+
+
 class SessionStarted(Wire):
     """A session of a browser, whose cookie comes with this answer."""
 

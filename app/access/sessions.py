@@ -37,7 +37,13 @@ def csrf_token(secret: str) -> str:
 
 
 def start(
-    session: Session, user: User, place: Place, limits: Limits, *, has_second_factor: bool
+    session: Session,
+    user: User,
+    place: Place,
+    limits: Limits,
+    *,
+    has_second_factor: bool,
+    awaits_code: bool = False,
 ) -> tuple[BrowserSession, str]:
     """Begin a session of `user`, who has just signed in; the second value is its secret, which is nowhere else."""
     secret = secrets.token_urlsafe(32)
@@ -47,6 +53,7 @@ def start(
         address=place.address[:64],
         agent=place.agent[:200],
         has_second_factor=has_second_factor,
+        awaits_code=awaits_code,
         expires_at=utc_now() + limits.absolute,
     )
     session.add(row)
@@ -106,10 +113,18 @@ def end_all(session: Session, user: User, *, but: str | None = None) -> None:
     session.execute(ending.values(ended_at=utc_now()))
 
 
+def step_up(session: Session, actor: Principal) -> tuple[BrowserSession, str]:
+    """Go on with the session of `actor`, who has given a code, as one with a second factor; returns its new secret."""
+    secret = renew_secret(session, actor.token or "")
+    row = session.scalars(select(BrowserSession).where(BrowserSession.reference == actor.token)).one()
+    audit.record(session, actor, Act.SESSION_STEP_UP, row)
+    return row, secret
+
+
 def renew_secret(session: Session, reference: str) -> str:
     """Give the session a new secret, as what it stands for has changed; the old one is refused from now on."""
     secret = secrets.token_urlsafe(32)
     row = session.scalars(select(BrowserSession).where(BrowserSession.reference == reference)).one()
-    row.secret_sha256, row.has_second_factor = _sha256(secret), True
+    row.secret_sha256, row.has_second_factor, row.awaits_code = _sha256(secret), True, False
     session.flush()
     return secret

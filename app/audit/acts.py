@@ -14,7 +14,10 @@ class Act(StrEnum):
     USER_RESET_PASSWORD = "user.reset_password"  # noqa: S105 - the name of an act
     USER_END_SESSIONS = "user.end_sessions"
     USER_RESET_SECOND_FACTOR = "user.reset_second_factor"
+    USER_LINK = "user.link"
+    USER_UNLINK = "user.unlink"
     SESSION_END = "session.end"
+    SESSION_STEP_UP = "session.step_up"
     SECOND_FACTOR_BEGIN = "second_factor.begin"
     SECOND_FACTOR_CONFIRM = "second_factor.confirm"
     SECOND_FACTOR_REMOVE = "second_factor.remove"

@@ -50,6 +50,11 @@ ROWS = [
     Row("read_me", "-", 200, 200, 200, ANYBODY),
     # ANYBODY here is somebody without a password, session or second factor
     Row("begin_session", "-", 201, 201, 201, NOBODY_SIGNED_IN),
+    # where no identity provider is set there is nothing to see; who comes with a token has no session to step up
+    Row("read_identity_provider", "-", 404, 404, 404, NOBODY_SIGNED_IN),
+    Row("begin_at_identity_provider", "-", 404, 404, 404, NOBODY_SIGNED_IN),
+    Row("return_from_identity_provider", "-", 404, 404, 404, NOBODY_SIGNED_IN),
+    Row("step_up_session", "-", 409, 409, 409, ANYBODY),
     Row("read_session", "-", 404, 404, 404, ANYBODY),
     Row("end_session", "-", 404, 404, 404, ANYBODY),
     Row("list_sessions", "-", 200, 200, 200, ANYBODY),
@@ -213,6 +218,7 @@ BODIES: dict[str, Any] = {
     "begin_second_factor": {"password": "wrong"},
     "confirm_second_factor": {"code": "123456"},
     "renew_recovery_codes": {"code": "123456"},
+    "step_up_session": {"code": "123456"},
     "remove_second_factor": {"code": "123456"},
     "issue_api_token": {"name": "Report", "permissions": ["exchange.import", "user.read"], "days": 1},
     "change_password": {"password": "wrong", "new_password": "another long password"},

@@ -342,12 +342,16 @@ def _browser_session(user: User, number: int) -> BrowserSession:
     )
 
 
-def _end_session(session: Session, _database: Database) -> Request:
-    """The secret is what its SHA-256 was made of."""
+def _in_session(session: Session) -> dict[str, str]:
+    """Make sessions, and return the headers of one: the secret is what its SHA-256 was made of."""
     _own(session, lambda user: _browser_session(user, 0))
     user = session.scalars(select(User).order_by(User.id.desc())).first()
     secret = f"{user.id if user else 0}-0"
-    headers = {"Authorization": "", "Cookie": f"hearth_session={secret}", "X-CSRF-Token": csrf_token(secret)}
+    return {"Authorization": "", "Cookie": f"hearth_session={secret}", "X-CSRF-Token": csrf_token(secret)}
+
+
+def _end_session(session: Session, _database: Database) -> Request:
+    headers = _in_session(session)
     return lambda client: client.delete("/session", headers=headers)
 
 
@@ -388,6 +392,13 @@ def _with_code(path: str, *, confirmed: bool) -> Case:
         return lambda client: client.post(path, json={"code": pyotp.TOTP(SECRET).now()})
 
     return case
+
+
+def _step_up_session(session: Session, _database: Database) -> Request:
+    _own(session, _app(confirmed=True))
+    headers = _in_session(session)
+    code = {"code": pyotp.TOTP(SECRET).now()}
+    return lambda client: client.post("/session/second-factor", json=code, headers=headers)
 
 
 def _reset_second_factor(session: Session, _database: Database) -> Request:
@@ -456,6 +467,7 @@ CASES = {
     "reset_password": Expected(Act.USER_RESET_PASSWORD, "user", _reset_password),
     "begin_session": Expected(Act.USER_SIGN_IN, "user", _begin_session),
     "end_session": Expected(Act.SESSION_END, "browser_session", _end_session),
+    "step_up_session": Expected(Act.SESSION_STEP_UP, "browser_session", _step_up_session),
     "end_one_session": Expected(Act.SESSION_END, "browser_session", _end_one_session),
     "end_other_sessions": Expected(Act.USER_END_SESSIONS, "user", _end_other_sessions),
     "end_sessions_of_user": Expected(Act.USER_END_SESSIONS, "user", _end_sessions_of_user),
