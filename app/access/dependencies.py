@@ -76,12 +76,13 @@ def request_rules(request: Request) -> Rules:
 AccessRules = Annotated[Rules, Depends(request_rules)]
 
 
-async def recognise(request: Request, credentials: Credentials) -> None:
+async def recognise(request: Request) -> None:
     """See whether the bearer token is one of the identity provider's, before any transaction is open.
 
     Raises Unavailable where that cannot be told.
     """
     provider, seen = request.app.state.identity_provider, request.app.state.tokens_seen
+    credentials = await bearer(request) if provider is not None else None
     if provider is None or credentials is None or credentials.credentials.startswith(tokens.PREFIX):
         return
     database = request_database(request)
@@ -122,9 +123,8 @@ async def current_principal(
 
 async def identify(request: Request) -> None:
     """Ask who sends the request, before its body is read. Raises what `principal_before` does."""
-    credentials = await bearer(request)
-    await recognise(request, credentials)
-    shown = request_shown(request, credentials, None)
+    await recognise(request)
+    shown = request_shown(request, await bearer(request), None)
     await principal_before(request, request_database(request), shown, request_rules(request), BackgroundTasks())
 
 

@@ -23,7 +23,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 
 ANY = ["RS256", "none"]
-app = oidc_provider_mock.app(require_client_registration=True, require_nonce=True)
+app: flask.Flask = oidc_provider_mock.app(require_client_registration=True, require_nonce=True)
 challenges: dict[str, str | None] = {}
 behaviour: dict[str, Any] = {}
 

@@ -72,7 +72,7 @@ def test_without_a_provider_there_is_none(database: Database, openapi_document: 
 
 
 ROLES = '{"planners": "planner", "clerks": "caseworker"}'
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "oidc_issuer": "https://identity.example",
     "oidc_client_id": "hearth",
     "public_url": "https://homes.example",
@@ -102,7 +102,7 @@ GIVEN = {
     ],
     ids=str,
 )
-def test_settings_that_make_no_sense_stop_the_service(changed: dict[str, str], setting: str) -> None:
+def test_settings_that_make_no_sense_stop_the_service(changed: dict[str, Any], setting: str) -> None:
     Provider(Settings(**GIVEN))
     with pytest.raises(Invalid) as refused:
         Provider(Settings(**GIVEN | changed))
