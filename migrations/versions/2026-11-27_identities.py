@@ -28,9 +28,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name=op.f("uq_identities_reference")),
         sa.UniqueConstraint("user_id", name=op.f("uq_identities_user_id")),
     )
-    op.add_column(
-        "browser_sessions", sa.Column("awaits_code", sa.Boolean(), server_default=sa.false(), nullable=False)
-    )
+    op.add_column("browser_sessions", sa.Column("awaits_code", sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
 def downgrade() -> None:
