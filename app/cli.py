@@ -22,6 +22,7 @@ from app.access.models import Role
 from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import policies
 from app.audit import heads
+from app.cli_applications import application_commands
 from app.cli_audit import audit_commands
 from app.cli_keys import key_commands
 from app.cli_letters import letter_commands
@@ -53,6 +54,7 @@ database_commands = typer.Typer(help="The database's schema.", no_args_is_help=T
 user_commands = typer.Typer(help="Who works with Hearth.", no_args_is_help=True)
 cli.add_typer(database_commands, name="db")
 cli.add_typer(user_commands, name="users")
+cli.add_typer(application_commands, name="applications")
 cli.add_typer(run_commands, name="run")
 cli.add_typer(offer_commands, name="offers")
 cli.add_typer(placement_commands, name="placement")

@@ -1,4 +1,4 @@
-"""The demonstration: a fictional district, four people who sign in, and one allocation, by two of them."""
+"""The demonstration: a fictional district, five people who sign in, and one allocation, by three of them."""
 
 import json
 import os
@@ -23,6 +23,8 @@ from app.housing.models import Settlement
 from app.housing.readiness import ready_settlements
 from app.settings import Settings
 from app.tenancy import answers, moves, offer_queries, offers
+from app.verification import bulk
+from app.verification.bulk import Selection
 
 SEED = 20260901
 ANSWERS, MOVES = 10, 3
@@ -48,6 +50,8 @@ def prepare(database: Database, settings: Settings) -> None:
         sign_ins = _sign_ins(session, path)
     reference = _latest_run(database)
     if reference is None:
+        with database.session(writes=True) as session:
+            check_applications(session, _acting(session, "verifier"))
         with database.session(writes=True) as session:
             run = runs.request(
                 session,
@@ -87,6 +91,18 @@ def _answer(session: Session, settings: Settings) -> None:
             moves.move_in(session, offer.house, offer.household.reference, utc_now().date(), OPERATOR)
 
 
+def check_applications(session: Session, verifier: Principal) -> None:
+    """Have every application verified, and decided as the rules say: by somebody else than who imported them."""
+    everything = Selection()
+    for act in (
+        lambda chosen: bulk.verify(session, chosen, verifier),
+        lambda chosen: bulk.decide(session, chosen, eligible=True, actor=verifier),
+        lambda chosen: bulk.decide(session, chosen, eligible=False, actor=verifier),
+    ):
+        for _ in bulk.every(act, everything):
+            pass
+
+
 def _acting(session: Session, username: str) -> Principal:
     """Return a user of the demonstration as one who acts; the operator, where a visitor ended that user's access."""
     user = tokens.user_named(session, username)
@@ -100,7 +116,7 @@ def _latest_run(database: Database) -> str | None:
 
 
 def _sign_ins(session: Session, path: Path) -> list[tuple[str, str, str]]:
-    """Return (username, password, token) of the four users, added at the first start.
+    """Return (username, password, token) of the five users, added at the first start.
 
     The passwords are made here and kept in a file that only its owner reads; a password that was changed since, or
     a file that was lost, leaves the password empty.
@@ -110,6 +126,7 @@ def _sign_ins(session: Session, path: Path) -> list[tuple[str, str, str]]:
     shown = []
     for username, role in (
         ("caseworker", Role.CASEWORKER),
+        ("verifier", Role.VERIFIER),
         ("planner", Role.PLANNER),
         ("approver", Role.APPROVER),
         ("village", Role.VILLAGE_ADMINISTRATOR),

@@ -30,6 +30,7 @@ import app.privacy.api
 import app.registry.api
 import app.tenancy.api
 import app.tenancy.offers_api
+import app.verification.api
 from app import documentation, errors, health, problems, rotation
 from app.access import provider
 from app.access.credentials import Rules
@@ -62,6 +63,7 @@ TAGS = [
     {"name": "access", "description": "Signing in, and users."},
     {"name": "stock", "description": "Settlements, origins, houses, milestones, jobs and land release."},
     {"name": "register", "description": "Households, people, kin groups and applications."},
+    {"name": "verification", "description": "Verifying applications, and signing what the rules say of them."},
     {"name": "break glass", "description": "Reading one household beyond one's scope, and its review."},
     {"name": "exchange", "description": "Files in and out."},
     {"name": "policy", "description": "What the programme has decided."},
@@ -152,6 +154,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.housing,
         app.registry,
         app.break_glass,
+        app.verification,
         app.allocation,
         app.tenancy,
         app.letters,

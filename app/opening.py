@@ -13,7 +13,7 @@ from app.access.permissions import OPERATOR, Principal
 from app.allocation import policies
 from app.database import Database
 from app.errors import NotFound
-from app.housing.models import Settlement
+from app.housing.models import Origin, Settlement
 from app.keys import keyring
 from app.references import normalised
 from app.settings import Settings
@@ -41,6 +41,14 @@ def settlement_named(session: Session, name: str) -> Settlement:
     )
     if found is None:
         raise NotFound(f"There is no settlement {name}. Give its public reference or its key.")
+    return found
+
+
+def origin_named(session: Session, name: str) -> Origin:
+    """Return the origin of that reference or key. Raises NotFound."""
+    found = session.scalar(select(Origin).where(or_(Origin.reference == normalised(name), Origin.key == name)))
+    if found is None:
+        raise NotFound(f"There is no origin {name}. Give its public reference or its key.")
     return found
 
 

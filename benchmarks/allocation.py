@@ -20,12 +20,13 @@ from typing import Any, TypeVar
 import structlog
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.orm import Session
 
-from app import migration
+from app import demo, migration
 from app.access import tokens, users
 from app.access.models import Role
 from app.access.passwords import NO_PASSWORD
-from app.access.permissions import OPERATOR, HeldRole
+from app.access.permissions import OPERATOR, HeldRole, Principal
 from app.allocation import proof, queries, runs
 from app.allocation.report import RunReport, run_report
 from app.database import Database
@@ -58,6 +59,10 @@ def measure(folder: Path, database: Database, settings: Settings) -> dict[str, A
         with database.session(writes=True) as session:
             imports.run(session, folder, actor=OPERATOR)
 
+    def checked() -> None:
+        with database.session(writes=True) as session:
+            demo.check_applications(session, verifier)
+
     def requested() -> str:
         with database.session(writes=True) as session:
             return runs.request(
@@ -73,17 +78,21 @@ def measure(folder: Path, database: Database, settings: Settings) -> dict[str, A
             run = queries.run(session, OPERATOR, reference)
             return run_report(session, run), run.progress, proof.verify(session, run)
 
-    with database.session(writes=True) as session:
-        user = users.add(
+    def user(session: Session, role: Role) -> Principal:
+        made = users.add(
             session,
-            username="approver",
-            display_name="Approver",
+            username=role.value,
+            display_name=role.value,
             password_hash=NO_PASSWORD,
-            roles=[HeldRole(Role.APPROVER)],
+            roles=[HeldRole(role)],
             actor=OPERATOR,
         )
-        approver = tokens.principal_of(user)
+        return tokens.principal_of(made)
+
+    with database.session(writes=True) as session:
+        verifier, approver = user(session, Role.VERIFIER), user(session, Role.APPROVER)
     import_seconds, _ = timed(imported)
+    checked_seconds, _ = timed(checked)
     snapshot_seconds, reference = timed(requested)
     solving_seconds, _ = timed(lambda: work_one(database, settings))
     approve_seconds, _ = timed(approved)
@@ -95,6 +104,7 @@ def measure(folder: Path, database: Database, settings: Settings) -> dict[str, A
         "folder": folder.name,
         "seconds": {
             "import": import_seconds,
+            "verify and decide": checked_seconds,
             "snapshot": snapshot_seconds,
             "solving": solving_seconds,
             "approve": approve_seconds,

@@ -149,12 +149,12 @@ def household(
 def application(
     session: Session, family: Household, preferred: Sequence[Settlement] = (), *, anywhere: bool = False, **fields: Any
 ) -> Application:
-    """A submitted application for the settlements `preferred`, best first."""
+    """An eligible application for the settlements `preferred`, best first: one that runs take in."""
     row = Application(
         household=family,
         anywhere=anywhere,
         preferences=[Preference(rank=rank, settlement=place) for rank, place in enumerate(preferred, 1)],
-        **{"state": ApplicationState.SUBMITTED, "submitted_at": utc_now()} | fields,
+        **{"state": ApplicationState.ELIGIBLE, "submitted_at": utc_now()} | fields,
     )
     session.add(row)
     session.flush()
@@ -162,8 +162,24 @@ def application(
 
 
 def applicant(session: Session, *preferred: Settlement, anywhere: bool = False, **fields: Any) -> Application:
-    """A submitted application of a household of its own, with `fields`."""
+    """An eligible application of a household of its own, with `fields`."""
     return application(session, household(session, **fields), preferred, anywhere=anywhere)
+
+
+def submitted(session: Session, *preferred: Settlement, **fields: Any) -> Application:
+    """An application, of a household of its own with `fields`, that nobody has verified yet."""
+    return application(session, household(session, **fields), preferred, state=ApplicationState.SUBMITTED)
+
+
+def verified(session: Session, *preferred: Settlement, **fields: Any) -> Application:
+    """An application, of a household of its own with `fields`, that nobody has decided on yet."""
+    return application(
+        session,
+        household(session, **fields),
+        preferred,
+        state=ApplicationState.VERIFIED,
+        verified_at=utc_now(),
+    )
 
 
 def user(session: Session, *roles: Role, district: str | None = None, settlement: str | None = None) -> Principal:

@@ -61,12 +61,51 @@ def district(tmp_path: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
+@pytest.fixture
+def checked(hearth: Hearth, district: Path, tmp_path: Path) -> None:
+    """The district, imported, verified and decided on."""
+    hearth("import", str(district))
+    _add_user(hearth, tmp_path, "verifier", "verifier")
+    hearth("applications", "verify", "--as", "verifier")
+    assert hearth("applications", "decide", "--as", "verifier")[0] == 0
+
+
+def _add_user(hearth: Hearth, tmp_path: Path, name: str, role: str) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    assert hearth("users", "add", name, "--role", role, "--password-file", str(tmp_path / "password"))[0] == 0
+
+
+def test_applications_are_verified_and_decided_on_by_others_than_who_imported_them(
+    hearth: Hearth, district: Path, tmp_path: Path
+) -> None:
+    assert hearth("applications", "verify")[1] == "Verified 0 applications.\n"
+    hearth("import", str(district))
+    assert "hearth applications verify" in hearth("run")[2]
+    code, out, _ = hearth("applications", "verify")
+    assert code == 1
+    assert "somebody else has to decide" in out
+    _add_user(hearth, tmp_path, "vera", "verifier")
+    assert "no origin" in hearth("applications", "verify", "--origin", "nowhere", "--as", "vera")[2]
+    assert hearth("applications", "verify", "AP-00000000", "--origin", "AMB", "--as", "vera")[0] == 2
+    assert hearth("applications", "verify", "AP-00000000", "--as", "vera")[0] == 1
+    assert hearth("applications", "verify", "--as", "vera")[1] == "Verified 95 applications.\n"
+    code, out, _ = hearth("applications", "decide", "--as", "vera", "--verdict", "ineligible")
+    assert code == 0
+    assert "The rules say that it is eligible." in out
+    ineligible = int(out.split()[-3])
+    assert hearth("applications", "decide", "--as", "vera")[1] == f"Found {95 - ineligible} applications eligible.\n"
+    assert hearth("run")[0] == 0
+
+
 def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
     code, out, _ = hearth("import", str(district), "--dry-run")
     assert code == 0
     assert "would be added" in out
     assert hearth("import", str(district))[0] == 0
     assert "Nothing changed" in hearth("import", str(district))[1]
+    _add_user(hearth, tmp_path, "verifier", "verifier")
+    assert hearth("applications", "verify", "--as", "verifier")[0] == 0
+    assert hearth("applications", "decide", "--as", "verifier")[0] == 0
 
     code, out, _ = hearth("run", "--wait")
     assert code == 0
@@ -82,9 +121,7 @@ def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
 
     assert "somebody else" in hearth("run", "approve", reference)[2]
     assert "no user" in hearth("run", "approve", reference, "--as", "approver")[2]
-    (tmp_path / "password").write_text(PASSWORD)
-    user = ("--password-file", str(tmp_path / "password"))
-    assert hearth("users", "add", "approver", "--role", "caseworker", *user)[0] == 0
+    _add_user(hearth, tmp_path, "approver", "caseworker")
     assert "run.decide" in hearth("run", "approve", reference, "--as", "approver")[2]
     assert hearth("users", "roles", "approver", "--role", "approver")[1] == "approver is approver.\n"
     hearth("users", "disable", "approver")
@@ -111,9 +148,8 @@ def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_can_be_rejected_and_its_settlements_allocated_again(
-    hearth: Hearth, district: Path, tmp_path: Path
+    hearth: Hearth, checked: None, tmp_path: Path
 ) -> None:
-    hearth("import", str(district))
     out = hearth("run", "--seed-source", "Lottery of 1 May")[1]
     reference = re.search(r"RUN-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # a run was made
     assert "awaiting_seed" in hearth("run", "show", reference)[1]
@@ -133,8 +169,7 @@ def test_a_run_can_be_rejected_and_its_settlements_allocated_again(
     assert hearth("run", "cancel", second)[0] == 1
 
 
-def test_an_interrupted_run_waits_and_can_be_followed(hearth: Hearth, district: Path, data_dir: Path) -> None:
-    hearth("import", str(district))
+def test_an_interrupted_run_waits_and_can_be_followed(hearth: Hearth, checked: None, data_dir: Path) -> None:
     waiting = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "run", "--wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -392,7 +427,7 @@ def test_the_demonstration_serves_and_goes_on_from_where_it_was(
             service = subprocess.Popen([sys.executable, "-m", "app.cli", "demo"], stdout=out, stderr=out)
         try:
             sign_ins = json.loads(_when_up(f"http://127.0.0.1:{port}/readyz", service, log, data_dir))
-            assert set(sign_ins) == {"caseworker", "planner", "approver", "village"}
+            assert set(sign_ins) == {"caseworker", "verifier", "planner", "approver", "village"}
             assert (data_dir / "sign-ins.json").stat().st_mode & 0o077 == 0
             body = {"username": "planner", "password": sign_ins["planner"]}
             answer = httpx2.post(f"http://127.0.0.1:{port}/api/v1/tokens", json=body)

@@ -30,6 +30,7 @@ from app.allocation.models import PolicyVersion, Run
 from app.allocation.placement_models import Placement
 from app.break_glass.models import BreakGlassGrant
 from app.database import Database
+from app.demo import check_applications
 from app.exchange import demo, imports
 from app.housing.models import House, LandReleaseArea, Settlement
 from app.main import create_app
@@ -71,6 +72,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
     opened = Database(f"sqlite:///{path}")
     with opened.session(writes=True) as session:
         imports.run(session, demo.district(seed=1, scale=0.03), actor=OPERATOR)
+        check_applications(session, factories.user(session, Role.VERIFIER))
         run = runs.request(session, settlements=None, time_limit_seconds=60, actor=OPERATOR)
     work_one(opened, SETTINGS)
     with opened.session(writes=True) as session:

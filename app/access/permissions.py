@@ -27,6 +27,8 @@ class Permission(StrEnum):
     HOUSEHOLD_ERASE = "household.erase"
     SUBJECT_ACCESS_READ = "subject_access.read"
     APPLICATION_SUBMIT = "application.submit"
+    APPLICATION_VERIFY = "application.verify"
+    APPLICATION_DECIDE = "application.decide"
     HOUSEHOLD_BREAK_GLASS = "household.break_glass"
     BREAK_GLASS_REVIEW = "break_glass.review"
     EXCHANGE_IMPORT = "exchange.import"
@@ -65,6 +67,9 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # who sits with the family hands it out, and who answers for the register
     Permission.SUBJECT_ACCESS_READ: frozenset({CASEWORKER, PLANNER}),
     Permission.APPLICATION_SUBMIT: frozenset({CASEWORKER}),
+    # never of what they submitted, corrected or imported themselves
+    Permission.APPLICATION_VERIFY: frozenset({VERIFIER}),
+    Permission.APPLICATION_DECIDE: frozenset({VERIFIER}),
     # one household beyond the scope, for a reason, reviewed by who reads none
     Permission.HOUSEHOLD_BREAK_GLASS: frozenset({CASEWORKER, VERIFIER}),
     Permission.BREAK_GLASS_REVIEW: frozenset({AUDITOR}),

@@ -22,7 +22,7 @@ PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 class Gathered:
     """Rows with what `snapshot.build` reads of them loaded.
 
-    `settlements` are those of the run, `houses` theirs that can be allocated, `applications` the submitted ones,
+    `settlements` are those of the run, `houses` theirs that can be allocated, `applications` the eligible ones,
     with household, people, kin group and preferences. `placed` are applications of households already allocated
     or housed in a settlement of the run, or in one kin group with anybody. `declined`: offers that families declined.
     `placements` are all that count.
@@ -58,7 +58,7 @@ def gather(
         houses=session.scalars(available_houses(ids)).all(),
         applications=session.scalars(
             select(Application)
-            .where(Application.state == ApplicationState.SUBMITTED)
+            .where(Application.state == ApplicationState.ELIGIBLE)
             .options(*with_people, selectinload(Application.preferences))
         ).all(),
         placed=session.scalars(

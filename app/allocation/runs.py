@@ -186,7 +186,10 @@ def _refuse_nothing_to_do(snapshot: Snapshot) -> None:
     if not snapshot.house_classes:
         raise Conflict(f"No house can be allocated in {names}: none is handed over and free.")
     if not any(household.eligible for household in snapshot.households):
-        raise Conflict("No eligible household has a submitted application that waits for a house.")
+        raise Conflict(
+            "No application that waits for a house is eligible. Those that were submitted are verified and decided on "
+            "first: `hearth applications verify`, `hearth applications decide`."
+        )
 
 
 def locked(session: Session, run: Run) -> Run:
@@ -285,7 +288,7 @@ def approve(session: Session, run: Run, actor: Principal) -> Run:
         snapshot.kept,
     )
     houses = _free_houses(session, run, snapshot, given)
-    applications = _waiting_applications(session, [proposal.application_id for proposal in proposals])
+    applications = _waiting_applications(session, run, [proposal.application_id for proposal in proposals])
     _require_placements(
         session, snapshot, {each.household.reference: each.house_class or "" for each in proposals}, given
     )
@@ -328,12 +331,20 @@ def _free_houses(session: Session, run: Run, snapshot: Snapshot, given: Mapping[
     return free
 
 
-def _waiting_applications(session: Session, ids: Sequence[int]) -> dict[int, Application]:
+def _waiting_applications(session: Session, run: Run, ids: Sequence[int]) -> dict[int, Application]:
+    """Lock the applications, and refuse where one waits no more, or was decided on anew: the run rests on before."""
     query = select(Application).where(Application.id.in_(ids)).order_by(Application.id).with_for_update()
     applications = {each.id: each for each in session.scalars(query)}
-    gone = sorted(each.reference for each in applications.values() if each.state is not ApplicationState.SUBMITTED)
+    gone = sorted(
+        each.reference
+        for each in applications.values()
+        if each.state is not ApplicationState.ELIGIBLE
+        or (each.decided_at is not None and each.decided_at > run.requested_at)
+    )
     if gone:
-        raise Conflict(f"Applications that wait no more: {_listed(gone)}. Reject this run and request another.")
+        raise Conflict(
+            f"Applications that changed or wait no more: {_listed(gone)}. Reject this run and request another."
+        )
     return applications
 
 

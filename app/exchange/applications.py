@@ -5,10 +5,14 @@ from typing import Any
 
 from app.exchange.parsing import Parsed, Row
 from app.exchange.survey import Change, Handle, Record, Survey
+from app.registry.checks import HANDED_IN, RECORDED
+from app.registry.households import NOT_CHECKED
 from app.registry.models import ApplicationState
 
 SETTLED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED, ApplicationState.WITHDRAWN)
 PREFERRED = ("preferred_1", "preferred_2", "preferred_3")
+TO_BE_CHECKED: dict[str, Any] = {"state": ApplicationState.SUBMITTED, **dict.fromkeys(RECORDED)}
+"""What becomes of an application that was handed in, once the files change what it rests on."""
 
 
 def latest(applications: list[Record]) -> dict[int, Record]:
@@ -23,6 +27,25 @@ def ranked(preferences: list[Record]) -> dict[int, tuple[int, ...]]:
     for each in sorted(preferences, key=lambda each: int(each["rank"])):
         found[each["application_id"]].append(each["settlement_id"])
     return {application: tuple(settlements) for application, settlements in found.items()}
+
+
+def have_checked_anew(survey: Survey) -> None:
+    """Note that the applications of households that change are verified and decided on anew, once these are surveyed.
+
+    How to reach a household is nothing that was checked.
+    """
+    changed = set(survey.touched_households)
+    for change in survey.changes["households"].changed:
+        if any(change.record[name] != value for name, value in change.values.items() if name not in NOT_CHECKED):
+            changed.add(int(change.record["id"]))
+    if not changed:
+        return
+    surveyed = {change.record["id"] for change in survey.changes["applications"].changed}
+    wishes = ranked(survey.records("preferences"))
+    for household, record in latest(survey.records("applications")).items():
+        if household in changed and record["state"] in HANDED_IN and record["id"] not in surveyed:
+            as_before = {"preferences": wishes.get(record["id"], ()), "anywhere": record["anywhere"]}
+            survey.changes["applications"].changed.append(Change(record, as_before | TO_BE_CHECKED))
 
 
 class Applications:
@@ -57,7 +80,9 @@ class Applications:
                 message = f"the application is {record['state'].value}, so what it asks for cannot change; undo this"
                 self._survey.refuse(self._file, row, differing or "anywhere", message)
                 return False
-            changes.changed.append(Change(record, wish | (handed_in if submits else {})))
+            again = record["state"] in HANDED_IN or (record["state"] is ApplicationState.RETURNED and status != "draft")
+            moved = handed_in if submits else TO_BE_CHECKED if again else {}
+            changes.changed.append(Change(record, wish | moved))
         if not preferences and not wish["anywhere"] and status != "draft":
             self._refuse_empty(row)
         return True

@@ -1,6 +1,6 @@
 """Checking what was sent of households, people, applications and suitability against what is there."""
 
-from app.exchange.applications import Applications
+from app.exchange.applications import Applications, have_checked_anew
 from app.exchange.parsing import Row
 from app.exchange.people import survey_people
 from app.exchange.survey import Handle, Survey, keyed
@@ -10,6 +10,7 @@ def survey_register(survey: Survey) -> None:
     """Survey every table of the register that was sent."""
     households = _households(survey)
     survey_people(survey, households)
+    have_checked_anew(survey)
     _suitability(survey)
 
 

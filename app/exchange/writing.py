@@ -11,6 +11,8 @@ from app.access.permissions import Principal
 from app.errors import Conflict
 from app.exchange.survey import MODELS, Changes, Handle, Survey
 from app.policy.facts import Relationship
+from app.registry.checks import RECORDED
+from app.registry.models import ApplicationState
 from app.sealed import closed
 
 Rows = list[dict[str, Any]]
@@ -153,7 +155,10 @@ class _Writer:
         wishes: list[tuple[int, tuple[Handle, ...]]] = []
         for change in changes.changed:
             wishes.append((change.record["id"], change.values.pop("preferences")))
-            change.values.setdefault("state", change.record["state"])
+            is_handed_in = change.values.get("state") is ApplicationState.SUBMITTED
+            change.values["submitted_by_id"] = actor.user_id if is_handed_in else change.record["submitted_by_id"]
+            for name in ("state", *RECORDED):
+                change.values.setdefault(name, change.record[name])
             change.values["submitted_at"] = _midnight(change.values.pop("submitted_on", None))
             if change.values["submitted_at"] is None:
                 change.values["submitted_at"] = change.record["submitted_at"]

@@ -117,6 +117,7 @@ def _erase_application(application: Application) -> None:
         application.state, application.withdrawn_at = ApplicationState.WITHDRAWN, utc_now()
     application.settlement_id = application.client_id = None
     application.size_override = application.size_override_reason = None
+    application.return_reasons = application.return_note = application.ineligible_for = application.facts_hash = None
     application.withdrawn_reason = ERASED
     application.preferences.clear()
 

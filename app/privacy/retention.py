@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from itertools import chain
 
 from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import Session
@@ -87,7 +88,10 @@ def _moved_out(session: Session) -> set[int]:
 
 
 def _ineligible(session: Session) -> Mapping[int, date]:
-    """Return household → the day since when nothing has changed of those that the last run found ineligible."""
+    """Return household → the day since when nothing has changed of those that may not take part.
+
+    Somebody has signed so, or the last run found so by a policy that came later.
+    """
     decided = (
         select(Proposal.application_id, func.max(Proposal.run_id).label("run_id"))
         .join(Proposal.run)
@@ -102,10 +106,16 @@ def _ineligible(session: Session) -> Mapping[int, date]:
         .join(Run, Run.id == Proposal.run_id)
         .join(Application, Application.id == Proposal.application_id)
         .join(Household, Household.id == Proposal.household_id)
-        .where(Proposal.state == ProposalState.INELIGIBLE, Application.state == ApplicationState.SUBMITTED)
+        .where(Proposal.state == ProposalState.INELIGIBLE, Application.state == ApplicationState.ELIGIBLE)
+    )
+    signed = (
+        select(Household.id, Application.decided_at, Household.updated_at, Application.updated_at)
+        .join(Application, Application.household_id == Household.id)
+        .where(Application.state == ApplicationState.INELIGIBLE)
     )
     return {
-        household: max(at for at in moments if at is not None).date() for household, *moments in session.execute(query)
+        household: max(at for at in moments if at is not None).date()
+        for household, *moments in chain(session.execute(query), session.execute(signed))
     }
 
 

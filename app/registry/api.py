@@ -341,7 +341,7 @@ def change_application(
     if_match: IfMatch,
     response: Response,
 ) -> ApplicationRead:
-    """Possible until it is allocated."""
+    """Possible until it is allocated. What was verified or decided is to be so anew."""
     application = queries.visible_application(session, principal, normalised(reference))
     require_version(application, if_match)
     sent = body.model_fields_set
@@ -370,7 +370,7 @@ def change_application(
     responses=responses(Unauthorised, Forbidden, NotFound, Conflict, PreconditionFailed, Invalid),
 )
 def submit_application(reference: str, session: DbSession, principal: MaySubmit, response: Response) -> ApplicationRead:
-    """From now on it takes part in runs."""
+    """A draft, or one that was returned. Somebody else verifies it; once it is found eligible it takes part in runs."""
     application = queries.visible_application(session, principal, normalised(reference))
     applications.submit(session, application, principal)
     tag(response, application)

@@ -13,18 +13,41 @@ from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Settlement
 from app.lifecycles import require_transition
+from app.registry.checks import CHECKED, lock, unchecked, void
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, Preference
 
 TRANSITIONS: Mapping[ApplicationState, frozenset[ApplicationState]] = {
     ApplicationState.DRAFT: frozenset({ApplicationState.SUBMITTED, ApplicationState.WITHDRAWN}),
-    ApplicationState.SUBMITTED: frozenset({ApplicationState.ALLOCATED, ApplicationState.WITHDRAWN}),
+    ApplicationState.SUBMITTED: frozenset(
+        {ApplicationState.RETURNED, ApplicationState.VERIFIED, ApplicationState.WITHDRAWN}
+    ),
+    ApplicationState.RETURNED: frozenset({ApplicationState.SUBMITTED, ApplicationState.WITHDRAWN}),
+    ApplicationState.VERIFIED: frozenset(
+        {
+            ApplicationState.ELIGIBLE,
+            ApplicationState.INELIGIBLE,
+            ApplicationState.SUBMITTED,
+            ApplicationState.WITHDRAWN,
+        }
+    ),
+    ApplicationState.ELIGIBLE: frozenset(
+        {ApplicationState.ALLOCATED, ApplicationState.SUBMITTED, ApplicationState.WITHDRAWN}
+    ),
+    ApplicationState.INELIGIBLE: frozenset({ApplicationState.SUBMITTED, ApplicationState.WITHDRAWN}),
     ApplicationState.ALLOCATED: frozenset(
-        {ApplicationState.HOUSED, ApplicationState.SUBMITTED, ApplicationState.WITHDRAWN}
+        {ApplicationState.HOUSED, ApplicationState.ELIGIBLE, ApplicationState.WITHDRAWN}
     ),
     ApplicationState.HOUSED: frozenset({ApplicationState.WITHDRAWN}),
 }
-OPEN = (ApplicationState.DRAFT, ApplicationState.SUBMITTED)
+WRITTEN = (ApplicationState.DRAFT, ApplicationState.RETURNED)
+"""With the family and its caseworker: to be submitted."""
+OPEN = (*WRITTEN, ApplicationState.SUBMITTED, *CHECKED)
+SETTLED_ADVICE = {
+    ApplicationState.ALLOCATED: "A house is reserved for it: release the reservation first, then correct it.",
+    ApplicationState.HOUSED: "The family has moved in.",
+    ApplicationState.WITHDRAWN: "Begin another one.",
+}
 
 
 def by_client_id(session: Session, client_id: uuid.UUID | None) -> str | None:
@@ -84,10 +107,19 @@ def change(
     size_override: tuple[int | None, str | None] | None,
     actor: Principal,
 ) -> Application:
-    """Change what an application asks for, until it is allocated. None leaves a thing as it is."""
+    """Change what an application asks for, until it is allocated. None leaves a thing as it is.
+
+    What was verified or decided is to be so anew, where anything is another than before. Raises Forbidden, Invalid, and
+    Conflict once it is allocated.
+    """
     require(actor, application.household.origin)
+    lock(session, application)
     if application.state not in OPEN:
-        raise Conflict(f"The application is {application.state.value} and cannot be changed any more.")
+        raise Conflict(
+            f"The application is {application.state.value} and cannot be changed any more. "
+            f"{SETTLED_ADVICE[application.state]}"
+        )
+    before = _asked(application)
     if wishes is not None:
         ranked = _ranked(wishes)
         application.preferences.clear()
@@ -102,18 +134,28 @@ def change(
                 "A need set by hand comes with its reason.",
                 [FieldError("#/body/size_override_reason", "Give both size_override and its reason, or neither.")],
             )
-    if application.state is ApplicationState.SUBMITTED:
+    if application.state not in WRITTEN:
         _check_complete(application)
+        if _asked(application) != before:
+            void(application, actor)
     application.updated_at = utc_now()
     audit.record(session, actor, Act.APPLICATION_CHANGE, application)
     return application
 
 
+def _asked(application: Application) -> tuple[object, ...]:
+    wishes = [preference.settlement for preference in application.preferences]
+    return wishes, application.anywhere, application.size_override, application.size_override_reason
+
+
 def submit(session: Session, application: Application, actor: Principal) -> Application:
-    """Hand a draft in. Raises Invalid when it asks for nothing, Conflict when it is no draft."""
+    """Hand in a draft, or one that was returned. Raises Invalid when it asks for nothing, Conflict from elsewhere."""
     require(actor, application.household.origin, Permission.APPLICATION_SUBMIT)
-    if application.state is not ApplicationState.DRAFT:  # an allocated one goes back only with its reservation
-        raise Conflict(f"The application is {application.state.value}; only a draft can be submitted.")
+    lock(session, application)
+    if application.state not in WRITTEN:
+        raise Conflict(
+            f"The application is {application.state.value}; only a draft, or one that was returned, can be submitted."
+        )
     _check_complete(application)
     application.state = ApplicationState.SUBMITTED
     application.submitted_at = utc_now()
@@ -128,6 +170,23 @@ def _check_complete(application: Application) -> None:
             "The application asks for no settlement.",
             [FieldError("#/body/preferences", "Name at least one settlement, or set anywhere.")],
         )
+
+
+def reopen(session: Session, application: Application, reason: str, actor: Principal) -> Application:  # noqa: ARG001
+    """Bring what was verified or decided on back to be verified and decided on anew, such as after an appeal.
+
+    Who calls this has checked that `actor` may decide so, and records the act, with its reason. Raises Conflict, naming
+    both states, where nothing was verified, or a house is reserved already.
+    """
+    lock(session, application)
+    if application.state not in CHECKED:
+        raise Conflict(
+            f"The application is {application.state.value} and cannot be reopened. "
+            f"{SETTLED_ADVICE.get(application.state, 'Nobody has decided on it yet.')}"
+        )
+    unchecked(application)
+    session.flush()
+    return application
 
 
 def withdraw(session: Session, application: Application, reason: str, actor: Principal) -> Application:

@@ -16,9 +16,12 @@ from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Origin
 from app.policy.facts import Relationship
+from app.registry.checks import household_changed
 from app.registry.models import Household, KinGroup, Person
 
 OLDEST_YEARS = 125
+NOT_CHECKED = ("phone", "language")
+"""How to reach a household: no verifier puts their name to it."""
 # What the former head is to the member who becomes the head; any other relative is no closer than that.
 FORMER_HEAD = {
     Relationship.SPOUSE: Relationship.SPOUSE,
@@ -77,13 +80,19 @@ def register(
 
 
 def change(session: Session, household: Household, fields: Mapping[str, Any], actor: Principal) -> Household:
-    """Change fields of a household, whose people, origin and kin group must be loaded."""
+    """Change fields of a household, whose people, origin and kin group must be loaded.
+
+    Its application is checked anew, unless only how to reach it changes.
+    """
     require(actor, household.origin)
+    is_checked = any(getattr(household, name) != value for name, value in fields.items() if name not in NOT_CHECKED)
     for name, value in fields.items():
         setattr(household, name, value)
     require(actor, household.origin)
     _check(household)
     _touch(household)
+    if is_checked:
+        household_changed(session, household, actor)
     audit.record(session, actor, Act.HOUSEHOLD_CHANGE, household)
     return household
 
@@ -97,7 +106,7 @@ def add_kin_group(session: Session, key: str | None, actor: Principal) -> KinGro
 
 
 def add_person(session: Session, household: Household, fields: Mapping[str, Any], actor: Principal) -> Person:
-    """Add a member. `partner` is the reference of another member."""
+    """Add a member. `partner` is the reference of another member. The household's application is checked anew."""
     require(actor, household.origin)
     values = dict(fields)
     partner = values.pop("partner", None)
@@ -108,6 +117,7 @@ def add_person(session: Session, household: Household, fields: Mapping[str, Any]
     session.flush()
     link(session, person, household, partner)
     _touch(household)
+    household_changed(session, household, actor)
     audit.record(session, actor, Act.PERSON_ADD, person)
     return person
 
@@ -118,10 +128,15 @@ def change_person(
     """Change fields of a member. `partner`, when given, is the reference of another member or null.
 
     Who becomes the head changes places with the head until now; what the others are to the new head stays to be
-    corrected.
+    corrected. The household's application is checked anew, where anything is another than before.
     """
     require(actor, household.origin)
     values = dict(fields)
+    partners = {member.id: member.reference for member in household.people}
+    is_other = any(
+        (partners.get(person.partner_id or 0) if name == "partner" else getattr(person, name)) != value
+        for name, value in fields.items()
+    )
     if "partner" in values:
         link(session, person, household, values.pop("partner"))
     if values.get("relationship") is Relationship.HEAD and person.relationship is not Relationship.HEAD:
@@ -133,18 +148,24 @@ def change_person(
     _check(household, sent=person)
     _require_own_numbers(session, household, [person], sent=person)
     _touch(household)
+    if is_other:
+        household_changed(session, household, actor)
     audit.record(session, actor, Act.PERSON_CHANGE, person)
     return person
 
 
 def remove_person(session: Session, household: Household, person: Person, actor: Principal) -> None:
-    """Remove a member who no longer belongs to the household. Raises Conflict for the head."""
+    """Remove a member who no longer belongs to the household, whose application is checked anew.
+
+    Raises Conflict for the head.
+    """
     require(actor, household.origin)
     if person.relationship is Relationship.HEAD:
         raise Conflict("The head of household cannot be removed. Make another member the head first.")
     link(session, person, household, None)
     household.people.remove(person)
     _touch(household)
+    household_changed(session, household, actor)
     audit.record(session, actor, Act.PERSON_REMOVE, person)
 
 

@@ -4,12 +4,22 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint, Uuid
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm import relationship as related
 
 from app.access.models import User
-from app.database import NOT_PERSONAL, Base, Versioned, enum_column, key_column, reference_column, unique_where, utc_now
+from app.database import (
+    NOT_PERSONAL,
+    REFERENCE_LENGTH,
+    Base,
+    Versioned,
+    enum_column,
+    key_column,
+    reference_column,
+    unique_where,
+    utc_now,
+)
 from app.housing.models import Origin, Settlement
 from app.policy.facts import Accommodation, Relationship, Sex
 from app.sealed import Sealed, dialled, letters_and_digits
@@ -20,9 +30,25 @@ class ApplicationState(StrEnum):
 
     DRAFT = "draft"
     SUBMITTED = "submitted"
+    RETURNED = "returned"
+    VERIFIED = "verified"
+    ELIGIBLE = "eligible"
+    INELIGIBLE = "ineligible"
     ALLOCATED = "allocated"
     HOUSED = "housed"
     WITHDRAWN = "withdrawn"
+
+
+class ReturnReason(StrEnum):
+    """What an application lacks that a verifier gives back."""
+
+    MISSING_DOCUMENT = "missing_document"
+    UNREADABLE_DOCUMENT = "unreadable_document"
+    IDENTITY_UNCLEAR = "identity_unclear"
+    HOUSEHOLD_INCOMPLETE = "household_incomplete"
+    CONTACT_MISSING = "contact_missing"
+    WISHES_MISSING = "wishes_missing"
+    OTHER = "other"
 
 
 ENDED = (ApplicationState.WITHDRAWN,)
@@ -109,7 +135,9 @@ class Application(Versioned, Base):
     """A household's application to return: settlements it wishes for, best first, or anywhere.
 
     `settlement_id` is where it was allocated a house, while it is. `size_override` is a caseworker's reasoned need,
-    in the measure of the occupancy standard, kept beside the computed one.
+    in the measure of the occupancy standard, kept beside the computed one. `submitted_by` is who handed in what stands
+    there now: also who corrected it last. `return_reasons` are codes of ReturnReason; `ineligible_for` are codes of
+    Ineligibility, `decided_policy` the policy that gave them, and `facts_hash` a digest of what it judged by.
     """
 
     __tablename__ = "applications"
@@ -132,6 +160,16 @@ class Application(Versioned, Base):
     submitted_at: Mapped[datetime | None]
     submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlements.id"), index=True, info=NOT_PERSONAL)
+    returned_at: Mapped[datetime | None]
+    return_reasons: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    return_note: Mapped[str | None] = mapped_column(String(500))
+    verified_at: Mapped[datetime | None]
+    verified_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    decided_policy: Mapped[str | None] = mapped_column(String(REFERENCE_LENGTH), info=NOT_PERSONAL)
+    ineligible_for: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    facts_hash: Mapped[str | None] = mapped_column(String(80))
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
 

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from app.fields import Flag, IsoDate, Key, Name, Reference, Sentence, Wire, left_out
+from app.policy.eligibility import Ineligibility
 from app.policy.facts import Accommodation, Relationship, Sex
-from app.registry.models import Application, ApplicationState, Household, Person
+from app.registry.models import Application, ApplicationState, Household, Person, ReturnReason
 
 Phone = Annotated[str, Field(max_length=40, pattern=r"^\+?[0-9][0-9 ()./-]{3,38}$")]
 Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
@@ -226,6 +227,13 @@ class ApplicationRead(Wire):
     size_override: int | None = Field(description="A need set by hand.")
     size_override_reason: str | None = Field(description="Why the need was set by hand.")
     submitted_at: datetime | None = Field(description="When it was handed in.")
+    returned_at: datetime | None = Field(description="When it was given back last.")
+    return_reasons: list[ReturnReason] | None = Field(description="What it lacked then.")
+    return_note: str | None = Field(description="What else was said of that.")
+    verified_at: datetime | None = Field(description="When it was verified; null where it is to be, or to be anew.")
+    decided_at: datetime | None = Field(description="When it was found eligible or not.")
+    decided_policy: str | None = Field(description="Reference of the policy whose rules found so.")
+    ineligible_for: list[Ineligibility] | None = Field(description="Why it may not take part; empty where it may.")
     withdrawn_at: datetime | None = Field(description="When it was withdrawn.")
     withdrawn_reason: str | None = Field(description="Why it was withdrawn.")
 

@@ -91,6 +91,8 @@ def _place(session: Session, district: str) -> dict[str, Any]:
         "kin_group": household.kin_group,
         "application": application,
         "draft": draft,
+        "submitted": factories.submitted(session, main, place=main),
+        "verified": factories.verified(session, main, place=main),
         "newcomer": factories.household(session, place=main),
         "house": house,
         "reserved": reserved,

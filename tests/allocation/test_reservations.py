@@ -38,7 +38,7 @@ def test_a_released_house_is_free_and_the_family_waits(database: Database, regis
     proposal = said(database, reference)[register.families["large"]]
     release(database, proposal)
     with database.session(writes=False) as session:
-        assert standing(session, proposal) == ("released", "handed_over", "submitted")
+        assert standing(session, proposal) == ("released", "handed_over", "eligible")
         assert proof.verify(session, queries.run(session, OPERATOR, reference)) == []
     after = said(database, reference)[register.families["large"]]
     assert after.explanation.endswith("Released: No heating yet.")

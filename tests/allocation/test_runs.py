@@ -84,7 +84,7 @@ def test_from_request_to_addresses(database: Database, register: Register) -> No
         assert each.application.state is ApplicationState.ALLOCATED
         assert each.application.settlement_id == each.house.settlement_id
     assert after[family["wheelchair"]].house.step_free  # type: ignore[union-attr]  # reserved, as said above
-    assert after[family["rented"]].application.state is ApplicationState.SUBMITTED
+    assert after[family["rented"]].application.state is ApplicationState.ELIGIBLE
 
 
 def test_the_report_adds_up(database: Database, register: Register) -> None:
@@ -301,7 +301,7 @@ def test_approval_refuses_when_a_family_waits_no_more(database: Database, regist
         database,
         update(Application).where(Application.reference == application).values(state=ApplicationState.WITHDRAWN),
     )
-    with pytest.raises(Conflict, match=f"Applications that wait no more: {application}\\."):
+    with pytest.raises(Conflict, match=f"Applications that changed or wait no more: {application}\\."):
         decide(database, reference, runs.approve)
 
 
@@ -325,7 +325,7 @@ def test_of_two_runs_that_propose_one_family_the_second_is_refused(database: Dat
     twice = register.families["anywhere"]
     assert {said(database, reference)[twice].state for reference in references} == {"proposed"}
     decide(database, references[0], runs.approve)
-    with pytest.raises(Conflict, match="Applications that wait no more: AP-"):
+    with pytest.raises(Conflict, match="Applications that changed or wait no more: AP-"):
         decide(database, references[1], runs.approve)
 
 

@@ -110,12 +110,12 @@ def test_the_problem_is_the_snapshots_with_the_lottery_of_the_seed(session: Sess
     assert Problem.from_dict(problem) != Problem.from_dict(problem_of(snapshot, "another"))
 
 
-def test_only_submitted_applications_take_part_and_ineligible_ones_say_why(session: Session) -> None:
+def test_only_eligible_applications_take_part_and_ineligible_ones_say_why(session: Session) -> None:
     valley = factories.settlement(session)
     factories.house(session, valley)
     taking_part = factories.applicant(session, valley)
     without_consent = factories.applicant(session, valley, consent_on=None, displaced_on=None)
-    for state in (ApplicationState.DRAFT, ApplicationState.ALLOCATED, ApplicationState.HOUSED):
+    for state in set(ApplicationState) - {ApplicationState.ELIGIBLE}:
         factories.application(session, factories.household(session), [valley], state=state)
     snapshot = snapshot_of(session)
     assert {part.application: part.ineligible for part in snapshot.households} == {

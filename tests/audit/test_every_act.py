@@ -24,6 +24,7 @@ from app.audit import Act
 from app.database import Base, Database, utc_now
 from app.policy.parameters import DEFAULT_POLICY
 from app.registry.models import ApplicationState
+from app.verification import verdicts
 from tests import factories
 from tests.allocation.conftest import proposed, request
 from tests.audit.trail import entries, require_chained
@@ -155,6 +156,37 @@ def _change_application(session: Session, _database: Database) -> Request:
 def _submit(session: Session, _database: Database) -> Request:
     path = f"/applications/{_draft(session)}/submit"
     return lambda client: client.post(path)
+
+
+def _verify(session: Session, _database: Database) -> Request:
+    path = f"/applications/{factories.submitted(session).reference}/verify"
+    return lambda client: client.post(path, headers=IF_MATCH)
+
+
+def _verify_many(session: Session, _database: Database) -> Request:
+    chosen = {"applications": [factories.submitted(session).reference]}
+    return lambda client: client.post("/applications/verify", json=chosen)
+
+
+def _return(session: Session, _database: Database) -> Request:
+    path = f"/applications/{factories.submitted(session).reference}/return"
+    body = {"reasons": ["other"], "note": "Amina's relatives are missing."}
+    return lambda client: client.post(path, json=body, headers=IF_MATCH)
+
+
+def _decide(session: Session, _database: Database) -> Request:
+    policies.ensure_default(session)
+    application = factories.verified(session, consent_on=None)
+    found = verdicts.verdict(application, *policies.in_force(session))
+    body = {"eligible": found.eligible, "policy": found.policy, "facts_hash": found.facts_hash}
+    return lambda client: client.post(f"/applications/{application.reference}/decide-eligibility", json=body)
+
+
+def _decide_many(session: Session, _database: Database) -> Request:
+    policies.ensure_default(session)
+    factories.verified(session)
+    chosen = {"everything": True, "eligible": True}
+    return lambda client: client.post("/applications/decide-eligibility", json=chosen)
 
 
 def _withdraw(session: Session, _database: Database) -> Request:
@@ -510,6 +542,11 @@ CASES = {
     "begin_application": Expected(Act.APPLICATION_BEGIN, "application", _application),
     "change_application": Expected(Act.APPLICATION_CHANGE, "application", _change_application),
     "submit_application": Expected(Act.APPLICATION_SUBMIT, "application", _submit),
+    "verify_application": Expected(Act.APPLICATION_VERIFY, "application", _verify),
+    "verify_applications": Expected(Act.APPLICATION_VERIFY, "application", _verify_many),
+    "return_application": Expected(Act.APPLICATION_RETURN, "application", _return),
+    "decide_eligibility": Expected(Act.APPLICATION_DECIDE, "application", _decide),
+    "decide_eligibilities": Expected(Act.APPLICATION_DECIDE, "application", _decide_many),
     "withdraw_application": Expected(Act.APPLICATION_WITHDRAW, "application", _withdraw),
     "open_household": Expected(Act.BREAK_GLASS_OPEN, "break_glass_grant", _open_household),
     "read_opened_household": Expected(Act.BREAK_GLASS_READ, "household", _read_opened),

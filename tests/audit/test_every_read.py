@@ -87,6 +87,11 @@ def _letters(session: Session) -> Looked:
     return Looked(f"/runs/{given.run.reference}/letters", [given.reference, given.household.reference])
 
 
+def _eligibility(session: Session) -> Looked:
+    reference = factories.verified(session).reference
+    return Looked(f"/applications/{reference}/eligibility", [reference])
+
+
 def _proposals(session: Session) -> Looked:
     given = factories.reservation(session, factories.house(session, factories.settlement(session)))
     return Looked(f"/runs/{given.run.reference}/proposals", [given.reference, given.household.reference])
@@ -139,6 +144,7 @@ LOOKS = {
     "read_letter": Expected(Act.LETTER_READ, "application", _letter),
     "read_offer_letter": Expected(Act.LETTER_READ, "offer", _offer_letter),
     "list_letters": Expected(Act.LETTER_LIST, None, _letters),
+    "read_eligibility": Expected(Act.ELIGIBILITY_READ, "application", _eligibility),
     "list_proposals": Expected(Act.PROPOSAL_LIST, None, _proposals),
     "list_offers": Expected(Act.OFFER_LIST, None, _offers),
     "read_offer": Expected(Act.OFFER_READ, "offer", _offer),

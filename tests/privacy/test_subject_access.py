@@ -21,7 +21,17 @@ from tests.conftest import ActingAs
 
 NAME, SURNAME = "لیلا", "<script>alert('1')</script> & \"O'Brien\""
 PERMITTED = (Role.CASEWORKER, Role.PLANNER)
-NEVER_SHOWN = {"id", "household_id", "version", "created_by_id", "submitted_by_id", "kin_group_id", "origin_id"}
+NEVER_SHOWN = {
+    "id",
+    "household_id",
+    "version",
+    "created_by_id",
+    "submitted_by_id",
+    "verified_by_id",
+    "decided_by_id",
+    "kin_group_id",
+    "origin_id",
+}
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 

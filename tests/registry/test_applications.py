@@ -208,7 +208,7 @@ def test_a_family_that_lives_in_its_house_moves_out_instead(acting_as: ActingAs,
 def test_applications_are_listed_by_state(acting_as: ActingAs, database: Database) -> None:
     with database.session(writes=True) as session:
         place = factories.settlement(session)
-        submitted = factories.applicant(session, place).reference
+        submitted = factories.submitted(session, place).reference
         draft = factories.application(session, factories.household(session), state=ApplicationState.DRAFT).reference
     client = acting_as(Role.VERIFIER)
     for state, expected in (("submitted", [submitted]), ("draft", [draft]), ("housed", [])):

@@ -180,7 +180,7 @@ def test_moving_out_twice_at_once_counts_once(client: httpx2.Client, reserved: R
 
 def test_an_unfit_house_gives_up_its_reservation(client: httpx2.Client, reserved: Reserved) -> None:
     assert _unfit(client, reserved.house).json()["unfit_reason"] == "The roof leaks."
-    assert _states(client, reserved) == ("unfit", "submitted")
+    assert _states(client, reserved) == ("unfit", "eligible")
     assert client.get("/reservations").json()["items"] == []
     assert _move_in(client, reserved.house, reserved.household).status_code == 409
     assert _unfit(client, reserved.house).status_code == 409

@@ -1,0 +1,1 @@
+"""Verifying what families submit, and signing what the rules say of it."""

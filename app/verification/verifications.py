@@ -1,0 +1,54 @@
+"""Verifying what was submitted, or giving it back: by somebody else than who handed it in."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.access.permissions import Permission, Principal
+from app.audit import Act
+from app.database import utc_now
+from app.errors import FieldError, Invalid
+from app.lifecycles import require_transition
+from app.registry.applications import TRANSITIONS
+from app.registry.checks import lock
+from app.registry.households import require
+from app.registry.models import Application, ApplicationState, ReturnReason
+
+HANDED_IN = "submitted, corrected or imported this application"
+
+
+def verify(session: Session, application: Application, actor: Principal) -> Application:
+    """Put one's name to what an application and its household say.
+
+    Raises Forbidden, also for who handed it in, and Conflict unless it is submitted.
+    """
+    _check(session, application, ApplicationState.VERIFIED, actor)
+    application.verified_at, application.verified_by_id = utc_now(), actor.user_id
+    audit.record(session, actor, Act.APPLICATION_VERIFY, application)
+    return application
+
+
+def send_back(
+    session: Session, application: Application, reasons: Sequence[ReturnReason], note: str | None, actor: Principal
+) -> Application:
+    """Give an application back, with what it lacks, to be corrected and submitted again.
+
+    `note` says it for this family, and is kept as personal. Raises Invalid where `other` comes without one, Forbidden,
+    also for who handed it in, and Conflict unless it is submitted.
+    """
+    if ReturnReason.OTHER in reasons and note is None:
+        raise Invalid("Nobody would know what is wrong.", [FieldError("#/body/note", "Say what the other reason is.")])
+    _check(session, application, ApplicationState.RETURNED, actor)
+    application.returned_at, application.return_note = utc_now(), note
+    application.return_reasons = [reason.value for reason in reasons]
+    audit.record(session, actor, Act.APPLICATION_RETURN, application)
+    return application
+
+
+def _check(session: Session, application: Application, to: ApplicationState, actor: Principal) -> None:
+    require(actor, application.household.origin, Permission.APPLICATION_VERIFY)
+    lock(session, application)
+    require_transition("application", TRANSITIONS, application.state, to)
+    actor.require_another(application.submitted_by_id, HANDED_IN)
+    application.state = to
