@@ -182,7 +182,7 @@ def test_what_cannot_be_allocated_is_refused_by_name(database: Database, registe
 
 def test_nothing_to_do_is_refused(database: Database, register: Register) -> None:
     change(database, update(Application).values(state=ApplicationState.DRAFT))
-    with pytest.raises(Conflict, match="No eligible household"):
+    with pytest.raises(Conflict, match="No application that waits for a house is eligible"):
         request(database)
     change(database, update(House).values(state=HouseState.PLANNED))
     with pytest.raises(Conflict, match="No house can be allocated in Valley"):
