@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from app import audit
 from app.access.permissions import Principal
+from app.allocation import policies
+from app.audit import Act
 from app.errors import Conflict, Forbidden
 from app.housing.models import Origin, Settlement
 from app.registry import queries
@@ -48,25 +51,37 @@ class Outcome:
     following: str | None
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """The applications of one transaction, locked before they and their households were read."""
+
+    applications: Sequence[Application]
+    is_cut_short: bool
+
+
 def verify(session: Session, chosen: Selection, actor: Principal) -> Outcome:
     """Verify the applications of `chosen`, or the first of them."""
+    taken = _taken(session, chosen, ApplicationState.SUBMITTED, actor)
     return _each(
         session,
         chosen,
-        ApplicationState.SUBMITTED,
+        taken,
+        Act.APPLICATION_VERIFY,
         actor,
-        lambda application: verifications.verify(session, application, actor),
+        lambda application: verifications.mark_verified(application, actor),
     )
 
 
 def decide(session: Session, chosen: Selection, *, eligible: bool, actor: Principal) -> Outcome:
     """Sign, of the applications of `chosen` or the first of them, those of which the rules say what is stated."""
+    taken, in_force = _taken(session, chosen, ApplicationState.VERIFIED, actor), policies.in_force(session)
     return _each(
         session,
         chosen,
-        ApplicationState.VERIFIED,
+        taken,
+        Act.APPLICATION_DECIDE,
         actor,
-        lambda application: verdicts.sign(session, application, Stated(eligible), actor),
+        lambda application: verdicts.mark_decided(application, Stated(eligible), in_force, actor),
     )
 
 
@@ -83,24 +98,33 @@ def every(act: Callable[[Selection], Outcome], chosen: Selection) -> Iterator[Ou
 def _each(
     session: Session,
     chosen: Selection,
-    waiting: ApplicationState,
+    taken: _Taken,
+    act: Act,
     actor: Principal,
-    act: Callable[[Application], object],
+    mark: Callable[[Application], None],
 ) -> Outcome:
-    ids = session.scalars(_locking(chosen, waiting, actor)).all()
-    taken = _loaded(session, ids[:AT_ONCE])
-    done, refused = [], []
-    for application in taken:
+    """Mark each of `taken`, and record all of that as one act, which names them and their households."""
+    done: list[Application] = []
+    refused: list[Refused] = []
+    for application in taken.applications:
         try:
-            act(application)
+            mark(application)
         except (Forbidden, Conflict) as error:  # said before anything of it was changed
             refused.append(Refused(application.reference, error.detail))
         else:
-            done.append(application.reference)
-    found = {application.reference for application in taken}
+            done.append(application)
+    if done:
+        audit.record(session, actor, act, details=audit.listed(done, (each.household for each in done)))
+    found = {application.reference for application in taken.applications}
     unknown = [each for each in dict.fromkeys(chosen.references or ()) if each not in found]
     refused += [Refused(each, "There is no such application that you may see.") for each in unknown]
-    return Outcome(tuple(done), tuple(refused), taken[-1].reference if len(ids) > AT_ONCE else None)
+    following = taken.applications[-1].reference if taken.is_cut_short else None
+    return Outcome(tuple(each.reference for each in done), tuple(refused), following)
+
+
+def _taken(session: Session, chosen: Selection, waiting: ApplicationState, actor: Principal) -> _Taken:
+    ids = session.scalars(_locking(chosen, waiting, actor)).all()
+    return _Taken(_loaded(session, ids[:AT_ONCE]), len(ids) > AT_ONCE)
 
 
 def _locking(chosen: Selection, waiting: ApplicationState, actor: Principal) -> Select[int]:

@@ -71,20 +71,30 @@ def sign(session: Session, application: Application, stated: Stated, actor: Prin
     Raises Forbidden, also for who handed it in, and Conflict unless it is verified, or where the rules do not say what
     is `stated`: facts or policy have changed since it was shown.
     """
-    require(actor, application.household.origin, Permission.APPLICATION_DECIDE)
     lock(session, application)
+    _read_anew(session, application)
+    mark_decided(application, stated, policies.in_force(session), actor)
+    audit.record(session, actor, Act.APPLICATION_DECIDE, application)
+    return application
+
+
+def mark_decided(
+    application: Application, stated: Stated, in_force: tuple[PolicyVersion, Policy], actor: Principal
+) -> None:
+    """Sign the verdict on an application that was locked before its household was read, and record nothing.
+
+    Raises as `sign` does.
+    """
+    require(actor, application.household.origin, Permission.APPLICATION_DECIDE)
     to = ApplicationState.ELIGIBLE if stated.eligible else ApplicationState.INELIGIBLE
     require_transition("application", TRANSITIONS, application.state, to)
     actor.require_another(application.submitted_by_id, HANDED_IN)
-    _read_anew(session, application)
-    found = verdict(application, *policies.in_force(session))
+    found = verdict(application, *in_force)
     _require_same(found, stated)
     application.state = to
     application.decided_at, application.decided_by_id = utc_now(), actor.user_id
     application.decided_policy, application.facts_hash = found.policy, found.facts_hash
     application.ineligible_for = [reason.code.value for reason in found.reasons]
-    audit.record(session, actor, Act.APPLICATION_DECIDE, application)
-    return application
 
 
 def _read_anew(session: Session, application: Application) -> None:

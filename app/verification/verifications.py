@@ -23,10 +23,16 @@ def verify(session: Session, application: Application, actor: Principal) -> Appl
 
     Raises Forbidden, also for who handed it in, and Conflict unless it is submitted.
     """
-    _check(session, application, ApplicationState.VERIFIED, actor)
-    application.verified_at, application.verified_by_id = utc_now(), actor.user_id
+    lock(session, application)
+    mark_verified(application, actor)
     audit.record(session, actor, Act.APPLICATION_VERIFY, application)
     return application
+
+
+def mark_verified(application: Application, actor: Principal) -> None:
+    """Verify an application that is locked, as `verify` does, and record nothing. Raises as `verify` does."""
+    _move(application, ApplicationState.VERIFIED, actor)
+    application.verified_at, application.verified_by_id = utc_now(), actor.user_id
 
 
 def send_back(
@@ -39,16 +45,16 @@ def send_back(
     """
     if ReturnReason.OTHER in reasons and note is None:
         raise Invalid("Nobody would know what is wrong.", [FieldError("#/body/note", "Say what the other reason is.")])
-    _check(session, application, ApplicationState.RETURNED, actor)
+    lock(session, application)
+    _move(application, ApplicationState.RETURNED, actor)
     application.returned_at, application.return_note = utc_now(), note
     application.return_reasons = [reason.value for reason in reasons]
     audit.record(session, actor, Act.APPLICATION_RETURN, application)
     return application
 
 
-def _check(session: Session, application: Application, to: ApplicationState, actor: Principal) -> None:
+def _move(application: Application, to: ApplicationState, actor: Principal) -> None:
     require(actor, application.household.origin, Permission.APPLICATION_VERIFY)
-    lock(session, application)
     require_transition("application", TRANSITIONS, application.state, to)
     actor.require_another(application.submitted_by_id, HANDED_IN)
     application.state = to

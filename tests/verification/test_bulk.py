@@ -129,4 +129,4 @@ def test_many_are_read_in_few_queries(database: Database, statements: list[str])
         done = bulk.verify(session, Selection(), verifier).done
     assert len(done) == 38
     selects = [each for each in statements if each.startswith("SELECT")]
-    assert len(selects) <= 2 * len(done) + 12  # each is read anew as it is locked, and told with who it is about
+    assert len(selects) <= 20
