@@ -316,7 +316,7 @@ def declined_offer(session: Session, free: House, **fields: Any) -> Offer:
         note="Too far from her mother.",
         ended_at=utc_now(),
     )
-    given.state, given.application.state = ProposalState.RELEASED, ApplicationState.SUBMITTED
+    given.state, given.application.state = ProposalState.RELEASED, ApplicationState.ELIGIBLE
     given.application.settlement_id = None
     free.state = HouseState.HANDED_OVER
     session.flush()
