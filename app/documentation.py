@@ -26,6 +26,7 @@ REFERENCES = {
     "people": "PE-7K3M9QTX",
     "placements": "PL-7K3M9QTX",
     "policies": "PO-7K3M9QTX",
+    "policy-previews": "PV-7K3M9QTX",
     "runs": "RUN-7K3M9QTX",
     "settlements": "ST-7K3M9QTX",
     "users": "US-7K3M9QTX",

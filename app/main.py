@@ -21,6 +21,7 @@ import app.allocation.api
 import app.allocation.documents_api
 import app.allocation.draws_api
 import app.allocation.placements_api
+import app.allocation.previews_api
 import app.break_glass.api
 import app.exchange.api
 import app.housing.api
@@ -167,6 +168,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.allocation.documents_api,
         app.allocation.draws_api,
         app.allocation.placements_api,
+        app.allocation.previews_api,
         app.tenancy.offers_api,
     )
     for router in [*(each.router for each in further), *routers]:

@@ -4,6 +4,7 @@ import app.access.models
 import app.allocation.models
 import app.allocation.offer_models
 import app.allocation.placement_models
+import app.allocation.preview_models
 import app.audit.models
 import app.break_glass.models
 import app.housing.models

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from app.allocation import claims, placement_prices, proposals, solving
+from app.allocation import claims, placement_prices, previews, proposals, solving
 from app.allocation.claims import Claim, ClaimLost
 from app.allocation.solving import ChildFailed, Progress
 from app.audit import heads
@@ -59,6 +59,49 @@ def work_one(
             _work(database, settings, claim, stopping or threading.Event(), watch or (lambda _progress: None))
         except ClaimLost:
             log.info("run_claim_lost")
+    return claim.reference
+
+
+def preview_one(database: Database, settings: Settings, *, stopping: threading.Event | None = None) -> str | None:
+    """Solve the preview of a policy that has waited longest, under both. Returns its reference, or None."""
+    with database.session(writes=True) as session:
+        claim = previews.take(session, SILENT_FOR)
+    if claim is None:
+        return None
+
+    def beat(progress: Progress) -> None:
+        if stopping is not None and stopping.is_set():
+            raise _Stopped
+        with database.session(writes=True) as session:
+            previews.beat(session, claim, progress)
+
+    try:
+        solutions = [
+            solving.solve(
+                problem,
+                time_limit_seconds=claim.time_limit_seconds,
+                threads=settings.solver_threads,
+                seed=SOLVER_SEED,
+                beat=beat,
+            )
+            for problem in claim.problems
+        ]
+        with database.session(writes=True) as session:
+            previews.finish(session, claim, solutions)
+    except ClaimLost:
+        log.info("preview_claim_lost", preview=claim.reference)
+    except OperationalError:
+        raise
+    except (_Stopped, KeyboardInterrupt) as order:
+        with database.session(writes=True) as session:
+            previews.give_back(session, claim)
+        if isinstance(order, KeyboardInterrupt):
+            raise
+    except Exception as error:
+        log.error("preview_broke", preview=claim.reference, error=type(error).__name__, exc_info=error)
+        sentence = str(error) if isinstance(error, ChildFailed) else "A fault of the service, logged."
+        with database.session(writes=True) as session:
+            previews.fail(session, claim, sentence)
     return claim.reference
 
 
@@ -158,6 +201,7 @@ class Worker:
             heard = BELL.rings
             try:
                 worked = work_one(self._database, self._settings, stopping=self._stopping, watch=self._look)
+                worked = worked or preview_one(self._database, self._settings, stopping=self._stopping)
                 self._look()
             except OperationalError as error:
                 log.error("database_unreachable", error=type(error.orig).__name__)

@@ -12,10 +12,11 @@ from app.access.models import Grant, Role, User
 from app.access.passwords import NO_PASSWORD
 from app.access.permissions import Principal
 from app.access.tokens import principal_of
-from app.allocation import policies
+from app.allocation import comparison, policies
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
 from app.allocation.offer_models import GivenHow, Offer, OfferState
 from app.allocation.placement_models import Placement, PlacementKind, PlacementReason, PlacementState
+from app.allocation.preview_models import PolicyPreview, PreviewState
 from app.break_glass.models import BreakGlassGrant
 from app.database import utc_now
 from app.housing.models import (
@@ -31,6 +32,7 @@ from app.housing.models import (
 )
 from app.housing.readiness import REQUIRED_MILESTONES
 from app.policy.facts import Accommodation, DeclineReason, Relationship, Sex
+from app.policy.parameters import DEFAULT_POLICY
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Preference
 from app.tenancy.models import Tenancy
 
@@ -328,6 +330,25 @@ def accepted(session: Session, reserved: House, **fields: Any) -> Proposal:
     given = reservation(session, reserved, **fields)
     offer(session, given, accepted=True)
     return given
+
+
+def preview(session: Session) -> PolicyPreview:
+    """A preview of a draft of the default policy that waits to be solved."""
+    policies.ensure_default(session)
+    row = PolicyPreview(
+        state=PreviewState.QUEUED,
+        draft=policies.draft(session, DEFAULT_POLICY, user(session, Role.PLANNER)),
+        in_force=policies.in_force(session)[0],
+        register_sha256="0" * 64,
+        is_solved=True,
+        time_limit_seconds=60,
+        summary={"assessed": comparison.summary([], {}), "solved": None},
+        households="[]",
+        frozen="{}",
+    )
+    session.add(row)
+    session.flush()
+    return row
 
 
 def tenancy(session: Session, lived_in: House, *, moved_in_on: date = LONG_AGO, **fields: Any) -> Tenancy:

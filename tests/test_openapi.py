@@ -28,6 +28,7 @@ from app.access.permissions import OPERATOR, HeldRole, Permission, Principal
 from app.allocation import queries, runs
 from app.allocation.models import PolicyVersion, Run
 from app.allocation.placement_models import Placement
+from app.allocation.preview_models import PolicyPreview
 from app.break_glass.models import BreakGlassGrant
 from app.database import Database
 from app.demo import check_applications
@@ -58,6 +59,7 @@ REFERENCES = {
     "break-glass-grants": BreakGlassGrant.reference,
     "placements": Placement.reference,
     "policies": PolicyVersion.reference,
+    "policy-previews": PolicyPreview.reference,
     "runs": Run.reference,
     "sessions": BrowserSession.reference,
     "api-tokens": ApiToken.reference,

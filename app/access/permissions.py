@@ -35,6 +35,7 @@ class Permission(StrEnum):
     EXCHANGE_EXPORT = "exchange.export"
     POLICY_READ = "policy.read"
     POLICY_WRITE = "policy.write"
+    POLICY_PREVIEW = "policy.preview"
     POLICY_DECIDE = "policy.decide"
     RUN_READ = "run.read"
     RUN_REQUEST = "run.request"
@@ -78,6 +79,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # deciding
     Permission.POLICY_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR, AUDITOR}),
     Permission.POLICY_WRITE: frozenset({PLANNER}),
+    Permission.POLICY_PREVIEW: frozenset({PLANNER, APPROVER}),
     Permission.POLICY_DECIDE: frozenset({APPROVER}),
     Permission.RUN_READ: frozenset({PLANNER, APPROVER, AUDITOR}),
     Permission.RUN_REQUEST: frozenset({PLANNER}),
@@ -127,6 +129,7 @@ PERSONAL_DATA = frozenset(
         Permission.HOUSEHOLD_READ,
         Permission.SUBJECT_ACCESS_READ,
         Permission.PLACEMENT_READ,
+        Permission.POLICY_PREVIEW,
         Permission.PROPOSAL_READ,
         Permission.OFFER_READ,
         Permission.TENANCY_READ,

@@ -71,6 +71,11 @@ class Act(StrEnum):
     LETTER_LIST = "letter.list"
     # deciding
     POLICY_DRAFT = "policy.draft"
+    POLICY_PREVIEW = "policy.preview"
+    POLICY_PREVIEW_SOLVE = "policy.preview_solve"
+    POLICY_PREVIEW_FAIL = "policy.preview_fail"
+    POLICY_PREVIEW_CANCEL = "policy.preview_cancel"
+    POLICY_PREVIEW_READ = "policy.preview_read"
     POLICY_PUT_IN_FORCE = "policy.put_in_force"
     PLACEMENT_REQUEST = "placement.request"
     PLACEMENT_CONFIRM = "placement.confirm"

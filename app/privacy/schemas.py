@@ -140,6 +140,15 @@ class PlacementHeld(Wire):
     lift_reason: str | None = Field(description="Why it was lifted.")
 
 
+class PreviewHeld(Wire):
+    """What a preview of a policy that was never decided on, or was later, compared for the household."""
+
+    reference: str = Field(description="Reference of the preview.")
+    requested_at: datetime = Field(description="When it was made.")
+    draft: str = Field(description="Name of the policy that was previewed.")
+    known: dict[str, Any] = Field(description="The household under the policy in force then, and under the draft.")
+
+
 class OpeningHeld(Wire):
     """Somebody's leave to read the household beyond their own scope."""
 
@@ -169,6 +178,7 @@ class SubjectAccess(Wire):
     estimates: list[EstimateHeld] = Field(description="Outside estimates of how well it would do where.")
     decisions: list[DecisionHeld] = Field(description="Runs that it took part in, the first one first.")
     offers: list[OfferHeld] = Field(description="Houses that were offered to it, the first one first.")
+    previews: list[PreviewHeld] = Field(description="Policies that were tried out over the register, by its reference.")
     placements: list[PlacementHeld] = Field(
         description="Where it is to live, or not, by decision, the first one first."
     )

@@ -16,6 +16,7 @@ from app.allocation.models import Proposal, Run, RunState
 from app.allocation.offer_models import Offer
 from app.allocation.placement_models import Placement
 from app.allocation.placement_schemas import PlacementRead
+from app.allocation.preview_models import PolicyPreview
 from app.audit import Act
 from app.audit.models import AuditEntry
 from app.break_glass.models import BreakGlassGrant
@@ -29,6 +30,7 @@ from app.privacy.schemas import (
     OfferHeld,
     OpeningHeld,
     PlacementHeld,
+    PreviewHeld,
     SubjectAccess,
     TenancyHeld,
 )
@@ -67,6 +69,7 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
         decisions=_decisions(session, household),
         offers=_offers(session, household),
         placements=_placements(session, household),
+        previews=_previews(session, household),
         tenancies=_tenancies(session, household),
         openings=[
             OpeningHeld(user=user, granted_at=each.granted_at, reads=each.reads, reason=each.reason, remark=each.remark)
@@ -163,6 +166,25 @@ def _offers(session: Session, household: Household) -> list[OfferHeld]:
             settlement=each.house.settlement.name,
             house=each.house.reference,
             address=each.house.address,
+        )
+        for each in found
+    ]
+
+
+def _previews(session: Session, household: Household) -> list[PreviewHeld]:
+    """Return what previews of a policy compared for the household; they name it by its reference."""
+    found = session.scalars(
+        select(PolicyPreview)
+        .where(PolicyPreview.households.contains(f'"{household.reference}"', autoescape=True))
+        .options(undefer(PolicyPreview.households), joinedload(PolicyPreview.draft))
+        .order_by(PolicyPreview.id)
+    )
+    return [
+        PreviewHeld(
+            reference=each.reference,
+            requested_at=each.requested_at,
+            draft=each.draft.name,
+            known=next(row for row in json.loads(each.households) if row["household"] == household.reference),
         )
         for each in found
     ]

@@ -145,6 +145,11 @@ ROWS = [
     Row("read_policy_in_force", "-", 200, 200, 200, KNOW_STOCK),
     Row("read_policy", "policy", 200, 200, 200, KNOW_STOCK),
     Row("draft_policy", "-", 201, 403, 403, "planner"),
+    Row("preview_policy", "policy", 202, 403, 403, "planner approver"),
+    Row("list_previews", "preview", 200, 200, 200, KNOW_STOCK),
+    Row("read_preview", "preview", 200, 200, 200, KNOW_STOCK),
+    Row("list_preview_households", "preview", 200, 403, 403, "planner approver"),
+    Row("cancel_preview", "preview", 200, 403, 403, "planner approver"),
     Row("put_policy_in_force", "policy", 200, 403, 403, "approver"),
     # runs: where every settlement of theirs lies
     Row("list_runs", "proposed", 200, 200, HIDDEN, PLAN),
@@ -255,6 +260,7 @@ BODIES: dict[str, Any] = {
     "open_household": {"household": "{household}", "reason": "It stands at this desk."},
     "review_break_glass_grant": {"remark": "Justified."},
     "draft_policy": "the default policy",
+    "preview_policy": {"solve": False},
     "request_run": {"settlements": ["{settlement}"]},
     "request_placement": {
         "household": "{household}",

@@ -222,6 +222,16 @@ def _put_in_force(session: Session, _database: Database) -> Request:
     return lambda client: client.post(f"/policies/{draft.reference}/put-in-force")
 
 
+def _preview(session: Session, _database: Database) -> Request:
+    draft = policies.draft(session, DEFAULT_POLICY.model_copy(update={"name": "Another"}), OPERATOR)
+    return lambda client: client.post(f"/policies/{draft.reference}/preview", json={})
+
+
+def _cancel_preview(session: Session, _database: Database) -> Request:
+    made = factories.preview(session)
+    return lambda client: client.post(f"/policy-previews/{made.reference}/cancel")
+
+
 def _register(session: Session) -> None:
     place = factories.settlement(session)
     factories.house(session, place)
@@ -555,6 +565,8 @@ CASES = {
     "put_policy_in_force": Expected(Act.POLICY_PUT_IN_FORCE, "policy_version", _put_in_force),
     "request_run": Expected(Act.RUN_REQUEST, "run", _request_run),
     "cancel_run": Expected(Act.RUN_CANCEL, "run", _cancel),
+    "preview_policy": Expected(Act.POLICY_PREVIEW, "policy_preview", _preview),
+    "cancel_preview": Expected(Act.POLICY_PREVIEW_CANCEL, "policy_preview", _cancel_preview),
     "request_placement": Expected(Act.PLACEMENT_REQUEST, "placement", _request_placement),
     "confirm_placement": Expected(Act.PLACEMENT_CONFIRM, "placement", _confirm_placement),
     "lift_placement": Expected(Act.PLACEMENT_LIFT, "placement", _lift_placement),

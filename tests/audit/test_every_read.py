@@ -102,6 +102,11 @@ def _placements(session: Session) -> Looked:
     return Looked("/placements", [made.reference, made.household.reference])
 
 
+def _preview_households(session: Session) -> Looked:
+    reference = factories.preview(session).reference
+    return Looked(f"/policy-previews/{reference}/households", [reference])
+
+
 def _reservations(session: Session) -> Looked:
     given = factories.reservation(session, factories.house(session, factories.settlement(session)))
     return Looked("/reservations", [given.reference, given.household.reference])
@@ -148,6 +153,7 @@ LOOKS = {
     "list_proposals": Expected(Act.PROPOSAL_LIST, None, _proposals),
     "list_offers": Expected(Act.OFFER_LIST, None, _offers),
     "read_offer": Expected(Act.OFFER_READ, "offer", _offer),
+    "list_preview_households": Expected(Act.POLICY_PREVIEW_READ, "policy_preview", _preview_households),
     "list_placements": Expected(Act.PLACEMENT_LIST, None, _placements),
     "list_tenancies": Expected(Act.TENANCY_LIST, None, _tenancies),
     "list_reservations": Expected(Act.RESERVATION_LIST, None, _reservations),
