@@ -24,6 +24,7 @@ from app.allocation import policies
 from app.audit import heads
 from app.cli_applications import application_commands
 from app.cli_audit import audit_commands
+from app.cli_duplicates import duplicate_commands
 from app.cli_keys import key_commands
 from app.cli_letters import letter_commands
 from app.cli_offers import offer_commands
@@ -60,6 +61,7 @@ cli.add_typer(offer_commands, name="offers")
 cli.add_typer(placement_commands, name="placement")
 cli.add_typer(key_commands, name="keys")
 cli.add_typer(audit_commands, name="audit")
+cli.add_typer(duplicate_commands, name="duplicates")
 cli.add_typer(privacy_commands)
 cli.add_typer(letter_commands)
 

@@ -65,6 +65,8 @@ def show_import(report: ImportReport) -> None:
         table.add_row(name, f"{counts.created:,}", f"{counts.changed:,}", f"{counts.unchanged:,}")
     out.print(table)
     say(report.sentence)
+    if report.possible_duplicates:
+        say(f"{report.possible_duplicates:,} pairs of households may be one: `hearth duplicates list` names them.")
 
 
 def show_need(found: Need) -> None:

@@ -23,6 +23,7 @@ import app.allocation.draws_api
 import app.allocation.placements_api
 import app.allocation.previews_api
 import app.break_glass.api
+import app.duplicates.api
 import app.exchange.api
 import app.housing.api
 import app.letters.api
@@ -65,6 +66,7 @@ TAGS = [
     {"name": "stock", "description": "Settlements, origins, houses, milestones, jobs and land release."},
     {"name": "register", "description": "Households, people, kin groups and applications."},
     {"name": "verification", "description": "Verifying applications, and signing what the rules say of them."},
+    {"name": "duplicates", "description": "Households that may be registered twice: a queue, decisions, merges."},
     {"name": "break glass", "description": "Reading one household beyond one's scope, and its review."},
     {"name": "exchange", "description": "Files in and out."},
     {"name": "policy", "description": "What the programme has decided."},
@@ -158,6 +160,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.verification,
         app.allocation,
         app.tenancy,
+        app.duplicates,
         app.letters,
         app.privacy,
     )

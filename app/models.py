@@ -9,6 +9,7 @@ import app.audit.models
 import app.break_glass.models
 import app.housing.models
 import app.idempotency
+import app.registry.duplicate_models
 import app.registry.models
 import app.tenancy.models
 from app.database import Base

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.access.models import Grant, Role, User
 from app.access.passwords import NO_PASSWORD
-from app.access.permissions import Principal
+from app.access.permissions import OPERATOR, Principal
 from app.access.tokens import principal_of
 from app.allocation import comparison, policies
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
@@ -19,6 +19,8 @@ from app.allocation.placement_models import Placement, PlacementKind, PlacementR
 from app.allocation.preview_models import PolicyPreview, PreviewState
 from app.break_glass.models import BreakGlassGrant
 from app.database import utc_now
+from app.duplicates import decisions
+from app.duplicates.decisions import Decision
 from app.housing.models import (
     House,
     HouseState,
@@ -33,6 +35,8 @@ from app.housing.models import (
 from app.housing.readiness import REQUIRED_MILESTONES
 from app.policy.facts import Accommodation, DeclineReason, Relationship, Sex
 from app.policy.parameters import DEFAULT_POLICY
+from app.registry import duplicates
+from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Preference
 from app.tenancy.models import Tenancy
 
@@ -217,6 +221,26 @@ def break_glass_grant(session: Session, family: Household, holder_id: int | None
     session.add(row)
     session.flush()
     return row
+
+
+def duplicate_candidate(session: Session, place: Settlement) -> DuplicateCandidate:
+    """Two households of the same names from an origin merged into `place`, and the suspicion that they are one."""
+    first, second = (household(session, place=place) for _ in range(2))
+    names = first.people[0].given_name, first.people[0].family_name
+    second.people[0].given_name, second.people[0].family_name = names
+    duplicates.look(session, [first.id, second.id])
+    found = select(DuplicateCandidate).where(DuplicateCandidate.first_id == first.id)
+    return session.scalars(found.where(DuplicateCandidate.second_id == second.id)).one()
+
+
+def merge(session: Session, place: Settlement) -> Merge:
+    """Two such households of which somebody decided that they are one."""
+    candidate = duplicate_candidate(session, place)
+    decided = Decision(CandidateState.SAME, "They were called.")
+    made = decisions.decide(session, candidate.reference, decided, OPERATOR)
+    if made is None:
+        raise AssertionError("it led to no merge")
+    return made
 
 
 def land_release_area(session: Session, place: Settlement, **fields: Any) -> LandReleaseArea:

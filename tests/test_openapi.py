@@ -35,6 +35,7 @@ from app.demo import check_applications
 from app.exchange import demo, imports
 from app.housing.models import House, LandReleaseArea, Settlement
 from app.main import create_app
+from app.registry.duplicate_models import DuplicateCandidate, Merge
 from app.registry.models import Application, Household, Person
 from app.settings import Settings
 from app.worker import work_one
@@ -58,6 +59,8 @@ REFERENCES = {
     "land-release-areas": LandReleaseArea.reference,
     "break-glass-grants": BreakGlassGrant.reference,
     "placements": Placement.reference,
+    "duplicates": DuplicateCandidate.reference,
+    "merges": Merge.reference,
     "policies": PolicyVersion.reference,
     "policy-previews": PolicyPreview.reference,
     "runs": Run.reference,

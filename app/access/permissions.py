@@ -29,6 +29,8 @@ class Permission(StrEnum):
     APPLICATION_SUBMIT = "application.submit"
     APPLICATION_VERIFY = "application.verify"
     APPLICATION_DECIDE = "application.decide"
+    DUPLICATE_READ = "duplicate.read"
+    DUPLICATE_DECIDE = "duplicate.decide"
     HOUSEHOLD_BREAK_GLASS = "household.break_glass"
     BREAK_GLASS_REVIEW = "break_glass.review"
     EXCHANGE_IMPORT = "exchange.import"
@@ -71,6 +73,9 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # never of what they submitted, corrected or imported themselves
     Permission.APPLICATION_VERIFY: frozenset({VERIFIER}),
     Permission.APPLICATION_DECIDE: frozenset({VERIFIER}),
+    # households that may be registered twice; who submitted both decides on none
+    Permission.DUPLICATE_READ: frozenset({CASEWORKER, VERIFIER, PLANNER}),
+    Permission.DUPLICATE_DECIDE: frozenset({CASEWORKER, VERIFIER}),
     # one household beyond the scope, for a reason, reviewed by who reads none
     Permission.HOUSEHOLD_BREAK_GLASS: frozenset({CASEWORKER, VERIFIER}),
     Permission.BREAK_GLASS_REVIEW: frozenset({AUDITOR}),
@@ -127,6 +132,7 @@ INCOMPATIBLE: dict[frozenset[Role], str] = {
 PERSONAL_DATA = frozenset(
     {
         Permission.HOUSEHOLD_READ,
+        Permission.DUPLICATE_READ,
         Permission.SUBJECT_ACCESS_READ,
         Permission.PLACEMENT_READ,
         Permission.POLICY_PREVIEW,

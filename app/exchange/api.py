@@ -61,6 +61,9 @@ class ImportResult(Wire):
     tables: dict[str, TableCounts] = Field(
         description="Counts by table.", examples=[{"households": {"created": 352, "changed": 0, "unchanged": 0}}]
     )
+    possible_duplicates: int = Field(
+        description="Pairs of households that may be one, newly found; `GET /duplicates` has them.", examples=[3]
+    )
 
 
 def _multipart(request: Request) -> None:

@@ -129,7 +129,7 @@ class _Register:
         preferences = ranked(self._records("preferences"))
         statuses = {ApplicationState.DRAFT: "draft", ApplicationState.WITHDRAWN: "none", None: "none"}
         for each in self._records("households"):
-            if each["erased_at"] is not None:
+            if each["erased_at"] is not None or each["merged_into_id"] is not None:
                 continue
             application = applications.get(each["id"], NO_APPLICATION)
             status = statuses.get(application["state"])
@@ -145,7 +145,10 @@ class _Register:
             }
 
     def people(self) -> Iterable[Line]:
+        merged = self._merged()
         for each in self._records("people"):
+            if each["household_id"] in merged:
+                continue
             yield {
                 **each,
                 "household": self._key("households", each["household_id"]),
@@ -154,8 +157,15 @@ class _Register:
             }
 
     def suitability(self) -> Iterable[Line]:
+        merged = self._merged()
         for each in self._records("suitability"):
+            if each["household_id"] in merged:
+                continue
             yield {**self._placed(each), "household": self._key("households", each["household_id"])}
+
+    def _merged(self) -> set[int]:
+        """Return the households that were merged into others, and are told of nowhere."""
+        return {each["id"] for each in self._records("households") if each["merged_into_id"] is not None}
 
 
 def file_of(table: Table, lines: Iterable[Line]) -> bytes:

@@ -1,7 +1,7 @@
 """Importing files: checked whole, then written in the caller's transaction, or not at all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -20,6 +20,9 @@ from app.exchange.survey import Survey
 from app.exchange.telling import told
 from app.exchange.writing import write
 from app.housing import closures
+from app.registry import duplicates
+from app.registry.match_keys import in_parts
+from app.registry.models import Household
 from app.settings import Settings
 
 
@@ -38,6 +41,8 @@ class ImportReport:
 
     dry_run: bool
     tables: dict[str, Counts]
+    possible_duplicates: int = 0
+    """Pairs of households that somebody should look at, found among what was written."""
 
     @property
     def sentence(self) -> str:
@@ -84,8 +89,19 @@ def run(
         details = told(survey)
         write(session, survey, actor)
         closures.note(session)
+        found = duplicates.look(session, _written_households(session, survey))
+        report = replace(report, possible_duplicates=found)
         audit.record(session, actor, Act.EXCHANGE_IMPORT, details=details)
     return report
+
+
+def _written_households(session: Session, survey: Survey) -> set[int]:
+    """Return the households that are new or changed, or whose people changed."""
+    changes = survey.changes["households"]
+    written = {int(change.record["id"]) for change in changes.changed} | survey.touched_households
+    for part in in_parts(values["reference"] for values in changes.created.values()):
+        written |= set(session.scalars(select(Household.id).where(Household.reference.in_(part))))
+    return written
 
 
 def _counts(survey: Survey, name: str) -> Counts:

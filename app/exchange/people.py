@@ -3,7 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from app.exchange.parsing import Parsed, Row
+from app.exchange.merged import FILLED_OF_PEOPLE, Moved
+from app.exchange.parsing import Parsed, Row, Values
 from app.exchange.survey import MODELS, Handle, Record, Survey
 from app.policy.facts import Relationship
 from app.sealed import sealed_of, table_of
@@ -42,22 +43,50 @@ def survey_people(survey: Survey, new_households: dict[Handle, Row]) -> None:
     unsettled: set[Handle] = set(new_households)
     if file is not None:
         there = _there(survey, relationships)
+        elsewhere, moved_away = Moved(survey), list[Sent]()
         for key, row in survey.rows("people"):
             household = survey.refer("households", file, row, "household")
-            if household is not None:
-                record = there.get((household, key[1])) if isinstance(household, int) else None
+            if household is None:
+                continue
+            record = there.get((household, key[1])) if isinstance(household, int) else None
+            if isinstance(household, int) and (record is None or survey.survivor(household) is not None):
+                _survey_moved(survey, elsewhere, Sent(row, household, record), sent, moved_away)
+            else:
                 sent.append(Sent(row, household, record))
         moved = _survey_partners(survey, file, sent, there) if "partner" in file.columns else set()
         for each in sent:
-            values = {column: each.row.values[column] for column in COLUMNS} | {"household_id": each.household}
+            values = _values(survey, each)
             person = (each.household, each.row.values["person"])
             if survey.settle("people", each.row, person, each.record, values, touched=each.handle in moved):
                 survey.touched_households.update([each.household] if isinstance(each.household, int) else [])
                 if each.record is None or each.record["relationship"] != values["relationship"]:
                     unsettled.add(each.household)
             relationships[each.household][each.handle] = values["relationship"]
-        _check_numbers(survey, file, sent)
+        _check_numbers(survey, file, sent + moved_away)
     _check_heads(survey, unsettled, relationships, sent, new_households)
+
+
+def _values(survey: Survey, sent: Sent) -> Values:
+    """Return what a row says of a person; what came from a second record stays where the row says nothing."""
+    values = {column: sent.row.values[column] for column in COLUMNS} | {"household_id": sent.household}
+    if sent.record is not None and isinstance(sent.household, int) and survey.absorbed(sent.household):
+        values |= {name: sent.record[name] for name in FILLED_OF_PEOPLE if values[name] is None}
+        values["needs_step_free"] = values["needs_step_free"] or sent.record["needs_step_free"]
+    return values
+
+
+def _survey_moved(survey: Survey, elsewhere: Moved, each: Sent, sent: list[Sent], moved_away: list[Sent]) -> None:
+    """Survey a row of somebody who is not, or not for themselves, in the household that it names."""
+    survivor = survey.survivor(each.household)
+    found = each.record if each.record is not None else elsewhere.find(each.row)
+    if found is None and survivor is None:
+        sent.append(each)  # somebody new
+    elif found is not None and elsewhere.is_second_record(found):
+        survey.changes["people"].unchanged += 1
+    else:
+        now = Sent(each.row, each.household if survivor is None else survivor, found)
+        elsewhere.settle(now.row, found, now.household, {column: now.row.values[column] for column in COLUMNS})
+        moved_away.append(now)
 
 
 def _there(survey: Survey, relationships: dict[Handle, dict[Handle, Relationship]]) -> dict[tuple[Handle, str], Record]:

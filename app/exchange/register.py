@@ -1,6 +1,7 @@
 """Checking what was sent of households, people, applications and suitability against what is there."""
 
 from app.exchange.applications import Applications, have_checked_anew
+from app.exchange.merged import keep_absorbed
 from app.exchange.parsing import Row
 from app.exchange.people import survey_people
 from app.exchange.survey import Handle, Survey, keyed
@@ -27,6 +28,9 @@ def _households(survey: Survey) -> dict[Handle, Row]:
                 file, row, "household", f"this household was erased on {record['erased_at']:%Y-%m-%d}; leave it out"
             )
             continue
+        if record is not None and survey.survivor(record["id"]) is not None:
+            survey.changes["households"].unchanged += 1  # it is the other household, whose own facts count
+            continue
         values = {
             "registered_on": row.values["registered_on"],
             "origin_id": survey.refer("origins", file, row, "origin"),
@@ -37,6 +41,8 @@ def _households(survey: Survey) -> dict[Handle, Row]:
             "language": row.values["language"],
             "consent_on": row.values["consent_on"],
         }
+        if record is not None:
+            keep_absorbed(survey, record, values)
         handle: Handle = key if record is None else record["id"]
         applies = applications.survey(row, handle)
         if not survey.settle("households", row, key, record, values, touched=applies):
@@ -67,7 +73,7 @@ def _suitability(survey: Survey) -> None:
     for _, row in survey.rows("suitability"):
         household = survey.refer("households", file, row, "household")
         settlement = survey.refer("settlements", file, row, "settlement")
-        if household is None or settlement is None:
+        if household is None or settlement is None or survey.survivor(household) is not None:
             continue
         values = {"household_id": household, "settlement_id": settlement, "score": row.values["score"]}
         survey.settle("suitability", row, (household, settlement), there.get((household, settlement)), values)

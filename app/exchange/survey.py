@@ -64,6 +64,7 @@ class Survey:
         self.touched_households: set[int] = set()
         self._records: dict[str, list[Record]] = {}
         self._indexes: dict[str, dict[str, Record]] = {}
+        self._merged: dict[int, int] | None = None
         self._claimed: dict[str, dict[Handle, int]] = {name: {} for name in MODELS}
 
     def records(self, name: str) -> list[Record]:
@@ -107,6 +108,25 @@ class Survey:
     def _is_erased(self, name: str, key: str) -> bool:
         record = self.find(name, key)
         return record is not None and record.get("erased_at") is not None
+
+    def survivor(self, household: Handle) -> int | None:
+        """Return the household that `household` was merged into, at last; None where it was not."""
+        merged = self._merged_households()
+        found = merged.get(household) if isinstance(household, int) else None
+        while found in merged:
+            found = merged[found]
+        return found
+
+    def absorbed(self, household: int) -> list[Record]:
+        """Return the households that were merged into this one."""
+        merged = [each for each in self._merged_households() if self.survivor(each) == household]
+        return [each for each in self.records("households") if each["id"] in merged] if merged else []
+
+    def _merged_households(self) -> dict[int, int]:
+        if self._merged is None:
+            into = {each["id"]: each["merged_into_id"] for each in self.records("households")}
+            self._merged = {household: other for household, other in into.items() if other is not None}
+        return self._merged
 
     def rows(self, name: str) -> Iterable[tuple[Key, Row]]:
         """Return the good rows sent for a table."""

@@ -17,6 +17,7 @@ from app.database import Database, utc_now
 from app.errors import Conflict, NotFound
 from app.idempotency import IdempotencyKey
 from app.policy.facts import Accommodation, DeclineReason
+from app.registry import duplicates
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Suitability
 from app.registry.queries import households
@@ -29,12 +30,29 @@ SETTLED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 def erase(session: Session, reference: str, reason: str, actor: Principal) -> Household:
     """Erase what is held of a household but its decisions, which name it by reference alone.
 
-    Its people, contacts, wishes and every text that somebody wrote about it are deleted; an application that goes on
-    is withdrawn. `reason` names nobody: it is kept. Raises NotFound, Forbidden, and Conflict while a house is reserved
-    for the household or it lives in one.
+    Its people, contacts, wishes and every text that somebody wrote about it are deleted, and those of households that
+    were merged into it; an application that goes on is withdrawn. `reason` names nobody: it is kept. Raises NotFound,
+    Forbidden, and Conflict while a house is reserved for the household or it lives in one.
     """
     household = _locked(session, reference, actor)
     require(actor, household.origin, Permission.HOUSEHOLD_ERASE)
+    for merged in _merged_into(session, household):
+        _erase(session, merged, reason, actor)
+    _erase(session, household, reason, actor)
+    audit.record(session, actor, Act.HOUSEHOLD_ERASE, household, reason=reason)
+    return household
+
+
+def _merged_into(session: Session, household: Household) -> list[Household]:
+    """Return the households that were merged into this one, locked, and those that were merged into them before."""
+    query = select(Household).where(Household.merged_into_id == household.id).order_by(Household.id)
+    options = joinedload(Household.origin), joinedload(Household.kin_group), selectinload(Household.people)
+    found = session.scalars(query.options(*options).with_for_update(of=Household)).all()
+    return [each for merged in found for each in (*_merged_into(session, merged), merged)]
+
+
+def _erase(session: Session, household: Household, reason: str, actor: Principal) -> None:
+    """Erase one household, locked, with people, origin and kin group loaded."""
     applications = session.scalars(
         select(Application)
         .where(Application.household_id == household.id)
@@ -57,11 +75,10 @@ def erase(session: Session, reference: str, reason: str, actor: Principal) -> Ho
     _lift_placements(session, household, actor)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.made_reference.in_(made)))
     session.execute(delete(Suitability).where(Suitability.household_id == household.id))
+    duplicates.erase(session, [household.id], ERASED)
     if kin_group is not None:
         empty = ~exists().where(Household.kin_group_id == KinGroup.id)
         session.execute(delete(KinGroup).where(KinGroup.id == kin_group.id, empty))
-    audit.record(session, actor, Act.HOUSEHOLD_ERASE, household, reason=reason)
-    return household
 
 
 def scrub_after_commit(session: Session, database: Database) -> None:

@@ -42,7 +42,7 @@ class EndedCase:
 
 
 def ended_cases(session: Session, programme_ended_on: date | None) -> list[EndedCase]:
-    """Return the ended cases of households that are not erased, by public reference.
+    """Return the ended cases of households that are not erased, by public reference; one that was merged has none.
 
     A case has ended when every application is withdrawn, as by moving out; when the last
     run that was drawn found the household ineligible and nobody has changed anything since; or with the programme. It
@@ -54,7 +54,7 @@ def ended_cases(session: Session, programme_ended_on: date | None) -> list[Ended
     is_settled = exists().where(Application.household_id == Household.id, Application.state.in_(SETTLED))
     rows = session.execute(
         select(Household.id, Household.reference)
-        .where(Household.erased_at.is_(None), ~lives_somewhere, ~is_settled)
+        .where(Household.erased_at.is_(None), Household.merged_into_id.is_(None), ~lives_somewhere, ~is_settled)
         .order_by(Household.reference)
     )
     found = []

@@ -11,6 +11,8 @@ from app.allocation.placement_models import PlacementKind, PlacementReason, Plac
 from app.fields import IsoDate, Sentence, Wire
 from app.policy.facts import DeclineReason
 from app.privacy.retention import CaseEnd
+from app.registry.duplicate_models import CandidateState
+from app.registry.matching import EvidenceCode
 from app.registry.schemas import ApplicationRead, HouseholdRead
 
 
@@ -168,6 +170,17 @@ class ActHeld(Wire):
     actor: str = Field(description="Reference of who did it; `operator` or `service` where that was no user.")
 
 
+class SuspicionHeld(Wire):
+    """That the household may be registered twice, and what somebody decided."""
+
+    reference: str = Field(description="Public reference.")
+    state: CandidateState = Field(description="What became of it.")
+    found_at: datetime = Field(description="When it was found.")
+    evidence: list[EvidenceCode] = Field(description="What spoke for and against, as codes.")
+    decided_at: datetime | None = Field(description="When somebody decided.")
+    reason: str | None = Field(description="Why.")
+
+
 class SubjectAccess(Wire):
     """Everything that is held of one household."""
 
@@ -183,5 +196,7 @@ class SubjectAccess(Wire):
         description="Where it is to live, or not, by decision, the first one first."
     )
     tenancies: list[TenancyHeld] = Field(description="Houses that it lives or lived in, the first one first.")
+    merged: list[HouseholdRead] = Field(description="Records of the same family that were merged into this one.")
+    suspicions: list[SuspicionHeld] = Field(description="When it looked as if it, or somebody in it, was there twice.")
     openings: list[OpeningHeld] = Field(description="Who was given leave to read it beyond their scope.")
     trail: list[ActHeld] = Field(description="Who did what with its data, and who read it, the first one first.")

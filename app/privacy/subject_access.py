@@ -32,9 +32,12 @@ from app.privacy.schemas import (
     PlacementHeld,
     PreviewHeld,
     SubjectAccess,
+    SuspicionHeld,
     TenancyHeld,
 )
+from app.registry.duplicate_models import DuplicateCandidate
 from app.registry.households import require
+from app.registry.matching import EvidenceCode
 from app.registry.models import Application, Household, Preference, Suitability
 from app.registry.queries import visible_household
 from app.registry.schemas import ApplicationRead, HouseholdRead
@@ -71,6 +74,8 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
         placements=_placements(session, household),
         previews=_previews(session, household),
         tenancies=_tenancies(session, household),
+        merged=[HouseholdRead.of(each) for each in _merged_into(session, household)],
+        suspicions=_suspicions(session, household),
         openings=[
             OpeningHeld(user=user, granted_at=each.granted_at, reads=each.reads, reason=each.reason, remark=each.remark)
             for each, user in session.execute(
@@ -82,6 +87,31 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
         ],
         trail=trail,
     )
+
+
+def _merged_into(session: Session, household: Household) -> list[Household]:
+    query = select(Household).where(Household.merged_into_id == household.id).order_by(Household.id)
+    options = joinedload(Household.origin), joinedload(Household.kin_group), selectinload(Household.people)
+    found = session.scalars(query.options(*options)).all()
+    return [each for merged in found for each in (merged, *_merged_into(session, merged))]
+
+
+def _suspicions(session: Session, household: Household) -> list[SuspicionHeld]:
+    """Return when the household was suspected to be there twice; what is said of the other household is not its."""
+    query = select(DuplicateCandidate).where(
+        or_(DuplicateCandidate.first_id == household.id, DuplicateCandidate.second_id == household.id)
+    )
+    return [
+        SuspicionHeld(
+            reference=each.reference,
+            state=each.state,
+            found_at=each.found_at,
+            evidence=sorted({EvidenceCode(evidence["code"]) for evidence in each.evidence}),
+            decided_at=each.decided_at,
+            reason=each.decision_reason,
+        )
+        for each in session.scalars(query.order_by(DuplicateCandidate.id))
+    ]
 
 
 def _applications(session: Session, household: Household) -> list[ApplicationHeld]:
@@ -224,9 +254,14 @@ def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
 
 def _trail(session: Session, household: Household) -> list[ActHeld]:
     """Return the entries about the household or anything of it, and those of many things that name it."""
-    of_household = [household.reference, *(person.reference for person in household.people)]
+    every = [household, *_merged_into(session, household)]
+    of_household = [each.reference for each in every]
+    of_household += [person.reference for each in every for person in each.people]
+    ids = [each.id for each in every]
     for model in (Application, Proposal, Offer, Placement, Tenancy):
-        of_household += session.scalars(select(model.reference).where(model.household_id == household.id))
+        of_household += session.scalars(select(model.reference).where(model.household_id.in_(ids)))
+    suspected = or_(DuplicateCandidate.first_id.in_(ids), DuplicateCandidate.second_id.in_(ids))
+    of_household += session.scalars(select(DuplicateCandidate.reference).where(suspected))
     found = session.scalars(
         select(AuditEntry)
         .where(

@@ -13,6 +13,7 @@ from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Settlement
 from app.lifecycles import require_transition
+from app.registry import duplicates
 from app.registry.checks import CHECKED, lock, unchecked, void
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, Preference
@@ -160,6 +161,7 @@ def submit(session: Session, application: Application, actor: Principal) -> Appl
     application.state = ApplicationState.SUBMITTED
     application.submitted_at = utc_now()
     application.submitted_by_id = actor.user_id
+    duplicates.look(session, [application.household_id])
     audit.record(session, actor, Act.APPLICATION_SUBMIT, application)
     return application
 

@@ -16,6 +16,7 @@ from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Origin
 from app.policy.facts import Relationship
+from app.registry import duplicates, match_keys
 from app.registry.checks import household_changed
 from app.registry.models import Household, KinGroup, Person
 
@@ -75,6 +76,7 @@ def register(
     for person, partner in zip(household.people, partners, strict=True):
         if partner is not None:
             person.partner_id = household.people[partner].id
+    match_keys.refresh(session, [household.id])
     audit.record(session, actor, Act.HOUSEHOLD_REGISTER, household)
     return household
 
@@ -93,6 +95,7 @@ def change(session: Session, household: Household, fields: Mapping[str, Any], ac
     _touch(household)
     if is_checked:
         household_changed(session, household, actor)
+    duplicates.look_again(session, household)
     audit.record(session, actor, Act.HOUSEHOLD_CHANGE, household)
     return household
 
@@ -118,6 +121,7 @@ def add_person(session: Session, household: Household, fields: Mapping[str, Any]
     link(session, person, household, partner)
     _touch(household)
     household_changed(session, household, actor)
+    duplicates.look_again(session, household)
     audit.record(session, actor, Act.PERSON_ADD, person)
     return person
 
@@ -150,6 +154,7 @@ def change_person(
     _touch(household)
     if is_other:
         household_changed(session, household, actor)
+    duplicates.look_again(session, household)
     audit.record(session, actor, Act.PERSON_CHANGE, person)
     return person
 
@@ -166,6 +171,7 @@ def remove_person(session: Session, household: Household, person: Person, actor:
     household.people.remove(person)
     _touch(household)
     household_changed(session, household, actor)
+    duplicates.look_again(session, household)
     audit.record(session, actor, Act.PERSON_REMOVE, person)
 
 

@@ -64,7 +64,10 @@ class KinGroup(Base):
 
 
 class Household(Versioned, Base):
-    """People who apply to return together. Of one that was erased, only what decisions name it by is left."""
+    """People who apply to return together. Of one that was erased, only what decisions name it by is left.
+
+    One that was merged into another is shown nowhere, and keeps the records that the other has too.
+    """
 
     __tablename__ = "households"
 
@@ -83,6 +86,7 @@ class Household(Versioned, Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     erased_at: Mapped[datetime | None]
     erased_reason: Mapped[str | None] = mapped_column(String(500))
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("households.id"), index=True, info=NOT_PERSONAL)
 
     phone = Sealed(dialled)
 

@@ -10,13 +10,13 @@ from app.housing.queries import within
 from app.registry.models import Application, Household, KinGroup, Person, Preference
 
 
-def visible_to(principal: Principal) -> ColumnElement[bool]:
+def visible_to(principal: Principal, permission: Permission = Permission.HOUSEHOLD_READ) -> ColumnElement[bool]:
     """Return the SQL condition, over Household, of the households that `principal` may see.
 
     Within a district or settlement: those whose origin was merged into a settlement there, and those who were
     allocated a house there.
     """
-    scope = principal.scope(Permission.HOUSEHOLD_READ)
+    scope = principal.scope(permission)
     if scope.everywhere:
         return Household.id.is_not(None)
     merged_here = exists().where(Origin.id == Household.origin_id, Origin.settlement_id == Settlement.id, within(scope))
@@ -28,10 +28,10 @@ def visible_to(principal: Principal) -> ColumnElement[bool]:
 
 
 def households(principal: Principal) -> Select[Household]:
-    """Select the households that `principal` may see, and that are not erased, with people, origin and kin group."""
+    """Select the households that `principal` may see, with people, origin and kin group; none erased or merged."""
     return (
         select(Household)
-        .where(visible_to(principal), Household.erased_at.is_(None))
+        .where(visible_to(principal), Household.erased_at.is_(None), Household.merged_into_id.is_(None))
         .options(
             joinedload(Household.origin).joinedload(Origin.settlement),
             joinedload(Household.kin_group),
@@ -58,11 +58,11 @@ def visible_member(session: Session, principal: Principal, reference: str) -> tu
 
 
 def applications(principal: Principal) -> Select[Application]:
-    """Select the applications that `principal` may see, of households not erased, with household and wishes."""
+    """Select the applications that `principal` may see, with household and wishes; none of erased or merged ones."""
     return (
         select(Application)
         .join(Application.household)
-        .where(visible_to(principal), Household.erased_at.is_(None))
+        .where(visible_to(principal), Household.erased_at.is_(None), Household.merged_into_id.is_(None))
         .options(
             joinedload(Application.household).joinedload(Household.origin).joinedload(Origin.settlement),
             selectinload(Application.preferences).joinedload(Preference.settlement),

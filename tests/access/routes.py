@@ -124,6 +124,11 @@ ROWS = [
     Row("list_letters", "drawn", 200, 200, GONE, "caseworker verifier planner approver"),
     Row("list_letters", "proposed", 409, 409, GONE, "planner approver"),
     Row("list_letters", "proposed", GONE, GONE, GONE, "caseworker verifier"),
+    # who may be registered twice
+    Row("list_duplicates", "candidate", 200, 200, HIDDEN, "caseworker verifier planner"),
+    Row("read_duplicate", "candidate", 200, 200, GONE, "caseworker verifier planner"),
+    Row("decide_duplicate", "candidate", 200, 200, GONE, "caseworker verifier"),
+    Row("undo_merge", "merge", 200, 200, GONE, "caseworker verifier"),
     # one household beyond the scope; what is opened is there for who opened it
     Row("open_household", "household", 201, 201, 201, "caseworker verifier"),
     Row("read_opened_household", "grant", GONE, GONE, GONE, "caseworker verifier"),
@@ -257,6 +262,8 @@ BODIES: dict[str, Any] = {
     "decide_eligibility": {"eligible": True, "policy": "{policy}", "facts_hash": "-"},
     "decide_eligibilities": {"everything": True, "eligible": True},
     "withdraw_application": {"reason": "The family stays where it is."},
+    "decide_duplicate": {"decision": "same", "reason": "They were called."},
+    "undo_merge": {"reason": "They are brothers."},
     "open_household": {"household": "{household}", "reason": "It stands at this desk."},
     "review_break_glass_grant": {"remark": "Justified."},
     "draft_policy": "the default policy",

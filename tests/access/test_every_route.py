@@ -105,6 +105,8 @@ def _place(session: Session, district: str) -> dict[str, Any]:
         "offered": offer,
         "declined": factories.declined_offer(session, factories.house(session, main)),
         "grant": factories.break_glass_grant(session, household),
+        "candidate": factories.duplicate_candidate(session, main),
+        "merge": factories.merge(session, main),
         "housed": factories.applicant(session, propose, place=propose).household,
     }
 

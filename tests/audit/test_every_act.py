@@ -195,6 +195,17 @@ def _withdraw(session: Session, _database: Database) -> Request:
     return lambda client: client.post(path, json={"reason": "Settled with relatives."})
 
 
+def _decide_duplicate(session: Session, _database: Database) -> Request:
+    candidate = factories.duplicate_candidate(session, factories.settlement(session))
+    body = {"decision": "same", "reason": "Amina Kovalenko was called."}
+    return lambda client: client.post(f"/duplicates/{candidate.reference}/decide", json=body)
+
+
+def _undo_merge(session: Session, _database: Database) -> Request:
+    merge = factories.merge(session, factories.settlement(session))
+    return lambda client: client.post(f"/merges/{merge.reference}/undo", json={"reason": "Omar is her brother."})
+
+
 def _open_household(session: Session, _database: Database) -> Request:
     family = factories.household(session)
     body = {"household": family.reference, "reason": "Amina Kovalenko stands at this desk."}
@@ -558,6 +569,8 @@ CASES = {
     "decide_eligibility": Expected(Act.APPLICATION_DECIDE, "application", _decide),
     "decide_eligibilities": Expected(Act.APPLICATION_DECIDE, None, _decide_many),
     "withdraw_application": Expected(Act.APPLICATION_WITHDRAW, "application", _withdraw),
+    "decide_duplicate": Expected(Act.DUPLICATE_DECIDE, "duplicate_candidate", _decide_duplicate),
+    "undo_merge": Expected(Act.MERGE_UNDO, "merge", _undo_merge),
     "open_household": Expected(Act.BREAK_GLASS_OPEN, "break_glass_grant", _open_household),
     "read_opened_household": Expected(Act.BREAK_GLASS_READ, "household", _read_opened),
     "review_break_glass_grant": Expected(Act.BREAK_GLASS_REVIEW, "break_glass_grant", _review),

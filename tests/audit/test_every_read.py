@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.access.dependencies import DbSession, requires
@@ -16,6 +16,7 @@ from app.access.permissions import PERSONAL_DATA, Permission, Principal
 from app.audit import Act
 from app.database import Database
 from app.registry import queries
+from app.registry.models import Household
 from tests import factories
 from tests.audit.trail import entries
 from tests.conftest import ActingAs
@@ -133,6 +134,17 @@ def _subject_access(session: Session) -> Looked:
     return Looked(f"/households/{family.reference}/subject-access", [family.reference])
 
 
+def _duplicate(session: Session) -> Looked:
+    candidate = factories.duplicate_candidate(session, factories.settlement(session))
+    return Looked(f"/duplicates/{candidate.reference}", [candidate.reference])
+
+
+def _duplicates(session: Session) -> Looked:
+    candidate = factories.duplicate_candidate(session, factories.settlement(session))
+    both = session.scalars(select(Household.reference)).all()
+    return Looked("/duplicates", [candidate.reference, *both])
+
+
 def _export(_session: Session) -> Looked:
     return Looked("/exports", [])
 
@@ -157,6 +169,8 @@ LOOKS = {
     "list_placements": Expected(Act.PLACEMENT_LIST, None, _placements),
     "list_tenancies": Expected(Act.TENANCY_LIST, None, _tenancies),
     "list_reservations": Expected(Act.RESERVATION_LIST, None, _reservations),
+    "list_duplicates": Expected(Act.DUPLICATE_LIST, None, _duplicates),
+    "read_duplicate": Expected(Act.DUPLICATE_READ, "duplicate_candidate", _duplicate),
     "export_files": Expected(Act.EXCHANGE_EXPORT, None, _export),
 }
 
