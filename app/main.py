@@ -37,6 +37,7 @@ from app import documentation, errors, health, problems, rotation
 from app.access import provider
 from app.access.credentials import Rules
 from app.access.dependencies import recognise
+from app.access.doors import Doors
 from app.access.hashing import Hashing
 from app.access.second_factor import required_roles
 from app.access.sessions import Limits
@@ -124,7 +125,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         Limits(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)),
         required_roles(settings.second_factor_roles),
     )
-    service.state.hashing = Hashing(settings.hashes_at_once)
+    service.state.hashing, service.state.doors = Hashing(settings.hashes_at_once), Doors()
     service.state.identity_provider, service.state.tokens_seen = provider.configured(settings), Seen()
     service.state.user_allowance = Allowance(settings.user_requests_per_minute)
     # Each goes around those before it: the request passes them from the last to the first.
@@ -185,7 +186,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
     )
 
 
-def _check_query(request: Request) -> None:
+async def _check_query(request: Request) -> None:
     """Refuse parameters that are unknown or repeated: a filter with a typing error would show everything."""
     operation = request.app.openapi()["paths"][PREFIX + request.scope["route"].path][request.method.lower()]
     known = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}

@@ -82,6 +82,11 @@ def _megabytes(process: int) -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
+def _processor_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def _guess(address: str, attack: Attack, rate: int, seconds: float) -> Counter[int]:
     """Send wrong tries at a steady rate, whatever becomes of those before; return how many got each answer."""
     answers: Counter[int] = Counter()
@@ -140,7 +145,7 @@ def measure(name: str | None, rate: int, seconds: float) -> dict[str, Any]:
     """Return latencies, refusals, answers to the guesses, and memory, under one attack or none."""
     with _server() as (address, process):
         _sign_ins(address, 2)  # from here on browser and address are known, and everything is loaded
-        before = _megabytes(process)
+        before, used = _megabytes(process), _processor_seconds(process)
         answers: Any = multiprocessing.Queue()
         guessing = multiprocessing.Process(target=_guessing, args=(address, name, rate, seconds, answers))
         if name is not None:
@@ -152,6 +157,7 @@ def measure(name: str | None, rate: int, seconds: float) -> dict[str, Any]:
         return {
             "attack": name or "none",
             "answers": dict(answered),
+            "processor_seconds": _processor_seconds(process) - used,
             "memory_before_mb": before,
             "memory_after_mb": _megabytes(process),
             **{f"{kind}_seconds": taken for kind, (taken, _) in found.items()},
@@ -169,7 +175,8 @@ def _row(result: dict[str, Any]) -> list[str]:
         else:
             row.append("-")
         row.append(f"{refused} of {refused + len(taken)}")
-    return [*row, f"{result['memory_before_mb']:.0f}, {result['memory_after_mb']:.0f} MB"]
+    memory = f"{result['memory_before_mb']:.0f}, {result['memory_after_mb']:.0f} MB"
+    return [*row, f"{result['processor_seconds']:.1f} s", memory]
 
 
 def main() -> None:
@@ -177,11 +184,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rate", type=int, default=200)
+    parser.add_argument("--attack", choices=(*ATTACKS, "none"), help="This one alone.")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    results = [measure(name, arguments.rate, arguments.seconds) for name in (None, *ATTACKS)]
+    names = [None, *ATTACKS] if arguments.attack is None else [arguments.attack]
+    results = [measure(None if each == "none" else each, arguments.rate, arguments.seconds) for each in names]
     header = ["attack", "tries hashed, delayed, unanswered"]
-    header += ["browser: median, p95", "refused", "program: median, p95", "refused", "memory before, after"]
+    header += [
+        "browser: median, p95",
+        "refused",
+        "program: median, p95",
+        "refused",
+        "processor",
+        "memory before, after",
+    ]
     table = Table(f"{arguments.rate} wrong tries a second for {arguments.seconds:.0f} s", header)
     table.rows.extend(map(_row, results))
     Console(width=160).print(table)

@@ -1,6 +1,5 @@
 """What users do with their own access: sessions of browsers, second factor, tokens for programs."""
 
-import secrets
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response, status
@@ -16,6 +15,7 @@ from app.access.dependencies import (
     RequestShown,
     SignedIn,
     SignedInBefore,
+    SignInEntrance,
     Store,
 )
 from app.access.models import BrowserSession, User
@@ -39,7 +39,6 @@ from app.problems import responses
 from app.references import normalised
 
 router = APIRouter(tags=["access"])
-DEVICE_BYTES = 32
 OWN = responses(Unauthorised, Forbidden)
 ONE_OF_OWN = responses(Unauthorised, Forbidden, NotFound)
 NOTHING = status.HTTP_204_NO_CONTENT
@@ -57,13 +56,12 @@ async def begin_session(
     request: Request,
     response: Response,
     place: RequestPlace,
-    database: Store,
-    hashing: HashingTurns,
+    entrance: SignInEntrance,
     rules: AccessRules,
 ) -> SessionStarted:
     """The session's secret comes as a cookie that no script can read; a session that the browser had is left to end."""
     cookies.require_same_site(request)
-    device = place.device or secrets.token_urlsafe(DEVICE_BYTES)
+    device = place.device or cookies.new_device()
     here = type(place)(place.address, place.agent, device)
 
     def admit(session: Session, admission: Admission) -> tuple[BrowserSession, str]:
@@ -72,7 +70,7 @@ async def begin_session(
         )
 
     given = Given(body.username, body.password, body.new_password, body.code)
-    row, secret = await authentication.by_password(database, hashing, given, here, admit)
+    row, secret = await authentication.by_password(entrance, given, here, admit)
     cookies.set_session(request, response, secret)
     cookies.set_device(request, response, device)
     return SessionStarted(reference=row.reference, csrf_token=sessions.csrf_token(secret), expires_at=row.expires_at)

@@ -15,6 +15,7 @@ from app.access.dependencies import (
     RequestShown,
     SignedIn,
     SignedInBefore,
+    SignInEntrance,
     Store,
     requires,
 )
@@ -50,9 +51,7 @@ MayWriteBefore = Annotated[Principal, requires(Permission.USER_WRITE, before=Tru
     summary="Exchange a name and password for a token",
     responses=responses(Unauthorised, NewPasswordNeeded, TooManyRequests),
 )
-async def sign_in(
-    body: SignIn, request: Request, place: RequestPlace, database: Store, hashing: HashingTurns
-) -> TokenIssued:
+async def sign_in(body: SignIn, request: Request, place: RequestPlace, entrance: SignInEntrance) -> TokenIssued:
     """The token acts for the user until it expires or is revoked. It is shown only in this answer."""
     lifetime = timedelta(hours=request.app.state.settings.token_hours)
     given = Given(body.username, body.password, body.new_password, body.code)
@@ -60,7 +59,7 @@ async def sign_in(
     def admit(session: Session, admission: Admission) -> tuple[ApiToken, str]:
         return tokens.sign_in(session, admission.user, lifetime, has_second_factor=admission.has_second_factor)
 
-    row, token = await authentication.by_password(database, hashing, given, place, admit)
+    row, token = await authentication.by_password(entrance, given, place, admit)
     return TokenIssued(token=token, expires_at=row.expires_at)
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from app import audit
 from app.access import passwords, second_factor, throttle, users
-from app.access.hashing import Hashing
+from app.access.doors import Doors
+from app.access.hashing import Hashing, Rank
 from app.access.models import User
 from app.access.permissions import SERVICE
 from app.access.throttle import Counted, Place, Standing
@@ -54,8 +55,17 @@ class _Checked:
     counted: Counted
 
 
+@dataclass(frozen=True)
+class Entrance:
+    """What signing in needs of the process: its database, its turns at hashing, and the doors that it knows closed."""
+
+    database: Database
+    hashing: Hashing
+    doors: Doors
+
+
 async def by_password(
-    database: Database, hashing: Hashing, given: Given, place: Place, admit: Callable[[Session, Admission], Admitted]
+    entrance: Entrance, given: Given, place: Place, admit: Callable[[Session, Admission], Admitted]
 ) -> Admitted:
     """Return what `admit` makes of the admission, in the transaction that records the sign-in.
 
@@ -65,8 +75,21 @@ async def by_password(
     if given.new_password is not None:
         passwords.require_acceptable(given.new_password, given.username, "#/body/new_password")
         require_other(given.new_password, given.password)
+    await entrance.doors.require_open(entrance.database, entrance.hashing, given.username, place)
+    with entrance.doors.entering(given.username, place):
+        try:
+            return await _looked_at(entrance, given, place, admit)
+        except throttle.Closed as closed:
+            entrance.doors.shut(closed)
+            raise
+
+
+async def _looked_at(
+    entrance: Entrance, given: Given, place: Place, admit: Callable[[Session, Admission], Admitted]
+) -> Admitted:
+    database, hashing = entrance.database, entrance.hashing
     standing = await database.transact(lambda session: throttle.standing(session, given.username, place), writes=False)
-    async with hashing.turn(known=standing.known):
+    async with hashing.turn(standing.rank):
         checked = await _check(database, hashing, given, standing)
 
     def complete(session: Session) -> Admitted:
@@ -85,7 +108,7 @@ async def by_password(
         if has_second_factor and not second_factor.use_code(session, user, given.code or ""):
             raise _WrongCode
         throttle.forgive(session, checked.counted)
-        throttle.remember(session, user, place)
+        throttle.remember(session, user, place, checked.counted)
         if given.new_password is not None:
             end_access(session, user)
             user.password_expires_at = None
@@ -93,11 +116,13 @@ async def by_password(
         return admit(session, Admission(user, has_second_factor))
 
     try:
-        return await database.transact(complete, writes=True)
+        admitted = await database.transact(complete, writes=True)
     except _WrongCode:
         record = partial(_record_refused, counted=checked.counted, user_id=checked.user_id)
         await database.transact(record, writes=True)
         raise _refusal() from None
+    entrance.doors.welcome(given.username, place)
+    return admitted
 
 
 async def _check(database: Database, hashing: Hashing, given: Given, standing: Standing) -> _Checked:
@@ -130,7 +155,7 @@ def _record_refused(session: Session, counted: Counted, user_id: int) -> None:
 async def own_password(database: Database, hashing: Hashing, reference: str, password: str) -> None:
     """Check the password of the signed-in user `reference` again. Raises Invalid, TooManyRequests."""
     standing = throttle.of_signed_in(reference)
-    async with hashing.turn(known=True):
+    async with hashing.turn(Rank.BROWSER):
 
         def begin(session: Session) -> tuple[Counted, str]:
             counted = throttle.count(session, standing)
@@ -164,7 +189,7 @@ async def own_code(database: Database, reference: str, use: Callable[[Session, U
 
 async def new_hash(hashing: Hashing, password: str) -> str:
     """Return the hash of a password that was found acceptable, for a signed-in user."""
-    async with hashing.turn(known=True):
+    async with hashing.turn(Rank.BROWSER):
         return await hashing.hashed(password)
 
 

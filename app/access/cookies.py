@@ -8,9 +8,11 @@ from fastapi import Request, Response
 
 from app.access.sessions import csrf_token
 from app.errors import ForgedRequest
+from app.keys import keyring
 
 SESSION, DEVICE, BEGUN = "hearth_session", "hearth_device", "hearth_sign_in"
 CSRF_HEADER = "X-CSRF-Token"
+DEVICE_BYTES, PROOF_DIGITS = 32, 32
 DEVICE_LIFETIME = timedelta(days=90)
 LONGEST, LONGEST_BEGUN = 100, 2000
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -36,6 +38,22 @@ def read_begun(request: Request) -> str | None:
 def set_session(request: Request, response: Response, secret: str) -> None:
     """Give the browser the secret of its session, until it is closed or the session ends."""
     _set(request, response, SESSION, secret, None)
+
+
+def new_device() -> str:
+    """Return a secret for a browser to be known by: what it holds was made here, as its second part shows."""
+    return _with_proof(secrets.token_urlsafe(DEVICE_BYTES))
+
+
+def read_device(request: Request) -> str | None:
+    """Return what the browser is known by, if that was made here: nobody makes one up, and has us look for it."""
+    value = read(request, DEVICE) or ""
+    is_ours = secrets.compare_digest(value.encode(), _with_proof(value.partition(".")[0]).encode())
+    return value if is_ours else None
+
+
+def _with_proof(device: str) -> str:
+    return f"{device}.{keyring().index(device, DEVICE)[:PROOF_DIGITS]}"
 
 
 def set_device(request: Request, response: Response, device: str) -> None:

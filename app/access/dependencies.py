@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import audit
 from app.access import cookies, credentials, tokens, vouching
+from app.access.authentication import Entrance
 from app.access.credentials import Rules, Shown
 from app.access.hashing import Hashing
 from app.access.permissions import PERSONAL_DATA, Permission, Principal
@@ -27,20 +28,28 @@ cookie = APIKeyCookie(
 )
 
 
-def request_database(request: Request) -> Database:
+async def request_database(request: Request) -> Database:
     """The service's database, for what needs more than one transaction."""
     database: Database = request.app.state.database
     return database
 
 
-def request_hashing(request: Request) -> Hashing:
+async def request_hashing(request: Request) -> Hashing:
     """The turns at hashing of this process."""
     hashing: Hashing = request.app.state.hashing
     return hashing
 
 
+async def request_entrance(request: Request) -> Entrance:
+    """What signing in needs of this process."""
+    state = request.app.state
+    return Entrance(state.database, state.hashing, state.doors)
+
+
+# None of these waits for anything: as coroutines they cost no thread.
 Store = Annotated[Database, Depends(request_database)]
 HashingTurns = Annotated[Hashing, Depends(request_hashing)]
+SignInEntrance = Annotated[Entrance, Depends(request_entrance)]
 
 
 async def request_session(request: Request, database: Store) -> AsyncIterator[Session]:
@@ -67,7 +76,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 SessionCookie = Annotated[str | None, Depends(cookie)]
 
 
-def request_rules(request: Request) -> Rules:
+async def request_rules(request: Request) -> Rules:
     """What the settings say of sessions and second factors."""
     rules: Rules = request.app.state.access_rules
     return rules
@@ -85,11 +94,11 @@ async def recognise(request: Request) -> None:
     credentials = await bearer(request) if provider is not None else None
     if provider is None or credentials is None or credentials.credentials.startswith(tokens.PREFIX):
         return
-    database = request_database(request)
+    database = await request_database(request)
     request.state.presented = await vouching.present(database, provider, seen, credentials.credentials)
 
 
-def request_shown(request: Request, credentials: Credentials, _documented: SessionCookie) -> Shown:
+async def request_shown(request: Request, credentials: Credentials, _documented: SessionCookie) -> Shown:
     """What the request shows for who sends it. Raises ForgedRequest where a browser was made to send its cookie."""
     if credentials is not None:
         return Shown(credentials.credentials, None, getattr(request.state, "presented", None))
@@ -124,8 +133,9 @@ async def current_principal(
 async def identify(request: Request) -> None:
     """Ask who sends the request, before its body is read. Raises what `principal_before` does."""
     await recognise(request)
-    shown = request_shown(request, await bearer(request), None)
-    await principal_before(request, request_database(request), shown, request_rules(request), BackgroundTasks())
+    shown = await request_shown(request, await bearer(request), None)
+    rules = await request_rules(request)
+    await principal_before(request, await request_database(request), shown, rules, BackgroundTasks())
 
 
 async def principal_before(
@@ -136,11 +146,10 @@ async def principal_before(
     return _identified(request, background, found)
 
 
-def request_place(request: Request) -> Place:
+async def request_place(request: Request) -> Place:
     """Where the request comes from."""
     agent = "".join(letter for letter in request.headers.get("User-Agent", "") if letter.isprintable())
-    device = cookies.read(request, cookies.DEVICE)
-    return Place(request.client.host if request.client else "", agent, device)
+    return Place(request.client.host if request.client else "", agent, cookies.read_device(request))
 
 
 SignedIn = Annotated[Principal, Depends(current_principal)]
@@ -155,10 +164,10 @@ def requires(permission: Permission, *, before: bool = False) -> Any:
     operation's security requirement.
     """
 
-    def permitted(principal: SignedIn) -> Principal:
+    async def permitted(principal: SignedIn) -> Principal:
         return _permitted(principal)
 
-    def permitted_before(principal: SignedInBefore) -> Principal:
+    async def permitted_before(principal: SignedInBefore) -> Principal:
         return _permitted(principal)
 
     def _permitted(principal: Principal) -> Principal:

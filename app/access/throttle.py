@@ -16,6 +16,7 @@ from sqlalchemy import case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.access.hashing import Rank
 from app.access.models import KnownPlace, Throttle, User
 from app.database import engine_of, utc_now
 from app.errors import TooManyRequests
@@ -68,16 +69,33 @@ class Place:
 
 @dataclass(frozen=True)
 class Standing:
-    """Whether the user is known from the place, and the limits that a try counts for, by key."""
+    """How well the user is known from the place, and the limits that a try counts for, by key."""
 
-    known: bool
+    rank: Rank
+    own: str
+    """The key of the user's tries at this place, under which nobody else's count."""
     limits: tuple[tuple[str, Limit], ...]
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A try that was counted: how many there were under each key, with it."""
+class Keys:
+    """Under which keys tries at a name from a place may count: here, by browser, for the account, for the address.
 
+    `known_address` is what the address is called among the places that users are known from.
+    """
+
+    here: str
+    browser: str | None
+    account: str
+    address: str
+    known_address: str
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A try that was counted: how many there were under each key, with it; `own` is that of the user at this place."""
+
+    own: str
     tries: tuple[tuple[str, int], ...]
 
 
@@ -98,6 +116,18 @@ def _own_limit(username: str, place: Place, device_key: str | None) -> tuple[str
     return _key("same place", username, device_key or place.network), SAME_PLACE
 
 
+def keys_of(username: str, place: Place) -> Keys:
+    """Return under which keys tries at `username` from `place` may count."""
+    device_key = _device_key(place)
+    return Keys(
+        here=_own_limit(username, place, None)[0],
+        browser=None if device_key is None else _own_limit(username, place, device_key)[0],
+        account=_key("account", username),
+        address=_key("address", place.network),
+        known_address=_address_key(place),
+    )
+
+
 def standing(session: Session, username: str, place: Place) -> Standing:
     """Return what a try at `username` from `place` counts for. Raises TooManyRequests while a delay lasts."""
     device_key = _device_key(place)
@@ -113,23 +143,34 @@ def standing(session: Session, username: str, place: Place) -> Standing:
     limits = [_own_limit(username, place, device_key if device_key in known else None)]
     if not known:
         limits += [(_key("account", username), ACCOUNT), (_key("address", place.network), ADDRESS)]
-    found = Standing(bool(known), tuple(sorted(limits, key=lambda limit: limit[0])))
+    rank = Rank.BROWSER if device_key in known else Rank.ADDRESS if known else Rank.STRANGER
+    found = Standing(rank, limits[0][0], tuple(sorted(limits, key=lambda limit: limit[0])))
     keys = [key for key, _ in found.limits]
-    for closed_until in session.scalars(select(Throttle.closed_until).where(Throttle.key_sha256.in_(keys))):
-        _require_open(closed_until)
+    closed = select(Throttle.key_sha256, Throttle.closed_until).where(Throttle.key_sha256.in_(keys))
+    for key, closed_until in session.execute(closed):
+        require_open(key, closed_until)
     return found
 
 
 def of_signed_in(reference: str) -> Standing:
     """Return what a signed-in user's tries at the own password or code count for."""
-    return Standing(True, ((_key("signed in", reference), SAME_PLACE),))
+    key = _key("signed in", reference)
+    return Standing(Rank.BROWSER, key, ((key, SAME_PLACE),))
 
 
-def _require_open(closed_until: datetime | None) -> None:
-    now = utc_now()
-    if closed_until is not None and closed_until > now:
-        seconds = ceil((closed_until - now).total_seconds())
-        raise TooManyRequests("Too many tries. Wait as long as Retry-After says, then try again.", seconds)
+class Closed(TooManyRequests):
+    """Tries under this key are delayed until then."""
+
+    def __init__(self, key: str, until: datetime) -> None:
+        seconds = max(1, ceil((until - utc_now()).total_seconds()))
+        super().__init__("Too many tries. Wait as long as Retry-After says, then try again.", seconds)
+        self.key, self.until = key, until
+
+
+def require_open(key: str, closed_until: datetime | None) -> None:
+    """Raise Closed where tries under `key` are delayed until a moment that has not come."""
+    if closed_until is not None and closed_until > utc_now():
+        raise Closed(key, closed_until)
 
 
 def count(session: Session, standing: Standing) -> Counted:
@@ -150,12 +191,12 @@ def count(session: Session, standing: Standing) -> Counted:
                 },
             ).returning(Throttle.tries, Throttle.closed_until)
         ).one()
-        _require_open(counted.closed_until)
+        require_open(key, counted.closed_until)
         delay = limit.delay(counted.tries)
         if delay:
             session.execute(update(Throttle).where(Throttle.key_sha256 == key).values(closed_until=now + delay))
         tries.append((key, counted.tries))
-    return Counted(tuple(tries))
+    return Counted(standing.own, tuple(tries))
 
 
 def failed(session: Session, counted: Counted) -> None:
@@ -174,12 +215,14 @@ def forgive(session: Session, counted: Counted) -> None:
         )
 
 
-def remember(session: Session, user: User, place: Place) -> None:
-    """Know `place` as the user's from now on, and forget what failed there; of many, the oldest are dropped."""
+def remember(session: Session, user: User, place: Place, counted: Counted) -> None:
+    """Know `place` as the user's from now on, and forget what failed there; of many, the oldest are dropped.
+
+    What others tried from the address of a browser that is known is not forgotten with it.
+    """
     now = utc_now()
     places = filter(None, (_address_key(place), _device_key(place)))
-    failed = {_own_limit(user.username, place, key)[0] for key in (None, _device_key(place))}
-    session.execute(delete(Throttle).where(Throttle.key_sha256.in_(failed)))
+    session.execute(delete(Throttle).where(Throttle.key_sha256 == counted.own))
     insert = postgresql.insert if engine_of(session).dialect.name == "postgresql" else sqlite.insert
     for key in sorted(places):
         session.execute(

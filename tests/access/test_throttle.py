@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from app.access import passwords, throttle, users
-from app.access.hashing import MOST_STRANGERS_WAITING, Hashing
+from app.access.hashing import MOST_WAITING, Hashing, Rank
 from app.access.models import KnownPlace, Role, Throttle, User
 from app.access.permissions import OPERATOR, HeldRole
-from app.access.throttle import ACCOUNT, ADDRESS, SAME_PLACE, Limit, Place
+from app.access.throttle import ACCOUNT, ADDRESS, SAME_PLACE, Counted, Limit, Place
 from app.database import Database, utc_now
 from app.errors import TooManyRequests
 from tests.access.delays import draw_out_delays
@@ -138,7 +138,7 @@ def test_the_user_gets_in_where_known_whatever_strangers_do(
     _tries(database, lambda number: ("amina", Place(f"198.51.100.{number}")))
     _tries(database, lambda number: (f"name-{number}", here))
     with database.session(writes=False) as session:
-        assert throttle.standing(session, "amina", here).known
+        assert throttle.standing(session, "amina", here).rank is Rank.ADDRESS
         for username, place in (("amina", HOME), ("somebody", here)):
             with pytest.raises(TooManyRequests):
                 throttle.standing(session, username, place)
@@ -148,11 +148,11 @@ def test_the_user_gets_in_where_known_whatever_strangers_do(
 def test_a_place_is_known_for_a_time_and_as_one_of_many(database: Database, amina: User) -> None:
     def known(place: Place) -> bool:
         with database.session(writes=False) as session:
-            return throttle.standing(session, "amina", place).known
+            return throttle.standing(session, "amina", place).rank is not Rank.STRANGER
 
     with database.session(writes=True) as session:
         for number in range(throttle.MOST_KNOWN_PLACES + 1):
-            throttle.remember(session, amina, Place(f"192.0.2.{number}"))
+            throttle.remember(session, amina, Place(f"192.0.2.{number}"), Counted("", ()))
         assert session.scalar(select(func.count()).select_from(KnownPlace)) == throttle.MOST_KNOWN_PLACES
     assert not known(Place("192.0.2.0"))
     assert known(Place("192.0.2.1"))
@@ -186,27 +186,52 @@ def test_many_at_once_pass_no_more_often_than_one_after_another(database: Databa
     assert sum(at_once(*[count] * 10)) == SAME_PLACE.free + 1
 
 
-def test_strangers_wait_in_a_queue_that_ends_and_known_users_pass_them() -> None:
+def test_who_is_known_better_goes_first_and_strangers_one_at_a_time_in_a_queue_that_ends() -> None:
     async def attack() -> list[str]:
         hashing, done, ended = Hashing(2), anyio.Event(), list[str]()
 
-        async def stranger() -> None:
+        async def come(rank: Rank) -> None:
             try:
-                async with hashing.turn(known=False):
+                async with hashing.turn(rank):
                     await done.wait()
-                    ended.append("stranger")
+                    ended.append(rank.name)
             except TooManyRequests:
-                ended.append("refused")
+                ended.append(f"{rank.name} refused")
 
         async with anyio.create_task_group() as tasks:
-            for _ in range(MOST_STRANGERS_WAITING + 1 + 3):
-                tasks.start_soon(stranger)
+            for rank in (Rank.STRANGER, Rank.ADDRESS):
+                for _ in range(MOST_WAITING[rank] + 2):
+                    tasks.start_soon(come, rank)
+                    await anyio.lowlevel.checkpoint()
             while len(ended) < 3:
                 await anyio.lowlevel.checkpoint()
+            assert hashing.is_full
             with anyio.fail_after(30):
-                async with hashing.turn(known=True):
+                async with hashing.turn(Rank.BROWSER):
                     ended.append("known")
             done.set()
         return ended
 
-    assert anyio.run(attack) == ["refused"] * 3 + ["known"] + ["stranger"] * (MOST_STRANGERS_WAITING + 1)
+    assert anyio.run(attack) == [
+        "STRANGER refused",
+        *["ADDRESS refused"] * 2,
+        "known",
+        "STRANGER",  # held the turn already
+        *["ADDRESS"] * MOST_WAITING[Rank.ADDRESS],
+        *["STRANGER"] * MOST_WAITING[Rank.STRANGER],
+    ]
+
+
+def test_who_gives_up_waiting_takes_no_turn_along() -> None:
+    async def give_up() -> bool:
+        hashing = Hashing(2)
+        async with hashing.turn(Rank.ADDRESS):
+            for rank in (Rank.ADDRESS, Rank.STRANGER):
+                with anyio.move_on_after(0.01):
+                    async with hashing.turn(rank):
+                        return False
+        with anyio.fail_after(30):
+            async with hashing.turn(Rank.ADDRESS), hashing.turn(Rank.BROWSER):
+                return True
+
+    assert anyio.run(give_up)
