@@ -187,16 +187,17 @@ def install(app: FastAPI) -> None:
     app.add_middleware(PlainTextAsProblem)
     app.add_middleware(FaultAsProblem)
 
+    # As coroutines, since none of them waits: refusing has to cost less than asking does.
     @app.exception_handler(HearthError)
-    def _hearth(_request: Request, error: HearthError) -> JSONResponse:
+    async def _hearth(_request: Request, error: HearthError) -> JSONResponse:
         return answer(error)
 
     @app.exception_handler(RequestValidationError)
-    def _fields(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def _fields(_request: Request, error: RequestValidationError) -> JSONResponse:
         return answer(invalid_request(error))
 
     @app.exception_handler(HTTPException)
-    def _http(request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
         kind = BY_STATUS.get(error.status_code, errors.Malformed)
         headers = MutableHeaders(error.headers or {})
         if error.status_code == errors.MethodNotAllowed.status and (methods := _methods(request)):
@@ -205,11 +206,11 @@ def install(app: FastAPI) -> None:
         return answer(kind(detail or f"{error.detail}.", headers=headers))
 
     @app.exception_handler(StaleDataError)
-    def _stale(_request: Request, _error: StaleDataError) -> JSONResponse:
+    async def _stale(_request: Request, _error: StaleDataError) -> JSONResponse:
         return answer(errors.PreconditionFailed("Somebody changed this while you did. Read it again."))
 
     @app.exception_handler(IntegrityError)
-    def _integrity(_request: Request, error: IntegrityError) -> JSONResponse:
+    async def _integrity(_request: Request, error: IntegrityError) -> JSONResponse:
         log.warning("constraint_refused", error=type(error.orig).__name__)
         return answer(
             errors.Conflict(
@@ -219,7 +220,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DBAPIError)
     @app.exception_handler(NoConnection)
-    def _database(_request: Request, error: DBAPIError | NoConnection) -> JSONResponse:
+    async def _database(_request: Request, error: DBAPIError | NoConnection) -> JSONResponse:
         return answer(failed_database(error))
 
     @app.get("/problems/{kind}", include_in_schema=False)

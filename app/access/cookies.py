@@ -47,7 +47,9 @@ def new_device() -> str:
 
 def read_device(request: Request) -> str | None:
     """Return what the browser is known by, if that was made here: nobody makes one up, and has us look for it."""
-    value = read(request, DEVICE) or ""
+    value = read(request, DEVICE)
+    if value is None:
+        return None
     is_ours = secrets.compare_digest(value.encode(), _with_proof(value.partition(".")[0]).encode())
     return value if is_ours else None
 
