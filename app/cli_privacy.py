@@ -9,6 +9,8 @@ import typer
 from app import console
 from app.access.permissions import OPERATOR
 from app.database import Database
+from app.documents import attachments
+from app.documents.store import Store
 from app.errors import Conflict
 from app.opening import opened
 from app.privacy import erasure, retention, subject_access
@@ -42,6 +44,7 @@ def apply_retention() -> None:
     with opened() as database:
         while left:
             with database.session(writes=True) as session:
+                attachments.unlink_after_commit(session, Store.under(settings.data_dir))
                 erased, left = retention.apply(session, settings, OPERATOR, AT_ONCE)
             count += len(erased)
         _scrub(database)
@@ -56,6 +59,7 @@ def erase_household(
     """Erase one household for good. What was decided stays, by reference."""
     with opened() as database:
         with database.session(writes=True) as session:
+            attachments.unlink_after_commit(session, Store.under(Settings().data_dir))
             erased = erasure.erase(session, normalised(household), reason, OPERATOR)
         _scrub(database)
     console.say(f"Erased {erased.reference}.")

@@ -23,6 +23,7 @@ import app.allocation.draws_api
 import app.allocation.placements_api
 import app.allocation.previews_api
 import app.break_glass.api
+import app.documents.api
 import app.duplicates.api
 import app.exchange.api
 import app.housing.api
@@ -30,6 +31,7 @@ import app.letters.api
 import app.oversight.api
 import app.privacy.api
 import app.registry.api
+import app.registry.submissions_api
 import app.tenancy.api
 import app.tenancy.offers_api
 import app.verification.api
@@ -54,6 +56,8 @@ from app.worker import Worker
 
 PREFIX = "/api/v1"
 LARGEST_BODY = 1024 * 1024
+FORM_AROUND = 64 * 1024
+"""What the form around a document may add to it."""
 DESCRIPTION = """Hearth decides which displaced family gets which rebuilt house, and can prove that the decision
 was right.
 
@@ -68,6 +72,7 @@ TAGS = [
     {"name": "register", "description": "Households, people, kin groups and applications."},
     {"name": "verification", "description": "Verifying applications, and signing what the rules say of them."},
     {"name": "duplicates", "description": "Households that may be registered twice: a queue, decisions, merges."},
+    {"name": "documents", "description": "What families bring as evidence."},
     {"name": "break glass", "description": "Reading one household beyond one's scope, and its review."},
     {"name": "exchange", "description": "Files in and out."},
     {"name": "policy", "description": "What the programme has decided."},
@@ -173,6 +178,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.allocation.draws_api,
         app.allocation.placements_api,
         app.allocation.previews_api,
+        app.registry.submissions_api,
         app.tenancy.offers_api,
     )
     for router in [*(each.router for each in further), *routers]:
@@ -183,6 +189,13 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         responses=answers,
         dependencies=query,
         max_body_size=settings.max_upload_mb * 1024 * 1024,
+    )
+    service.include_router(
+        app.documents.api.router,
+        prefix=PREFIX,
+        responses=answers,
+        dependencies=query,
+        max_body_size=settings.max_document_mb * 1024 * 1024 + FORM_AROUND,
     )
 
 

@@ -7,6 +7,7 @@ import app.allocation.placement_models
 import app.allocation.preview_models
 import app.audit.models
 import app.break_glass.models
+import app.documents.models
 import app.housing.models
 import app.idempotency
 import app.registry.duplicate_models

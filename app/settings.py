@@ -34,7 +34,9 @@ class Settings(BaseSettings):
             raise NotADirectoryError(ENOTDIR, "HEARTH_SECRETS_DIR is no folder", folder)
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
-    data_dir: Path = Field(Path("var"), description="Folder of the SQLite file, the keyring and the demo's sign-ins.")
+    data_dir: Path = Field(
+        Path("var"), description="Folder of the SQLite file, the keyring, the documents and the demo's sign-ins."
+    )
     database_url: str = Field("", description="SQLAlchemy address; empty: SQLite, hearth.db in the data folder.")
     keys_file: str = Field("", description="File of the keyring; empty: keys.json in the data folder.")
     audit_signing_key_file: str = Field(
@@ -116,6 +118,8 @@ class Settings(BaseSettings):
         "", description="Day on which the programme ended, and every case with it; empty: it goes on."
     )
     max_upload_mb: int = Field(64, ge=1, le=4096, description="Largest request body, and largest unpacked import.")
+    max_document_mb: int = Field(10, ge=1, le=100, description="Largest document that an application takes.")
+    max_documents: int = Field(20, ge=1, le=500, description="Documents that an application takes.")
     time_zone: str = Field("UTC", description="Time zone whose days count for families, such as `Asia/Baku`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 

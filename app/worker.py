@@ -14,6 +14,8 @@ from app.allocation.claims import Claim, ClaimLost
 from app.allocation.solving import ChildFailed, Progress
 from app.audit import heads
 from app.database import Database
+from app.documents import attachments
+from app.documents.store import Store
 from app.errors import HearthError
 from app.queue import BELL, POLL_SECONDS
 from app.settings import Settings
@@ -27,6 +29,9 @@ HEAD_SECONDS = 30.0
 
 EXPIRY_SECONDS = 30.0
 """How often a worker looks whether an offer has run out."""
+
+SWEEP_SECONDS = 3600.0
+"""How often a worker sweeps files that no document has."""
 
 log = structlog.get_logger()
 
@@ -194,6 +199,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._looks_next = 0.0
         self._expires_next = 0.0
+        self._sweeps_next = 0.0
 
     def run(self) -> None:
         """Work in the calling thread, until `ask_to_stop`."""
@@ -219,6 +225,10 @@ class Worker:
             self._expires_next = time.monotonic() + EXPIRY_SECONDS
             for reference in expire_offers(self._database, self._settings):
                 log.info("offer_expired", offer=reference)
+        if time.monotonic() >= self._sweeps_next:
+            self._sweeps_next = time.monotonic() + SWEEP_SECONDS
+            if swept := attachments.sweep(self._database, Store.under(self._settings.data_dir)):
+                log.info("documents_swept", files=swept)
 
     def _sign_head(self) -> None:
         """Sign the head of the audit trail when that is due."""

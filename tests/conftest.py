@@ -42,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         for whose in ("ADDRESS", "USER"):
             os.environ[f"HEARTH_{whose}_REQUESTS_PER_MINUTE"] = "1000000"
         os.environ["HEARTH_AUDIT_HEAD_MINUTES"] = "0"  # heads are signed where a test asks for them
+        os.environ["HEARTH_DATA_DIR"] = str(Path(os.environ[SHARED_FOLDER]) / "var")
         os.environ["HEARTH_KEYS_FILE"] = str(keys.make(Path(os.environ[SHARED_FOLDER]) / "keys.json").path)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -19,6 +20,8 @@ from app.allocation.placement_models import Placement, PlacementKind, PlacementR
 from app.allocation.preview_models import PolicyPreview, PreviewState
 from app.break_glass.models import BreakGlassGrant
 from app.database import utc_now
+from app.documents.models import Document, DocumentKind
+from app.documents.store import Store
 from app.duplicates import decisions
 from app.duplicates.decisions import Decision
 from app.housing.models import (
@@ -35,9 +38,11 @@ from app.housing.models import (
 from app.housing.readiness import REQUIRED_MILESTONES
 from app.policy.facts import Accommodation, DeclineReason, Relationship, Sex
 from app.policy.parameters import DEFAULT_POLICY
+from app.references import new_reference
 from app.registry import duplicates
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Preference
+from app.settings import Settings
 from app.tenancy.models import Tenancy
 
 LONG_AGO = date(2020, 1, 1)
@@ -186,6 +191,24 @@ def verified(session: Session, *preferred: Settlement, **fields: Any) -> Applica
         state=ApplicationState.VERIFIED,
         verified_at=utc_now(),
     )
+
+
+def document(session: Session, of: Application, **fields: Any) -> Document:
+    """A document of the application `of`."""
+    content, reference = f"%PDF-1.7 {next(_numbers)}".encode(), new_reference("DO")
+    stored = Store.under(Settings().data_dir).write(content, reference)
+    ordinary = {
+        "kind": DocumentKind.IDENTITY,
+        "media_type": "application/pdf",
+        "size_bytes": len(content),
+        "sha256": sha256(content).hexdigest(),
+        "stored_as": stored.name,
+    }
+    row = Document(reference=reference, application_id=of.id, **ordinary | fields)
+    row.secret = stored.secret
+    session.add(row)
+    session.flush()
+    return row
 
 
 def user(session: Session, *roles: Role, district: str | None = None, settlement: str | None = None) -> Principal:

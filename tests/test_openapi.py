@@ -32,6 +32,7 @@ from app.allocation.preview_models import PolicyPreview
 from app.break_glass.models import BreakGlassGrant
 from app.database import Database
 from app.demo import check_applications
+from app.documents.models import Document
 from app.exchange import demo, imports
 from app.housing.models import House, LandReleaseArea, Settlement
 from app.main import create_app
@@ -56,6 +57,7 @@ REFERENCES = {
     "households": Household.reference,
     "people": Person.reference,
     "applications": Application.reference,
+    "documents": Document.reference,
     "land-release-areas": LandReleaseArea.reference,
     "break-glass-grants": BreakGlassGrant.reference,
     "placements": Placement.reference,
@@ -78,6 +80,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
     with opened.session(writes=True) as session:
         imports.run(session, demo.district(seed=1, scale=0.03), actor=OPERATOR)
         check_applications(session, factories.user(session, Role.VERIFIER))
+        factories.document(session, factories.submitted(session))
         run = runs.request(session, settlements=None, time_limit_seconds=60, actor=OPERATOR)
     work_one(opened, SETTINGS)
     with opened.session(writes=True) as session:

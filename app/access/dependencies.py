@@ -1,11 +1,12 @@
 """What endpoints ask for: a session in one transaction, and a signed-in user with a permission."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any
 
 import structlog
 from anyio.to_thread import run_sync
-from fastapi import BackgroundTasks, Depends, Request, Security
+from fastapi import BackgroundTasks, Depends, Request, Response, Security
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
@@ -175,3 +176,17 @@ def requires(permission: Permission, *, before: bool = False) -> Any:
         return principal
 
     return Security(permitted_before if before else permitted, scopes=[permission.value])
+
+
+class SignedInFirst(APIRoute):
+    """Asks who sends it before it reads a body of many megabytes."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what serves a request."""
+        serve = super().get_route_handler()
+
+        async def serve_who_is_signed_in(request: Request) -> Response:
+            await identify(request)
+            return await serve(request)
+
+        return serve_who_is_signed_in

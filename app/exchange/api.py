@@ -1,13 +1,11 @@
 """Importing files and exporting the register."""
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
-from fastapi.routing import APIRoute
 from pydantic import Field
 
-from app.access.dependencies import DbSession, identify, requires
+from app.access.dependencies import DbSession, SignedInFirst, requires
 from app.access.permissions import Permission, Principal
 from app.errors import Conflict, Forbidden, Invalid, Malformed, TooLarge, Unauthorised, UnsupportedMediaType
 from app.exchange import exports, imports
@@ -20,20 +18,6 @@ ENDINGS = (".csv", ".geojson", ".zip", ".xlsx")
 EXAMPLE = "origin,name,latitude,longitude\nO-1,Upper Valley,0.5,0.3\n"
 ZIP = "application/zip"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-class SignedInFirst(APIRoute):
-    """Asks who sends it before it reads a body of many megabytes."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what serves a request."""
-        serve = super().get_route_handler()
-
-        async def serve_who_is_signed_in(request: Request) -> Response:
-            await identify(request)
-            return await serve(request)
-
-        return serve_who_is_signed_in
 
 
 router = APIRouter(

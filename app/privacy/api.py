@@ -34,9 +34,9 @@ MayErase = Annotated[Principal, requires(Permission.HOUSEHOLD_ERASE)]
 def erase_household(
     reference: str, body: ErasureNew, request: Request, session: DbSession, principal: MayErase
 ) -> ErasureRead:
-    """For good: people, contacts, wishes and texts are gone; what was decided stays, by reference."""
+    """For good: people, contacts, wishes, documents and texts are gone; what was decided stays, by reference."""
     erased = erasure.erase(session, normalised(reference), body.reason, principal)
-    erasure.scrub_after_commit(session, request.app.state.database)
+    erasure.scrub_after_commit(session, request.app.state.database, request.app.state.settings)
     return ErasureRead.model_validate(
         {"household": erased.reference, "erased_at": erased.erased_at, "reason": erased.erased_reason}
     )
@@ -59,7 +59,7 @@ def preview_retention(request: Request, session: DbSession, principal: MayErase)
 def apply_retention(request: Request, session: DbSession, principal: MayErase) -> RetentionApplied:
     """At most 100 households at once, as each would be erased on request."""
     erased, left = retention.apply(session, request.app.state.settings, principal, MOST_AT_ONCE)
-    erasure.scrub_after_commit(session, request.app.state.database)
+    erasure.scrub_after_commit(session, request.app.state.database, request.app.state.settings)
     return RetentionApplied(erased=[EndedCaseRead.model_validate(each) for each in erased], left=left)
 
 

@@ -14,6 +14,8 @@ from app.allocation.placement_models import Placement, PlacementState
 from app.audit import Act
 from app.break_glass.models import BreakGlassGrant
 from app.database import Database, utc_now
+from app.documents import attachments
+from app.documents.store import Store
 from app.errors import Conflict, NotFound
 from app.idempotency import IdempotencyKey
 from app.policy.facts import Accommodation, DeclineReason
@@ -21,6 +23,7 @@ from app.registry import duplicates
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Suitability
 from app.registry.queries import households
+from app.settings import Settings
 from app.tenancy.models import Tenancy
 
 ERASED = "Erased."
@@ -30,9 +33,9 @@ SETTLED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 def erase(session: Session, reference: str, reason: str, actor: Principal) -> Household:
     """Erase what is held of a household but its decisions, which name it by reference alone.
 
-    Its people, contacts, wishes and every text that somebody wrote about it are deleted, and those of households that
-    were merged into it; an application that goes on is withdrawn. `reason` names nobody: it is kept. Raises NotFound,
-    Forbidden, and Conflict while a house is reserved for the household or it lives in one.
+    Its people, contacts, wishes, documents and every text that somebody wrote about it are deleted, and those of
+    households that were merged into it; an application that goes on is withdrawn. `reason` names nobody: it is kept.
+    Raises NotFound, Forbidden, and Conflict while a house is reserved for the household or it lives in one.
     """
     household = _locked(session, reference, actor)
     require(actor, household.origin, Permission.HOUSEHOLD_ERASE)
@@ -65,6 +68,7 @@ def _erase(session: Session, household: Household, reason: str, actor: Principal
     made = [household.reference]
     made += [person.reference for person in household.people]
     made += [application.reference for application in applications]
+    made += attachments.discard(session, household)
     kin_group = household.kin_group
     _erase_people(session, household)
     _erase_household(household, reason)
@@ -81,9 +85,10 @@ def _erase(session: Session, household: Household, reason: str, actor: Principal
         session.execute(delete(KinGroup).where(KinGroup.id == kin_group.id, empty))
 
 
-def scrub_after_commit(session: Session, database: Database) -> None:
-    """Have the database forget what `session` deleted, as soon as that is committed."""
+def scrub_after_commit(session: Session, database: Database, settings: Settings) -> None:
+    """Have database and folder of documents forget what `session` deleted, as soon as that is committed."""
     event.listen(session, "after_commit", lambda _session: database.scrub(), once=True)
+    attachments.unlink_after_commit(session, Store.under(settings.data_dir))
 
 
 def _locked(session: Session, reference: str, actor: Principal) -> Household:

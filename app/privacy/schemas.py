@@ -8,6 +8,7 @@ from pydantic import Field
 from app.allocation.models import ProposalState, RunState
 from app.allocation.offer_models import GivenHow, OfferState
 from app.allocation.placement_models import PlacementKind, PlacementReason, PlacementState
+from app.documents.schemas import DocumentRead
 from app.fields import IsoDate, Sentence, Wire
 from app.policy.facts import DeclineReason
 from app.privacy.retention import CaseEnd
@@ -59,6 +60,7 @@ class RetentionApplied(Wire):
 class ApplicationHeld(ApplicationRead):
     """An application, whatever became of it."""
 
+    documents: list[DocumentRead] = Field(description="Documents that were brought with it; each can be read apart.")
     preferred_names: list[str] = Field(description="Names of the settlements wished for, best first.")
     begun_at: datetime = Field(description="When it was begun.")
     changed_at: datetime = Field(description="When it was changed last.")

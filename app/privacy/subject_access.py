@@ -1,6 +1,7 @@
 """Everything that is held of one household, for the family itself."""
 
 import json
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,8 @@ from app.audit import Act
 from app.audit.models import AuditEntry
 from app.break_glass.models import BreakGlassGrant
 from app.database import utc_now
+from app.documents.models import Document
+from app.documents.schemas import DocumentRead
 from app.housing.models import House, Settlement
 from app.privacy.schemas import (
     ActHeld,
@@ -124,12 +127,21 @@ def _applications(session: Session, household: Household) -> list[ApplicationHel
         )
         .order_by(Application.id)
     )
+    documents: dict[int, list[DocumentRead]] = defaultdict(list)
+    for document in session.scalars(
+        select(Document)
+        .join(Application, Application.id == Document.application_id)
+        .where(Application.household_id == household.id)
+        .order_by(Document.id)
+    ):
+        documents[document.application_id].append(DocumentRead.model_validate(document))
     return [
         ApplicationHeld(
             **ApplicationRead.of(each).model_dump(),
             preferred_names=[preference.settlement.name for preference in each.preferences],
             begun_at=each.created_at,
             changed_at=each.updated_at,
+            documents=documents[each.id],
         )
         for each in found
     ]
@@ -262,6 +274,11 @@ def _trail(session: Session, household: Household) -> list[ActHeld]:
         of_household += session.scalars(select(model.reference).where(model.household_id.in_(ids)))
     suspected = or_(DuplicateCandidate.first_id.in_(ids), DuplicateCandidate.second_id.in_(ids))
     of_household += session.scalars(select(DuplicateCandidate.reference).where(suspected))
+    of_household += session.scalars(
+        select(Document.reference)
+        .join(Application, Application.id == Document.application_id)
+        .where(Application.household_id.in_(ids))
+    )
     found = session.scalars(
         select(AuditEntry)
         .where(

@@ -1,6 +1,6 @@
 """Households, people, kin groups and applications as JSON."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 from sqlalchemy import exists, or_, select
@@ -20,8 +20,6 @@ from app.errors import (
     Unauthorised,
 )
 from app.fields import TEXT_PATTERN
-from app.housing.models import Settlement
-from app.housing.queries import named_origin, named_settlement
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.policy.facts import Accommodation
@@ -30,6 +28,7 @@ from app.problems import ACT, CHANGE, LIST, READ, responses
 from app.references import normalised
 from app.registry import applications, households, queries
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person
+from app.registry.naming import named, wishes
 from app.registry.schemas import (
     ApplicationChange,
     ApplicationNew,
@@ -49,17 +48,6 @@ router = APIRouter(tags=["register"])
 MayRead = Annotated[Principal, requires(Permission.HOUSEHOLD_READ)]
 MayWrite = Annotated[Principal, requires(Permission.HOUSEHOLD_WRITE)]
 MaySubmit = Annotated[Principal, requires(Permission.APPLICATION_SUBMIT)]
-
-
-def _named(session: Session, principal: Principal, fields: dict[str, Any]) -> dict[str, Any]:
-    """Replace the references of origin and kin group, where `fields` has them, by the things they name."""
-    origin, kin_group = fields.get("origin"), fields.get("kin_group")
-    if origin:
-        scope = principal.scope(Permission.HOUSEHOLD_WRITE)
-        fields["origin"] = named_origin(session, normalised(origin), "#/body/origin", scope)
-    if kin_group:
-        fields["kin_group"] = queries.named_kin_group(session, principal, normalised(kin_group), "#/body/kin_group")
-    return fields
 
 
 @router.get("/households", operation_id="list_households", summary="List households", responses=LIST)
@@ -116,7 +104,7 @@ def register_household(
     made = request_once.made(session, principal.reference) or households.by_client_id(session, body.client_id)
     was_made = made is not None
     if made is None:
-        fields = _named(session, principal, body.model_dump(exclude={"people"}))
+        fields = named(session, principal, body.model_dump(exclude={"people"}))
         fields["registered_on"] = fields["registered_on"] or utc_now().date()
         household = households.register(
             session,
@@ -161,7 +149,7 @@ def change_household(
     """A run that has been requested keeps what it was requested with."""
     household = queries.visible_household(session, principal, normalised(reference))
     require_version(household, if_match)
-    fields = _named(session, principal, body.model_dump(exclude_unset=True))
+    fields = named(session, principal, body.model_dump(exclude_unset=True))
     households.change(session, household, fields, principal)
     tag(response, household)
     return HouseholdRead.of(household)
@@ -264,13 +252,6 @@ def add_kin_group(
     return KinGroupRead.model_validate(group)
 
 
-def _wishes(session: Session, references: list[str]) -> list[Settlement]:
-    return [
-        named_settlement(session, normalised(reference), f"#/body/preferences/{number}")
-        for number, reference in enumerate(references)
-    ]
-
-
 @router.get("/applications", operation_id="list_applications", summary="List applications", responses=LIST)
 def list_applications(
     session: DbSession,
@@ -312,7 +293,7 @@ def begin_application(
             session,
             household,
             client_id=body.client_id,
-            wishes=_wishes(session, body.preferences),
+            wishes=wishes(session, body.preferences),
             anywhere=body.anywhere,
             actor=principal,
         )
@@ -354,7 +335,7 @@ def change_application(
     applications.change(
         session,
         application,
-        wishes=_wishes(session, body.preferences) if "preferences" in sent else None,
+        wishes=wishes(session, body.preferences) if "preferences" in sent else None,
         anywhere=body.anywhere if "anywhere" in sent else None,
         size_override=override,
         actor=principal,

@@ -68,6 +68,21 @@ def create(
     actor: Principal,
 ) -> Application:
     """Begin an application, with the settlements wished for, best first. Raises Conflict for a second live one."""
+    application = make(session, household, client_id=client_id, wishes=wishes, anywhere=anywhere, actor=actor)
+    audit.record(session, actor, Act.APPLICATION_BEGIN, application)
+    return application
+
+
+def make(
+    session: Session,
+    household: Household,
+    *,
+    client_id: uuid.UUID | None,
+    wishes: Sequence[Settlement],
+    anywhere: bool,
+    actor: Principal,
+) -> Application:
+    """Begin an application as `create` does, and record nothing."""
     require(actor, household.origin)
     live = session.scalar(
         select(Application.reference).where(
@@ -85,7 +100,6 @@ def create(
         created_by_id=actor.user_id,
     )
     session.add(application)
-    audit.record(session, actor, Act.APPLICATION_BEGIN, application)
     return application
 
 
@@ -157,13 +171,18 @@ def submit(session: Session, application: Application, actor: Principal) -> Appl
         raise Conflict(
             f"The application is {application.state.value}; only a draft, or one that was returned, can be submitted."
         )
+    hand_in(session, application, actor)
+    audit.record(session, actor, Act.APPLICATION_SUBMIT, application)
+    return application
+
+
+def hand_in(session: Session, application: Application, actor: Principal) -> None:
+    """Submit an application that is new, or locked, as `submit` does, and record nothing. Raises Invalid as it does."""
     _check_complete(application)
     application.state = ApplicationState.SUBMITTED
     application.submitted_at = utc_now()
     application.submitted_by_id = actor.user_id
     duplicates.look(session, [application.household_id])
-    audit.record(session, actor, Act.APPLICATION_SUBMIT, application)
-    return application
 
 
 def _check_complete(application: Application) -> None:

@@ -63,6 +63,21 @@ def register(
 
     A person's `partner` is the position, from 0, of another of `people`. Raises Invalid for what contradicts itself.
     """
+    household = make(session, fields, people, origin=origin, kin_group=kin_group, actor=actor)
+    audit.record(session, actor, Act.HOUSEHOLD_REGISTER, household)
+    return household
+
+
+def make(
+    session: Session,
+    fields: Mapping[str, Any],
+    people: Sequence[Mapping[str, Any]],
+    *,
+    origin: Origin | None,
+    kin_group: KinGroup | None,
+    actor: Principal,
+) -> Household:
+    """Register a household as `register` does, and record nothing."""
     require(actor, origin)
     household = Household(**fields, origin=origin, kin_group=kin_group, people=[])
     partners = [person.get("partner") for person in people]
@@ -77,7 +92,6 @@ def register(
         if partner is not None:
             person.partner_id = household.people[partner].id
     match_keys.refresh(session, [household.id])
-    audit.record(session, actor, Act.HOUSEHOLD_REGISTER, household)
     return household
 
 

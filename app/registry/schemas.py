@@ -86,10 +86,9 @@ class PersonRead(Wire):
         return cls(partner=references.get(person.partner_id) if person.partner_id else None, **fields)
 
 
-class HouseholdNew(Wire):
-    """A household and its people."""
+class HouseholdTaken(Wire):
+    """A household and its people, as they are taken down."""
 
-    client_id: ClientId = None
     key: Key | None = Field(None, description="Your own reference.", examples=["HH-00001"])
     registered_on: IsoDate | None = Field(None, description="When it registered; today if left out.")
     origin: Reference | None = Field(None, description="The former settlement that it left.", examples=["OR-7K3M9QTX"])
@@ -100,6 +99,12 @@ class HouseholdNew(Wire):
     language: Language | None = Field(None, description="The language to write to it in (BCP 47).", examples=["uk"])
     consent_on: IsoDate | None = Field(None, description="When it agreed to this use of its data.")
     people: list[PersonInHousehold] = Field(description="Its people; one is the head.", min_length=1, max_length=50)
+
+
+class HouseholdNew(HouseholdTaken):
+    """A household and its people, to register."""
+
+    client_id: ClientId = None
 
 
 class HouseholdChange(Wire):
@@ -215,6 +220,23 @@ class ApplicationChange(Wire):
     size_override_reason: Sentence | None = Field(default_factory=left_out, description="Why the need was set by hand.")
 
 
+class SubmissionNew(Wire):
+    """A household and its application, to be submitted at once."""
+
+    client_id: uuid.UUID = Field(
+        description="Your own id for it, made before you were online; sent again, it gives the same thing.",
+        examples=["0192f0c8-6a1e-7cc3-9b0e-5d1c8f7a2b31"],
+    )
+    household: HouseholdTaken = Field(description="The household and its people.")
+    preferences: list[Reference] = Field(
+        default_factory=list,
+        description="Settlements wished for, best first.",
+        max_length=3,
+        examples=[["ST-7K3M9QTX"]],
+    )
+    anywhere: Flag = Field(False, description="Whether any other settlement is accepted too.")
+
+
 class ApplicationRead(Wire):
     """An application and where it is on its way."""
 
@@ -248,3 +270,10 @@ class ApplicationRead(Wire):
             household=application.household.reference,
             preferences=[preference.settlement.reference for preference in application.preferences],
         )
+
+
+class SubmissionRead(Wire):
+    """What came of a submission."""
+
+    household: HouseholdRead = Field(description="The household and its people.")
+    application: ApplicationRead = Field(description="Its application.")

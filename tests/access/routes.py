@@ -117,6 +117,12 @@ ROWS = [
     Row("read_eligibility", "verified", 200, 200, GONE, SEE_FAMILIES),
     Row("decide_eligibility", "verified", 409, 409, GONE, "verifier"),  # it is signed as it was read
     Row("decide_eligibilities", "verified", 200, 200, HIDDEN, "verifier"),
+    Row("take_submission", "origin", 201, 201, GONE, "caseworker"),
+    # documents: who takes them in, and who checks them
+    Row("list_documents", "application", 200, 200, GONE, "caseworker verifier"),
+    Row("add_document", "application", 201, 201, GONE, "caseworker"),
+    Row("read_document", "document", 200, 200, GONE, "caseworker verifier"),
+    Row("remove_document", "document", 204, 204, GONE, "caseworker"),
     Row("withdraw_application", "application", 200, 200, GONE, "caseworker"),
     Row("read_explanation", "application", 200, 200, GONE, "caseworker verifier planner approver"),
     Row("read_letter", "application", 409, 409, GONE, "caseworker verifier planner approver"),
@@ -255,6 +261,11 @@ BODIES: dict[str, Any] = {
     "change_person": {"given_name": "Else"},
     "add_kin_group": {},
     "erase_household": {"reason": "The family asked for it."},
+    "take_submission": {
+        "client_id": "0192f0c8-6a1e-7cc3-9b0e-5d1c8f7a2b31",
+        "household": {"current_accommodation": "rented", "people": [PERSON], "origin": "{origin}"},
+        "anywhere": True,
+    },
     "begin_application": {"household": "{newcomer}", "preferences": [], "anywhere": True},
     "change_application": {"anywhere": True},
     "verify_applications": {"everything": True},

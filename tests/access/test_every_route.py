@@ -93,6 +93,7 @@ def _place(session: Session, district: str) -> dict[str, Any]:
         "draft": draft,
         "submitted": factories.submitted(session, main, place=main),
         "verified": factories.verified(session, main, place=main),
+        "document": factories.document(session, draft),
         "newcomer": factories.household(session, place=main),
         "house": house,
         "reserved": reserved,
@@ -212,6 +213,8 @@ def _ask(world: World, row: Row, token: str | None, *, unknown: bool = False) ->
     content: dict[str, Any] = {}
     if row.operation == "import_files":
         content = {"files": [("files", each) for each in VILLAGE.items()]}
+    elif row.operation == "add_document":
+        content = {"files": {"file": ("a.pdf", b"%PDF-1.7")}, "data": {"kind": "identity"}}
     elif row.operation == "draft_policy":
         content = {"json": DEFAULT_POLICY.model_dump(mode="json")}
     elif row.operation in BODIES:

@@ -1,5 +1,6 @@
 """Every operation of the API that changes something leaves one entry: a new one without a case here fails."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -187,6 +188,23 @@ def _decide_many(session: Session, _database: Database) -> Request:
     factories.verified(session)
     chosen = {"everything": True, "eligible": True}
     return lambda client: client.post("/applications/decide-eligibility", json=chosen)
+
+
+def _submission(session: Session, _database: Database) -> Request:
+    household = {"current_accommodation": "rented", "people": [PERSON | {"relationship": "head"}]}
+    body = {"client_id": str(uuid.uuid4()), "household": household, "anywhere": True}
+    return lambda client: client.post("/submissions", json=body)
+
+
+def _add_document(session: Session, _database: Database) -> Request:
+    path = f"/applications/{factories.submitted(session).reference}/documents"
+    file = {"file": ("Amina.pdf", b"%PDF-1.7")}
+    return lambda client: client.post(path, files=file, data={"kind": "identity"})
+
+
+def _remove_document(session: Session, _database: Database) -> Request:
+    path = f"/documents/{factories.document(session, factories.submitted(session)).reference}"
+    return lambda client: client.delete(path)
 
 
 def _withdraw(session: Session, _database: Database) -> Request:
@@ -568,6 +586,9 @@ CASES = {
     "return_application": Expected(Act.APPLICATION_RETURN, "application", _return),
     "decide_eligibility": Expected(Act.APPLICATION_DECIDE, "application", _decide),
     "decide_eligibilities": Expected(Act.APPLICATION_DECIDE, None, _decide_many),
+    "take_submission": Expected(Act.SUBMISSION_TAKE, "application", _submission),
+    "add_document": Expected(Act.DOCUMENT_ADD, "document", _add_document),
+    "remove_document": Expected(Act.DOCUMENT_REMOVE, "document", _remove_document),
     "withdraw_application": Expected(Act.APPLICATION_WITHDRAW, "application", _withdraw),
     "decide_duplicate": Expected(Act.DUPLICATE_DECIDE, "duplicate_candidate", _decide_duplicate),
     "undo_merge": Expected(Act.MERGE_UNDO, "merge", _undo_merge),

@@ -93,6 +93,18 @@ def _eligibility(session: Session) -> Looked:
     return Looked(f"/applications/{reference}/eligibility", [reference])
 
 
+def _document(session: Session) -> Looked:
+    reference = factories.document(session, factories.submitted(session)).reference
+    return Looked(f"/documents/{reference}", [reference])
+
+
+def _documents(session: Session) -> Looked:
+    application = factories.submitted(session)
+    document = factories.document(session, application)
+    path = f"/applications/{application.reference}/documents"
+    return Looked(path, [document.reference, application.household.reference])
+
+
 def _proposals(session: Session) -> Looked:
     given = factories.reservation(session, factories.house(session, factories.settlement(session)))
     return Looked(f"/runs/{given.run.reference}/proposals", [given.reference, given.household.reference])
@@ -162,6 +174,8 @@ LOOKS = {
     "read_offer_letter": Expected(Act.LETTER_READ, "offer", _offer_letter),
     "list_letters": Expected(Act.LETTER_LIST, None, _letters),
     "read_eligibility": Expected(Act.ELIGIBILITY_READ, "application", _eligibility),
+    "list_documents": Expected(Act.DOCUMENT_LIST, None, _documents),
+    "read_document": Expected(Act.DOCUMENT_READ, "document", _document),
     "list_proposals": Expected(Act.PROPOSAL_LIST, None, _proposals),
     "list_offers": Expected(Act.OFFER_LIST, None, _offers),
     "read_offer": Expected(Act.OFFER_READ, "offer", _offer),
