@@ -6,9 +6,8 @@ parts, are eliminated one by one; what remains is a small dense system, one row 
 stage, however many households there are.
 """
 
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from solver.kernels import add_columns, add_units
 from solver.network import Network
 from solver.problem import NONE, UNLIMITED
+from solver.progress import Deadline
 from solver.tables import IntArray
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +36,8 @@ MOST_STEPS = 100
 WEAKEST = 1e-7
 """Past this regularisation of the dense system, rounding has the last word, and the method ends."""
 TO_BOUNDARY = 0.9995
+LOOK = 0.5
+"""Seconds between two looks at whether the solve is cancelled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,7 @@ class Interior:
         weights: FloatArray,
         rows: Sequence[tuple[FloatArray, int]],
         start: Iterate | None,
-        deadline: float,
+        deadline: Deadline,
     ) -> Relaxed:
         """The relaxation that maximises weights [columns] while each of the rows (weights, at least) is kept; at the
         deadline, as near to it as it came."""
@@ -200,7 +202,7 @@ class _Barrier:
         self.others_back = others.T.tocsr()
         self.supply = scipy.sparse.csr_matrix(pad[1])[:, self.unit_columns :]
 
-    def descend(self, start: Iterate | None, deadline: float) -> Relaxed:
+    def descend(self, start: Iterate | None, deadline: Deadline) -> Relaxed:
         x, s, y, z = self._cold() if start is None else self._warm(start)
         near = None
         for _ in range(MOST_STEPS):
@@ -210,10 +212,10 @@ class _Barrier:
             feasible = float(np.abs(primal).max(initial=0.0))
             if near is None and gap < WARM and feasible < 1:
                 near = Iterate(x, s, y * self.scale, z * self.scale, self.stages)
-            if (gap < CLOSE and feasible < 1e-4) or time.monotonic() > deadline:
+            if (gap < CLOSE and feasible < 1e-4) or deadline.passed():
                 break
             try:
-                system = _System(self, x / z, s / y)
+                system = _System(self, x / z, s / y, deadline)
             except scipy.linalg.LinAlgError:
                 break
             mean = (x @ z + s @ y) / (len(x) + len(s))
@@ -292,7 +294,7 @@ class _Barrier:
 class _System:
     """(F D Fᵀ + E) dy = g, with units and classes eliminated. Raises LinAlgError where rounding has the last word."""
 
-    def __init__(self, barrier: _Barrier, d: FloatArray, e: FloatArray) -> None:
+    def __init__(self, barrier: _Barrier, d: FloatArray, e: FloatArray, deadline: Deadline) -> None:
         self.barrier = barrier
         interior, rows = barrier.interior, barrier.dense_rows
         units, classes = barrier.units, barrier.class_rows
@@ -304,10 +306,11 @@ class _System:
         with ThreadPoolExecutor(interior.workers) as pool:  # two sums, however many threads there are: the same bits
             first = pool.submit(add_units, halves[0], 0, middle, *of_units)
             second = pool.submit(add_units, halves[1], middle, units, *of_units)
-            first.result()
-            second.result()
+            while wait((first, second), LOOK).not_done:
+                deadline.heard()
         dense = halves.sum(axis=0)
         add_columns(dense, rest, *barrier.other_entries)
+        deadline.heard()
         scaled = scipy.sparse.csr_matrix(barrier.supply.multiply(rest))
         own = np.asarray(scaled.sum(axis=1)).ravel() + e[units : units + classes]
         count, unreserved, both = own[0::2], own[1::2], np.asarray(scaled[1::2].sum(axis=1)).ravel()
@@ -327,6 +330,7 @@ class _System:
         dense[fill.row[lower], fill.col[lower]] -= fill.data[lower]
         diagonal = np.arange(rows)
         dense[diagonal, diagonal] += e[units + classes :]
+        deadline.heard()
         self.factor = _cholesky(dense, diagonal)
 
     def solve(self, gradient: FloatArray) -> FloatArray:

@@ -30,6 +30,7 @@ from solver.placing import WHOLE, columns_of, filled, whole_places
 from solver.previous import Before, still
 from solver.prices import Prices
 from solver.problem import NONE, Problem
+from solver.progress import Deadline
 from solver.proof import price_bound
 from solver.relaxed_prices import priced, whole
 from solver.seating import deal, seat
@@ -51,6 +52,8 @@ HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
 RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.68, 0.8, 0.95
 """Shares of the time limit after which a phase gives way to the next."""
+TELL = 0.5
+"""Seconds between two reports."""
 NEAR = 2e-4
 """How much more, relative to the bound, may be left open than in the previous solution for its prices to be enough."""
 
@@ -87,6 +90,7 @@ class Large:
         self.trivial = [self._bound(name, prices, (), None) for name, prices in zip(self.names, nothing, strict=False)]
         self.seconds = {"relaxation": 0.0, "search": 0.0}
         self.warm = False
+        self.last, self.told = (self.names[0], 0, max(self.trivial, default=0)), time.monotonic()
 
     def solve(self) -> tuple[IntArray, list[Closed]]:
         """The class of every household [H], NONE where it has none, and what is proven of each stage."""
@@ -97,6 +101,15 @@ class Large:
         for stage in closed:
             self.report(stage.name, stage.achieved, stage.bound)
         return house_class, closed
+
+    def _tell(self, stage: str, achieved: int, bound: int) -> None:
+        self.last, self.told = (stage, achieved, bound), time.monotonic()
+        self.report(*self.last)
+
+    def _heard(self) -> None:
+        """Tells again what was told last, now and then: the answer may be to cancel."""
+        if time.monotonic() - self.told > TELL:
+            self._tell(*self.last)
 
     def _decided(self) -> tuple[IntArray, list[Closed]]:
         """Who is housed, where for now, and what is proven of the stages that decide it."""
@@ -150,15 +163,15 @@ class Large:
         closed = [replace(each, witness=witnesses.get(stage)) for stage, each in enumerate(closed)]
         return at, house_class, closed
 
-    def _until(self, share: float) -> float:
-        return self.started + share * self.limit
+    def _until(self, share: float) -> Deadline:
+        return Deadline(self.started + share * self.limit, self._heard)
 
     def _worth(self, stage: Objective, house_class: IntArray) -> int:
         """What an allocation gives a stage, in exact integers."""
         return worth(self.problem, stage, house_class, self.home)
 
     def _relax(
-        self, relaxed: list[Relaxed], achieved: Sequence[int], end: int, deadline: float, *, known: bool
+        self, relaxed: list[Relaxed], achieved: Sequence[int], end: int, deadline: Deadline, *, known: bool
     ) -> list[int]:
         """Relaxes the stages up to `end` that are still missing from `relaxed`, each under what those before have to
         keep of what they achieved, or, as long as that isn't known, of what their prices allow. Returns the targets."""
@@ -166,15 +179,13 @@ class Large:
         for stage in range(len(relaxed), end):
             start = relaxed[-1].near if relaxed else None
             rows = self._rows(targets[:stage])
-            now = time.monotonic()
-            until = now + (deadline - now) / (end - stage)
-            relaxed.append(
-                self._priced(stage) if known else self.relaxations.maximise(self.weights[stage], rows, start, until)
-            )
+            until = deadline.share(1 / (end - stage))
+            maximise = self.relaxations.maximise
+            relaxed.append(self._priced(stage) if known else maximise(self.weights[stage], rows, start, until))
             closed = self._closed(stage, relaxed[stage], [*targets, 0], known=known)
             if len(targets) == stage:
                 targets.append(closed.bound)
-            self.report(closed.name, 0, closed.bound)
+            self._tell(closed.name, 0, closed.bound)
         self.seconds["relaxation"] += time.monotonic() - began
         return targets
 
@@ -259,8 +270,12 @@ class Large:
             kept = required(self.deciding, targets)
             return [(self._alone(stage), vector[stage] - kept[stage]) for stage in loose]
 
-        goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, floors)
-        thorough = replace(WHO, rounds=1) if known else WHO
+        def better(reached: list[int]) -> None:
+            for name, given, target in zip(self.names, reached, targets, strict=False):
+                self._tell(name, given, target)
+
+        goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, floors, heaviest, better)
+        thorough = replace(WHO, rounds=1, heats=()) if known else WHO
         return self._search(self.network, at, goal, thorough, self._until(DECIDING))
 
     def _alone(self, stage: int) -> Aim:
@@ -284,7 +299,7 @@ class Large:
         placed = at != NONE
         return [b + int(gives[placed].sum()) for b, gives in zip(self.before, self.gives, strict=True)]
 
-    def _search(self, network: Network, at: IntArray, goal: Goal, thorough: Thorough, deadline: float) -> IntArray:
+    def _search(self, network: Network, at: IntArray, goal: Goal, thorough: Thorough, deadline: Deadline) -> IntArray:
         began = time.monotonic()
         found = search(network, self.neighbours, at, goal, thorough, deadline, self.workers)
         self.seconds["search"] += time.monotonic() - began
@@ -320,7 +335,7 @@ class Large:
             either = (prices, Prices.zero(self.problem, len(prices.multipliers)))
             bounds = [self._bound(stage.name, each, kept, housed) for each in either]
             bound = min(bounds)
-            self.report(stage.name, self._worth(stage, house_class), bound)
+            self._tell(stage.name, self._worth(stage, house_class), bound)
             for j, each in enumerate(earlier):
                 if not each.may_lose:
                     weight[j] = BASE * heaviest / max(float(np.abs(before[j]).max(initial=0.0)), 1.0)
@@ -346,7 +361,11 @@ class Large:
                     for each, least in loose
                 ]
 
-            goal, thorough = Goal(aim, losses, rank, done, floors), replace(WHERE, rounds=rounds)
+            def better(reached: list[int]) -> None:
+                self._tell(stage.name, reached[-1], bound)
+
+            goal = Goal(aim, losses, rank, done, floors, max(heaviest, 1.0), better)
+            thorough = replace(WHERE, rounds=rounds, heats=WHERE.heats if rounds > 1 else ())
             at = self._search(homes, self._at(homes, house_class), goal, thorough, self._until(SETTLING))
             classes = self._classes(homes, at)
             achieved = self._worth(stage, classes)

@@ -85,6 +85,23 @@ class Network:
         at = np.searchsorted(had, wanted)
         return np.where(np.append(had, NONE)[at] == wanted, np.append(self.stays.value, 0)[at], 0)
 
+    @property
+    def barred_keys(self) -> IntArray:
+        """Where units may not go through their hubs: unit · settlements + settlement."""
+        return self.barred.row * self.settlements + self.barred.column
+
+    def wishes(self, unit: IntArray, settlement: IntArray) -> IntArray:
+        """What units [n] gain in settlements [n], where they may live."""
+        wanted = unit * self.settlements + settlement
+        at = np.searchsorted(self.unit * self.settlements + self.settlement, wanted)
+        direct = np.append(self.unit * self.settlements + self.settlement, NONE)[at] == wanted
+        wish = np.where(direct, np.append(self.wish, 0)[at], self.hub_wish[unit])
+        through = np.flatnonzero(~direct)
+        key = self.hub_of[unit[through]] * self.settlements + settlement[through]
+        way = np.searchsorted(self.way_hub * self.settlements + self.way_settlement, key)
+        wish[through] += self.way_wish[way]
+        return wish
+
     def reached(self, units: IntArray, settlements: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """Unit, settlement and wish of whatever these units [u] may reach through hubs in these settlements [s]."""
         units = units[self.hub_of[units] != NONE]
@@ -93,7 +110,7 @@ class Network:
         way = ways[np.ix_(self.hub_of[units], settlements)]
         row, column = np.nonzero(way != NONE)
         unit, settlement, way = units[row], settlements[column], way[row, column]
-        barred = np.sort(self.barred.row * self.settlements + self.barred.column)
+        barred = np.sort(self.barred_keys)
         key = unit * self.settlements + settlement
         at = np.minimum(np.searchsorted(barred, key), max(len(barred) - 1, 0))
         may = barred[at] != key if len(barred) else np.ones(len(key), np.bool_)

@@ -18,7 +18,8 @@ FloatArray = NDArray[np.float64]
 
 class Rooms(NamedTuple):
     """What is left, and who takes what. A bin is a class's unreserved (2c) or reserved part (2c + 1); an arc lets a
-    key take from a bin: those of key k are first[k]:first[k + 1], those into bin b into[into_first[b]:into_first[b+1]].
+    key take from a bin: those of key k are first[k]:first[k + 1], those into bin b into[into_first[b]:into_first[b+1]];
+    spare: the bedrooms too many that it leaves.
     """
 
     first: IntArray
@@ -26,6 +27,7 @@ class Rooms(NamedTuple):
     key: IntArray
     into_first: IntArray
     into: IntArray
+    spare: IntArray
     flow: IntArray
     room: IntArray
     places: IntArray
@@ -70,6 +72,7 @@ def rooms(network: Network) -> Rooms:
         key=key,
         into_first=np.searchsorted(into[by_bin], np.arange(2 * classes + 1)),
         into=by_bin,
+        spare=spare[order],
         flow=np.zeros(len(key), np.int64),
         room=room.astype(np.int64),
         places=places,

@@ -1,5 +1,6 @@
 """What a running solve tells whoever waits for it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,3 +20,33 @@ class Cancelled(Exception):  # noqa: N818 - an order, not an error
 
 
 Report = Callable[[Progress], None]
+
+
+def _nobody() -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The moment of the monotonic clock at which a phase has to end. Whoever works for long asks for it every now and
+    then: `heard` tells whoever waits for the solve, and may raise `Cancelled`."""
+
+    until: float
+    heard: Callable[[], None] = _nobody
+
+    def passed(self) -> bool:
+        self.heard()
+        return time.monotonic() > self.until
+
+    def left(self) -> float:
+        """Seconds."""
+        return max(self.until - time.monotonic(), 0.0)
+
+    def late(self) -> float:
+        """Seconds past it, below 0 before."""
+        return time.monotonic() - self.until
+
+    def share(self, share: float) -> "Deadline":
+        """That of a part of what is left."""
+        now = time.monotonic()
+        return Deadline(now + share * (self.until - now), self.heard)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from ortools.math_opt import model_pb2  # type: ignore[import-untyped]  # ships no type marker
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
+from solver.progress import Deadline
+
 FloatArray = NDArray[np.float64]
+
+LOOK = 0.5
+"""Seconds between two looks at the deadline."""
+PATIENCE = 0.3
+"""Seconds that a search may go on after its deadline."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +59,14 @@ def search(task: Task) -> FloatArray | None:
 
 
 class Searchers:
-    """Runs searches at once, in as many processes as there may be threads; in this one where that is one."""
+    """Runs searches in processes of their own, as many at once as there may be threads: so whoever waits for them can
+    end them."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.children: list[subprocess.Popen[bytes]] = []
         self.idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        self.ended = False
 
     def __enter__(self) -> Self:
         return self
@@ -65,31 +74,47 @@ class Searchers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for child in self.children:
-            child.kill()
-            child.wait()
-            for pipe in (child.stdin, child.stdout):
-                if pipe is not None:
-                    with suppress(BrokenPipeError):  # what was not read yet is of no use any more
-                        pipe.close()
+        self._end()
+        for pipe in (pipe for child in self.children for pipe in (child.stdin, child.stdout) if pipe is not None):
+            with suppress(BrokenPipeError):  # what was not read yet is of no use any more
+                pipe.close()
 
-    def run(self, tasks: Sequence[Task]) -> list[FloatArray | None]:
-        """What each task finds. Raises OSError where a process was ended from outside."""
-        if self.workers < 2 or len(tasks) < 2:
-            return [search(task) for task in tasks]
-        while self.idle.qsize() < min(self.workers, len(tasks)):
+    def run(self, tasks: Sequence[Task], deadline: Deadline) -> list[FloatArray | None]:
+        """What each task finds: nothing where it is still searched for a while after the deadline; then all processes
+        end. Raises OSError where one was ended from outside."""
+        while len(self.children) < min(self.workers, len(tasks)) and not self.ended:
             child = _start()
             self.children.append(child)
             self.idle.put(child)
-        with ThreadPoolExecutor(self.idle.qsize()) as pool:
-            return list(pool.map(self._ask, tasks))
+        with ThreadPoolExecutor(max(len(self.children), 1)) as pool:
+            asked = [pool.submit(self._ask, task) for task in tasks]
+            try:
+                while wait(asked, LOOK).not_done:
+                    if deadline.passed() and deadline.late() > PATIENCE:
+                        self._end()
+            except BaseException:
+                self._end()
+                raise
+        return [each.result() for each in asked]
 
     def _ask(self, task: Task) -> FloatArray | None:
+        if self.ended:
+            return None
         child = self.idle.get()
         try:
             return _ask(child, task)
+        except OSError:
+            if self.ended:
+                return None
+            raise
         finally:
             self.idle.put(child)
+
+    def _end(self) -> None:
+        self.ended = True
+        for child in self.children:
+            child.kill()
+            child.wait()
 
 
 def _start() -> subprocess.Popen[bytes]:

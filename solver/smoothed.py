@@ -6,7 +6,6 @@ placements, each by a softmax, whose temperature falls step by step. What they p
 that keeps to the scarce rows nearly.
 """
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ import scipy.optimize
 import scipy.sparse
 
 from solver.interior import MULTIPLIER, FloatArray, Interior, Iterate, Relaxed
+from solver.progress import Deadline
 from solver.tables import IntArray
 
 MOST_DENSE = 8_000
@@ -49,7 +49,7 @@ class Smoothed:
         self.of_unit = _Choice(interior.unit, network.units)
 
     def maximise(
-        self, weights: FloatArray, rows: Sequence[tuple[FloatArray, int]], start: Iterate | None, deadline: float
+        self, weights: FloatArray, rows: Sequence[tuple[FloatArray, int]], start: Iterate | None, deadline: Deadline
     ) -> Relaxed:
         """As `Interior.maximise`; the columns keep to the rows only nearly."""
         unit = np.abs(weights[: self.interior.unit_columns])
@@ -64,7 +64,7 @@ class Smoothed:
         best, least = price, stage.dual(price)
 
         def heard(_: FloatArray) -> None:
-            if time.monotonic() > deadline:
+            if deadline.passed():
                 raise StopIteration
 
         for temperature in TEMPERATURES:
@@ -81,7 +81,7 @@ class Smoothed:
             dual = stage.dual(price)
             if dual < least:
                 best, least = price, dual
-            if time.monotonic() > deadline:
+            if deadline.passed():
                 break
         return stage.relaxed(best, price, scale)
 

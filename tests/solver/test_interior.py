@@ -13,6 +13,7 @@ from solver.interior import Interior, Relaxed
 from solver.network import network
 from solver.options import options
 from solver.problem import NONE
+from solver.progress import Deadline
 from solver.relaxation import Relaxations
 from solver.relaxed_prices import whole
 from solver.smoothed import Smoothed
@@ -42,7 +43,7 @@ def ladder(town: Problem, way: Interior | Smoothed) -> tuple[list[Relaxed], list
     for name in town.stages:
         weights = columns(town, interior, name)
         start = relaxed[-1].near if relaxed else None
-        relaxed.append(way.maximise(weights, rows, start, time.monotonic() + 60))
+        relaxed.append(way.maximise(weights, rows, start, Deadline(time.monotonic() + 60)))
         rows.append((weights, int(float(weights @ relaxed[-1].column) + 1e-3)))
     return relaxed, [least for _, least in rows]
 
@@ -84,7 +85,7 @@ def test_past_the_deadline_prices_are_still_prices(way: type[Interior] | type[Sm
     net = network(town, np.full(len(town.households.id), NONE), np.ones(len(town.households.id), np.bool_))
     interior = Interior(net)
     relaxing = interior if way is Interior else Smoothed(interior)
-    relaxed = relaxing.maximise(interior.value(), [], None, time.monotonic() - 1)
+    relaxed = relaxing.maximise(interior.value(), [], None, Deadline(time.monotonic() - 1))
     for prices in (relaxed.house_class, relaxed.unreserved, relaxed.service, relaxed.key):
         assert np.isfinite(prices).all()
         assert (prices >= 0).all()

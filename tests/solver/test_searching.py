@@ -2,9 +2,11 @@
 
 import time
 
+import numpy as np
 import pytest
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
+from solver.progress import Cancelled, Deadline
 from solver.searching import Searchers, Task
 
 
@@ -17,6 +19,7 @@ def task(capacity: float) -> Task:
     return Task(model.export_model().SerializeToString(), 100, 0.0, time.monotonic() + 60)
 
 
+SOON = Deadline(time.monotonic() + 600)
 CAPACITIES = (2, 3, 5, 7)
 FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 
@@ -25,34 +28,66 @@ FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 def test_any_number_of_processes_finds_the_same_in_the_same_order(workers: int) -> None:
     with Searchers(workers) as searchers:
         for _ in range(2):
-            found = searchers.run([task(capacity) for capacity in CAPACITIES])
+            found = searchers.run([task(capacity) for capacity in CAPACITIES], SOON)
             assert [None if values is None else values.round().tolist() for values in found] == FOUND
         assert len(searchers.children) <= min(workers, len(CAPACITIES))
 
 
 def test_nothing_is_found_where_nothing_can_be() -> None:
     with Searchers(2) as searchers:
-        assert searchers.run([task(-1), task(-1)]) == [None, None]
+        assert searchers.run([task(-1), task(-1)], SOON) == [None, None]
 
 
 def test_past_the_deadline_nothing_need_be_found() -> None:
     late = Task(task(2).model, 100, 0.0, time.monotonic() - 1)
     with Searchers(1) as searchers:
-        assert len(searchers.run([late])) == 1
+        assert len(searchers.run([late], Deadline(late.deadline))) == 1
 
 
 def test_a_process_that_was_ended_from_outside_is_an_error() -> None:
     with Searchers(2) as searchers:
         tasks = [task(capacity) for capacity in CAPACITIES]
-        searchers.run(tasks)
+        searchers.run(tasks, SOON)
         for child in searchers.children:
             child.kill()
             child.wait()
         with pytest.raises(OSError, match="ended from outside"):
-            searchers.run(tasks)
+            searchers.run(tasks, SOON)
 
 
 def test_processes_end_with_those_who_ask() -> None:
     with Searchers(2) as searchers:
-        searchers.run([task(2), task(3)])
+        searchers.run([task(2), task(3)], SOON)
+    assert all(child.returncode is not None for child in searchers.children)
+
+
+def hard() -> Task:
+    """A market split: no search ends it soon."""
+    dice = np.random.default_rng(1)
+    model = mathopt.Model()
+    picks = [model.add_binary_variable() for _ in range(60)]
+    for _ in range(6):
+        row = dice.integers(1, 100, 60).tolist()
+        short, over = model.add_variable(lb=0), model.add_variable(lb=0)
+        amount = mathopt.fast_sum(a * x for a, x in zip(row, picks, strict=True))
+        model.add_linear_constraint(amount + short - over == sum(row) // 2)
+        model.objective.add_linear(-1 * short - 1 * over)
+    model.objective.is_maximize = True
+    return Task(model.export_model().SerializeToString(), 10**9, 0.0, time.monotonic() + 600)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_search_past_its_deadline_is_ended(workers: int) -> None:
+    with Searchers(workers) as searchers:
+        began = time.monotonic()
+        assert searchers.run([hard()] * 3, Deadline(time.monotonic() + 0.1)) == [None] * 3
+        assert time.monotonic() - began < 30
+
+
+def test_who_waits_may_cancel() -> None:
+    def cancel() -> None:
+        raise Cancelled
+
+    with Searchers(1) as searchers, pytest.raises(Cancelled):
+        searchers.run([hard()], Deadline(time.monotonic() + 600, cancel))
     assert all(child.returncode is not None for child in searchers.children)
