@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from sqlalchemy import make_url
 
 
 class Settings(BaseSettings):
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
         Path("var"), description="Folder of the SQLite file, the keyring, the documents and the demo's sign-ins."
     )
     database_url: str = Field("", description="SQLAlchemy address; empty: SQLite, hearth.db in the data folder.")
+    database_password_file: str = Field("", description="File of the address's password; empty: it has none.")
     keys_file: str = Field("", description="File of the keyring; empty: keys.json in the data folder.")
     audit_signing_key_file: str = Field(
         "",
@@ -68,7 +70,7 @@ class Settings(BaseSettings):
     solver_threads: int = Field(2, ge=1, le=64, description="Threads that one allocation may use.")
     solver_time_limit_seconds: int = Field(600, ge=1, le=86_400, description="Time limit of a run that states none.")
     hashes_at_once: int = Field(
-        2, ge=2, le=64, description="Passwords a process hashes at once (46 MiB each); one is for known places alone."
+        2, ge=2, le=64, description="Passwords a process hashes at once (46 MiB each); one is for known browsers alone."
     )
     trusted_proxies: str = Field(
         "127.0.0.1", description="Addresses of proxies whose X-Forwarded headers are believed, with commas between."
@@ -139,8 +141,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def url(self) -> str:
-        """The database address in force."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'hearth.db'}"
+        """The database address in force, with its password."""
+        address = self.database_url or f"sqlite:///{self.data_dir / 'hearth.db'}"
+        if not self.database_password_file:
+            return address
+        password = Path(self.database_password_file).read_text(encoding="utf-8").strip()
+        return make_url(address).set(password=password).render_as_string(hide_password=False)
 
     @cached_property
     def keyring(self) -> Path:

@@ -146,7 +146,7 @@ async def begin_second_factor(
 ) -> SecondFactorBegun:
     """The secret is shown only in this answer, and counts once it is confirmed with a code."""
     principal.require_whole()
-    await authentication.own_password(database, hashing, principal.reference, body.password)
+    await authentication.own_password(database, hashing, principal, body.password)
 
     def begin(session: Session) -> tuple[str, str]:
         return second_factor.begin(session, users.get(session, principal.reference), principal)
@@ -178,7 +178,7 @@ async def confirm_second_factor(
         new = shown.cookie and sessions.renew_secret(session, principal.token or "")
         return codes, new
 
-    codes, secret = await authentication.own_code(database, principal.reference, confirm)
+    codes, secret = await authentication.own_code(database, principal, confirm)
     if secret is not None:
         cookies.set_session(request, response, secret)
     return SecondFactorConfirmed(
@@ -201,7 +201,7 @@ async def renew_recovery_codes(body: CodeGiven, principal: SignedInBefore, datab
             return None
         return second_factor.new_recovery_codes(session, user, principal)
 
-    return RecoveryCodes(recovery_codes=await authentication.own_code(database, principal.reference, renew))
+    return RecoveryCodes(recovery_codes=await authentication.own_code(database, principal, renew))
 
 
 @router.post(
@@ -222,7 +222,7 @@ async def remove_second_factor(body: CodeGiven, principal: SignedInBefore, datab
         users.end_access(session, user, but=principal.token)
         return True
 
-    await authentication.own_code(database, principal.reference, remove)
+    await authentication.own_code(database, principal, remove)
     return Response(status_code=NOTHING)
 
 

@@ -105,7 +105,7 @@ async def change_password(
     principal.require_whole()
     passwords.require_acceptable(body.new_password, principal.username, "#/body/new_password")
     authentication.require_other(body.new_password, body.password)
-    await authentication.own_password(database, hashing, principal.reference, body.password)
+    await authentication.own_password(database, hashing, principal, body.password)
     password_hash = await authentication.new_hash(hashing, body.new_password)
 
     def change(session: Session) -> None:

@@ -13,7 +13,7 @@ from app.access import passwords, second_factor, throttle, users
 from app.access.doors import Doors
 from app.access.hashing import Hashing, Rank
 from app.access.models import User
-from app.access.permissions import SERVICE
+from app.access.permissions import SERVICE, Principal
 from app.access.throttle import Counted, Place, Standing
 from app.access.users import end_access
 from app.audit import Act
@@ -152,39 +152,50 @@ def _record_refused(session: Session, counted: Counted, user_id: int) -> None:
         audit.record(session, SERVICE, Act.USER_SIGN_IN_REFUSED, user)
 
 
-async def own_password(database: Database, hashing: Hashing, reference: str, password: str) -> None:
-    """Check the password of the signed-in user `reference` again. Raises Invalid, TooManyRequests."""
-    standing = throttle.of_signed_in(reference)
+async def own_password(database: Database, hashing: Hashing, actor: Principal, password: str) -> None:
+    """Check the password of `actor`, who is signed in. Raises Invalid, which is recorded, and TooManyRequests."""
+    standing = throttle.of_signed_in(actor.reference)
     async with hashing.turn(Rank.BROWSER):
 
         def begin(session: Session) -> tuple[Counted, str]:
             counted = throttle.count(session, standing)
-            return counted, session.scalars(select(User.password_hash).where(User.reference == reference)).one()
+            own = select(User.password_hash).where(User.reference == actor.reference)
+            return counted, session.scalars(own).one()
 
         counted, password_hash = await database.transact(begin, writes=True)
         if not await hashing.verified(password, password_hash):
+            await database.transact(partial(_record_wrong, actor=actor), writes=True)
             wrong = FieldError("#/body/password", "This is not your password.")
             raise Invalid("Nothing was changed.", [wrong])
     await database.transact(lambda session: throttle.forgive(session, counted), writes=True)
 
 
-async def own_code(database: Database, reference: str, use: Callable[[Session, User], Admitted | None]) -> Admitted:
-    """Return what `use` makes of a code of the signed-in user `reference`; None says that the code is wrong.
+async def own_code(database: Database, actor: Principal, use: Callable[[Session, User], Admitted | None]) -> Admitted:
+    """Return what `use` makes of a code of `actor`, who is signed in; None says that the code is wrong.
 
-    Raises Invalid for that, and TooManyRequests.
+    Raises Invalid for that, which is recorded, and TooManyRequests.
     """
-    standing = throttle.of_signed_in(reference)
+    standing = throttle.of_signed_in(actor.reference)
     counted = await database.transact(lambda session: throttle.count(session, standing), writes=True)
 
     def tried(session: Session) -> Admitted:
-        user = users.get(session, reference)
+        user = users.get(session, actor.reference)
         made = use(session, user)
         if made is None:
             raise second_factor.wrong_code()
         throttle.forgive(session, counted)
         return made
 
-    return await database.transact(tried, writes=True)
+    try:
+        return await database.transact(tried, writes=True)
+    except Invalid:
+        await database.transact(partial(_record_wrong, actor=actor), writes=True)
+        raise
+
+
+def _record_wrong(session: Session, actor: Principal) -> None:
+    """Record that who is signed in gave a wrong password or code: perhaps somebody else at an open browser."""
+    audit.record(session, actor, Act.USER_PROOF_REFUSED, users.get(session, actor.reference))
 
 
 async def new_hash(hashing: Hashing, password: str) -> str:

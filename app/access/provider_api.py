@@ -160,6 +160,6 @@ async def step_up_session(
             return None
         return sessions.step_up(session, principal)
 
-    row, secret = await authentication.own_code(database, principal.reference, step_up)
+    row, secret = await authentication.own_code(database, principal, step_up)
     cookies.set_session(request, response, secret)
     return SessionStarted(reference=row.reference, csrf_token=sessions.csrf_token(secret), expires_at=row.expires_at)

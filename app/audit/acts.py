@@ -10,6 +10,7 @@ class Act(StrEnum):
     USER_SIGN_IN = "user.sign_in"
     USER_SIGN_OUT = "user.sign_out"
     USER_SIGN_IN_REFUSED = "user.sign_in_refused"
+    USER_PROOF_REFUSED = "user.proof_refused"
     USER_CHANGE_PASSWORD = "user.change_password"  # noqa: S105 - the name of an act
     USER_RESET_PASSWORD = "user.reset_password"  # noqa: S105 - the name of an act
     USER_END_SESSIONS = "user.end_sessions"

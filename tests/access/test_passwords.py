@@ -17,6 +17,7 @@ from app.access.throttle import SAME_PLACE
 from app.database import Database, utc_now
 from app.errors import Invalid
 from tests.access.delays import draw_out_delays
+from tests.audit.trail import entries
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
 
@@ -121,6 +122,8 @@ def test_a_stolen_token_does_not_get_to_guess_the_password(
     body = {"password": "wrong", "new_password": OTHER}
     for _ in range(SAME_PLACE.free + 1):
         assert service.post("/api/v1/me/password", json=body, headers=headers).status_code == 422
+    refused = [each for each in entries(database) if each["act"] == "user.proof_refused"]
+    assert [(each["actor"], each["subject"]) for each in refused] == [(amina.reference,) * 2] * (SAME_PLACE.free + 1)
     draw_out_delays(database)
     body["password"] = PASSWORD
     assert service.post("/api/v1/me/password", json=body, headers=headers).status_code == 429

@@ -19,6 +19,7 @@ from app.errors import Invalid
 from app.main import create_app
 from app.settings import Settings
 from tests.access.delays import draw_out_delays
+from tests.audit.trail import entries
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
 
@@ -138,11 +139,12 @@ def test_each_recovery_code_stands_for_a_code_once(service: TestClient, amina: U
     assert sorted(answers) == [201, 401]
 
 
-def test_new_recovery_codes_end_the_old_ones(service: TestClient, amina: User) -> None:
+def test_new_recovery_codes_end_the_old_ones(service: TestClient, database: Database, amina: User) -> None:
     app, old = _enrol(service)
     headers = _bearer(_sign_in(service, code=app.code()))
     path = "/api/v1/me/second-factor/recovery-codes"
     assert service.post(path, json={"code": "000000"}, headers=headers).status_code == 422
+    assert (entries(database)[-1]["act"], entries(database)[-1]["actor"]) == ("user.proof_refused", amina.reference)
     new = service.post(path, json={"code": app.code()}, headers=headers).json()["recovery_codes"]
     assert _sign_in(service, code=old[0]).status_code == 401
     assert _sign_in(service, code=new[0]).status_code == 201

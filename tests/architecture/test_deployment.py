@@ -26,15 +26,14 @@ def test_a_service_can_change_nothing_but_its_data(service: str) -> None:
     assert {volume.split(":")[0] for volume in described.get("volumes", [])} <= set(COMPOSE["volumes"])
 
 
-def test_the_password_has_to_be_given() -> None:
-    passwords = [
-        value
-        for described in SERVICES.values()
-        for name, value in described["environment"].items()
-        if "PASSWORD" in name
-    ]
-    assert len(passwords) == len(SERVICES)
-    assert set(passwords) == {"${POSTGRES_PASSWORD:?must be set}"}
+def test_the_password_is_a_file_and_in_no_environment() -> None:
+    (secret,) = COMPOSE["secrets"]
+    for described in SERVICES.values():
+        given = {name: value for name, value in described["environment"].items() if "PASSWORD" in name}
+        assert given
+        assert all(name.endswith("_FILE") and value == f"/run/secrets/{secret}" for name, value in given.items())
+        assert described["secrets"] == [secret]
+    assert f"\n{Path(COMPOSE['secrets'][secret]['file']).parent}/\n" in text(".gitignore")
 
 
 def test_services_wait_for_the_migration_and_it_for_the_database() -> None:
@@ -50,12 +49,15 @@ def test_every_lasting_service_says_whether_it_is_well() -> None:
 
 
 @pytest.mark.parametrize("service", [name for name in SERVICES if name != "database"])
-def test_only_settings_that_exist_are_set(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_settings_that_exist_are_set(service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = {name: value for name, value in SERVICES[service]["environment"].items() if name.startswith("HEARTH_")}
     assert {name.removeprefix("HEARTH_").lower() for name in given} <= Settings.model_fields.keys()
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    assert Settings().url == "postgresql://hearth@database/hearth"
+    secret = tmp_path / "database_password"
+    secret.write_text("p@ss/word\n")
+    monkeypatch.setenv("HEARTH_DATABASE_PASSWORD_FILE", str(secret))
+    assert Settings().url == "postgresql://hearth:p%40ss%2Fword@database/hearth"
 
 
 def test_the_image_installs_by_hash_and_runs_without_privileges() -> None:
