@@ -22,6 +22,7 @@ from app.access.models import Role
 from app.access.permissions import OPERATOR, HeldRole
 from app.allocation import policies
 from app.audit import heads
+from app.cli_appeals import appeal_commands
 from app.cli_applications import application_commands
 from app.cli_audit import audit_commands
 from app.cli_duplicates import duplicate_commands
@@ -64,6 +65,7 @@ cli.add_typer(audit_commands, name="audit")
 cli.add_typer(duplicate_commands, name="duplicates")
 cli.add_typer(privacy_commands)
 cli.add_typer(letter_commands)
+cli.add_typer(appeal_commands, name="appeals")
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ import app.privacy.api
 import app.registry.api
 import app.registry.submissions_api
 import app.tenancy.api
+import app.tenancy.appeals_api
 import app.tenancy.offers_api
 import app.verification.api
 from app import documentation, errors, health, problems, rotation
@@ -79,6 +80,7 @@ TAGS = [
     {"name": "runs", "description": "Allocation runs: request, progress, proof, decision."},
     {"name": "offers", "description": "Houses offered to families, and what they answer."},
     {"name": "occupancy", "description": "Moving in and out, and who lives where."},
+    {"name": "appeals", "description": "Appeals: lodged, calculated, decided."},
     {"name": "letters", "description": "What families are told, in their language."},
     {"name": "oversight", "description": "The audit trail."},
     {"name": "privacy", "description": "Erasure, retention, and what a family is told is held of it."},
@@ -180,6 +182,7 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.allocation.previews_api,
         app.registry.submissions_api,
         app.tenancy.offers_api,
+        app.tenancy.appeals_api,
     )
     for router in [*(each.router for each in further), *routers]:
         service.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)

@@ -5,6 +5,7 @@ import app.allocation.models
 import app.allocation.offer_models
 import app.allocation.placement_models
 import app.allocation.preview_models
+import app.allocation.what_if_models
 import app.audit.models
 import app.break_glass.models
 import app.documents.models
@@ -12,6 +13,7 @@ import app.housing.models
 import app.idempotency
 import app.registry.duplicate_models
 import app.registry.models
+import app.tenancy.appeal_models
 import app.tenancy.models
 from app.database import Base
 

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     )
     solver_threads: int = Field(2, ge=1, le=64, description="Threads that one allocation may use.")
     solver_time_limit_seconds: int = Field(600, ge=1, le=86_400, description="Time limit of a run that states none.")
+    what_if_seconds: int = Field(
+        120, ge=1, le=86_400, description="How long answering what a run would have given otherwise may take."
+    )
     hashes_at_once: int = Field(
         2, ge=2, le=64, description="Passwords a process hashes at once (46 MiB each); one is for known browsers alone."
     )

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from app.allocation import claims, placement_prices, previews, proposals, solving
 from app.allocation.claims import Claim, ClaimLost
 from app.allocation.solving import ChildFailed, Progress
+from app.answering import answer_one
 from app.audit import heads
 from app.database import Database
 from app.documents import attachments
@@ -208,6 +209,7 @@ class Worker:
             try:
                 worked = work_one(self._database, self._settings, stopping=self._stopping, watch=self._look)
                 worked = worked or preview_one(self._database, self._settings, stopping=self._stopping)
+                worked = worked or answer_one(self._database, self._settings, stopping=self._stopping)
                 self._look()
             except OperationalError as error:
                 log.error("database_unreachable", error=type(error.orig).__name__)

@@ -51,6 +51,11 @@ class Permission(StrEnum):
     OFFER_READ = "offer.read"
     OFFER_WRITE = "offer.write"
     OFFER_ANSWER = "offer.answer"
+    APPEAL_READ = "appeal.read"
+    APPEAL_LODGE = "appeal.lodge"
+    APPEAL_DECIDE = "appeal.decide"
+    APPEAL_DECIDE_CASE = "appeal.decide_case"
+    APPEAL_DECIDE_ALLOCATION = "appeal.decide_allocation"
     TENANCY_READ = "tenancy.read"
     TENANCY_WRITE = "tenancy.write"
     OCCUPANCY_READ = "occupancy.read"
@@ -103,6 +108,12 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.OFFER_READ: frozenset({CASEWORKER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR}),
     Permission.OFFER_WRITE: frozenset({PLANNER}),
     Permission.OFFER_ANSWER: frozenset({CASEWORKER}),
+    # appeals: of the facts of a case, and of what was made of them; never by who took part (docs/decisions/0031)
+    Permission.APPEAL_READ: frozenset({CASEWORKER, VERIFIER, PLANNER, APPROVER}),
+    Permission.APPEAL_LODGE: frozenset({CASEWORKER}),
+    Permission.APPEAL_DECIDE: frozenset({VERIFIER, APPROVER}),
+    Permission.APPEAL_DECIDE_CASE: frozenset({VERIFIER}),
+    Permission.APPEAL_DECIDE_ALLOCATION: frozenset({APPROVER}),
     # living there
     Permission.TENANCY_READ: frozenset({PLANNER, VILLAGE_ADMINISTRATOR}),
     Permission.TENANCY_WRITE: frozenset({VILLAGE_ADMINISTRATOR}),
@@ -142,6 +153,7 @@ PERSONAL_DATA = frozenset(
         Permission.POLICY_PREVIEW,
         Permission.PROPOSAL_READ,
         Permission.OFFER_READ,
+        Permission.APPEAL_READ,
         Permission.TENANCY_READ,
         Permission.EXCHANGE_EXPORT,
     }

@@ -52,6 +52,15 @@ def of(offers: PastOffers, household_id: int) -> tuple[Decline, ...]:
     return tuple(each.decline for each in offers.get(household_id, ()))
 
 
+def has_precedence(offers: PastOffers, application: Application) -> bool:
+    """Whether the household of an application comes before all others: until it has declined an offer made to it so.
+
+    An offer that was taken back, or whose house turned out unfit, takes nothing from it.
+    """
+    since = application.precedence_since
+    return since is not None and all(each.ended_at <= since for each in offers.get(application.household_id, ()))
+
+
 def not_again(offers: PastOffers, application: Application, rules: OfferRules) -> set[int]:
     """Return the settlements that are not offered again to the household of an application, loaded with its wishes.
 

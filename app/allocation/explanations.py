@@ -71,12 +71,13 @@ class _Words:
         self.places = {part.reference: part.name for part in snapshot.settlements}
         self.classes = {part.id: part for part in snapshot.house_classes}
         self.data = Places(snapshot)
+        self.tiers_before = snapshot.tiers_before
         self.problem_rows = {row["id"]: row for row in snapshot.problem["households"]}
         self.sentences: Mapping[Reason, Callable[[HouseholdPart, Facts], str]] = {
             Reason.HOUSED: self._housed,
             Reason.NO_CLASS_FITS: self._no_class_fits,
             Reason.NOT_ASKED_FOR: self._not_asked_for,
-            Reason.TAKEN_BY_PRIORITY: _taken_by_priority,
+            Reason.TAKEN_BY_PRIORITY: self._taken_by_priority,
             Reason.SERVICES_FULL: self._services_full,
             Reason.KIN_NOT_WHOLE: self._kin_not_whole,
             Reason.LOST_LOTTERY: _lost_lottery,
@@ -107,6 +108,15 @@ class _Words:
         places = _listed([self.places[place] for place in _names(facts["settlements"])])
         return f"It needs {self._need(part)}; such houses are only where it did not ask to live: {places}."
 
+    def _taken_by_priority(self, part: HouseholdPart, facts: Facts) -> str:
+        bound = " Others are there because their kin is housed there." if facts["bound"] else ""
+        tier = int(str(facts["lowest_tier"])) - self.tiers_before
+        last = f"in tier {tier} with {facts['lowest_points']} points" if tier else "first in line after an appeal"
+        return (
+            f"It is in tier {part.tier} with {part.points} points. Every house that fits it, where it would live, went "
+            f"to households of a better tier or more points, the last of them {last}.{bound}"
+        )
+
     def _services_full(self, _part: HouseholdPart, facts: Facts) -> str:
         full = _listed([self._service(text) for text in _names(facts["services"])])
         return f"It would need more places than are left: {full}."
@@ -132,15 +142,6 @@ class _Words:
     def _service(self, text: str) -> str:
         service, _, place = text.partition(" in ")
         return f"{service} in {self.places[place]}"
-
-
-def _taken_by_priority(part: HouseholdPart, facts: Facts) -> str:
-    bound = " Others are there because their kin is housed there." if facts["bound"] else ""
-    return (
-        f"It is in tier {part.tier} with {part.points} points. Every house that fits it, where it would live, went to "
-        f"households of a better tier or more points, the last of them in tier {facts['lowest_tier']} with "
-        f"{facts['lowest_points']} points.{bound}"
-    )
 
 
 def _lost_lottery(_part: HouseholdPart, facts: Facts) -> str:

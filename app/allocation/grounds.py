@@ -28,6 +28,7 @@ class Places:
         self._names = {part.reference: part.name for part in snapshot.settlements}
         self._classes = {part.id: part for part in snapshot.house_classes}
         self._rows = {row["id"]: row for row in snapshot.problem["households"]}
+        self._tiers_before = snapshot.tiers_before
         self._of: Mapping[Reason, Callable[[HouseholdPart, Facts], Grounds]] = {
             Reason.HOUSED: self._housed,
             Reason.NO_CLASS_FITS: self._no_class_fits,
@@ -93,7 +94,7 @@ class Places:
         return {
             "tier": part.tier,
             "points": part.points,
-            "lowest_tier": facts["lowest_tier"],
+            "lowest_tier": int(str(facts["lowest_tier"])) - self._tiers_before,
             "lowest_points": facts["lowest_points"],
             "bound": bool(facts["bound"]),
         }

@@ -133,7 +133,9 @@ def _taken_by_priority(grounds: Grounds, words: Words) -> Sentences:
             "The last family that got such a house: priority group {tier}, points {points}.",
             tier=grounds["lowest_tier"],
             points=grounds["lowest_points"],
-        ),
+        )
+        if grounds["lowest_tier"]
+        else words.say("Before all others come families whose appeal was upheld."),
     ]
     if grounds["bound"]:
         found.append(words.say("Some of these houses went to families whose relatives are housed in the same place."))
@@ -227,7 +229,7 @@ INELIGIBLE: Mapping[str, Callable[[Words], Phrase]] = {
     ),
     Ineligibility.NO_ADULT: lambda words: words.say("No adult is registered in your family."),
     Ineligibility.OWNS_HOME: lambda words: words.say("Our records say that you live in a home of your own."),
-    "waits_after_declines": lambda words: words.say(
+    Ineligibility.WAITS_AFTER_DECLINES: lambda words: words.say(
         "You declined offers, and by the rules of the programme you take part again later. Your caseworker can tell "
         "you when."
     ),

@@ -7,7 +7,7 @@ with the solution every address: nothing else is needed to redo a run.
 import copy
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any, Literal
 
@@ -79,7 +79,10 @@ class RulePart(_Part):
 
 
 class HouseholdPart(_Part):
-    """A household that takes part, under the policy. `size_override` is a caseworker's need, beside the computed."""
+    """A household that takes part, under the policy. `size_override` is a caseworker's need, beside the computed.
+
+    `precedence`: it comes before all others, whatever its tier.
+    """
 
     reference: str
     application: str
@@ -93,6 +96,7 @@ class HouseholdPart(_Part):
     rules: tuple[RulePart, ...]
     options: dict[str, int]
     anywhere: int | None
+    precedence: bool = Field(False, exclude_if=lambda precedence: not precedence)
 
 
 class ProfilePart(_Part):
@@ -123,6 +127,11 @@ class Snapshot(_Part):
     def kept(self) -> dict[str, str]:
         """Household → the house that the draw keeps for it, where it is given the class of that house."""
         return {part.household: part.house for part in self.placements if part.house is not None}
+
+    @property
+    def tiers_before(self) -> int:
+        """How many tiers of the problem come before the policy's: one where somebody has precedence, and else none."""
+        return int(any(part.precedence and part.eligible for part in self.households))
 
     def text(self) -> str:
         """Return the one spelling: JSON, sorted keys, no spaces."""
@@ -161,11 +170,15 @@ def build(rows: Gathered) -> Snapshot:
         for number, sectors in enumerate(sorted({wish.sectors for wish in anywhere if wish.sectors}), 1)
     }
     forbidden = _forbidden(rows, places)
+    parts = tuple(
+        _household(rows, application, assessment, wishes[application.id]) for application, assessment in assessed
+    )
     households = [
         _problem_row(rows, application, assessment, wishes[application.id], profiles, forbidden)
         for application, assessment in assessed
         if assessment.eligibility.eligible
     ]
+    _put_first(households, {part.reference for part in parts if part.precedence})
     by_reference = {row["id"]: row for row in households}
     classes = _classes(rows, places, _kept_for_others(rows, by_reference))
     placements = pinning.parts(
@@ -183,9 +196,7 @@ def build(rows: Gathered) -> Snapshot:
         settlements=settlements,
         house_classes=classes,
         profiles=tuple(profiles.values()),
-        households=tuple(
-            _household(application, assessment, wishes[application.id]) for application, assessment in assessed
-        ),
+        households=parts,
         placements=placements,
         problem={
             "format": "hearth-problem/1",
@@ -286,7 +297,15 @@ def _forbidden(rows: Gathered, places: Mapping[int, str]) -> dict[int, set[str]]
     return forbidden
 
 
-def _household(application: Application, assessment: Assessment, wish: Wish) -> HouseholdPart:
+def _put_first(households: Iterable[dict[str, Any]], first: Collection[str]) -> None:
+    """Give those who have precedence a tier of their own before all others, which the first stage houses."""
+    households = list(households)
+    if any(row["id"] in first for row in households):
+        for row in households:
+            row["tier"] = 1 if row["id"] in first else row["tier"] + 1
+
+
+def _household(rows: Gathered, application: Application, assessment: Assessment, wish: Wish) -> HouseholdPart:
     need, priority = assessment.need, assessment.priority
     return HouseholdPart(
         reference=application.household.reference,
@@ -301,6 +320,7 @@ def _household(application: Application, assessment: Assessment, wish: Wish) -> 
         rules=tuple(RulePart(rule=each.rule, tier=each.tier, points=each.points) for each in priority.reasons),
         options=dict(wish.options),
         anywhere=wish.anywhere,
+        precedence=declines.has_precedence(rows.declined, application),
     )
 
 

@@ -52,6 +52,43 @@ def solve(problem: str, *, time_limit_seconds: int, threads: int, seed: int, bea
         return found.read_text(encoding="utf-8").strip()
 
 
+def smallest_change(
+    problem: str, solution: str, household: str, *, seconds_each: int, beat: Callable[[], None]
+) -> dict[str, Any]:
+    """Return what smallest change would have housed a household, as `solver.counterfactual` finds it, each solve within
+    so many seconds.
+
+    `beat` is called at least every BEAT_SECONDS; what it raises ends the child and is passed on. Raises ChildFailed.
+    """
+    with tempfile.TemporaryDirectory(prefix="hearth-what-if-") as folder:
+        given, solved = Path(folder, "problem.json"), Path(folder, "solution.json")
+        given.write_text(problem, encoding="utf-8")
+        solved.write_text(solution, encoding="utf-8")
+        command = [sys.executable, "-m", "app.allocation.child", "explain", str(given), str(solved)]
+        command += ["--household", household, "--smallest-change", "--time-limit", str(seconds_each)]
+        with Path(folder, "errors.txt").open("w+b") as errors:
+            with _running(command, errors) as (child, lines):
+                told = _told(lines, beat)
+            if child.returncode != 0 or not told:
+                raise _failure(child.returncode, errors)
+    found: dict[str, Any] = json.loads(told[-1])
+    return found
+
+
+def _told(lines: Lines, beat: Callable[[], None]) -> list[bytes]:
+    """Return all lines, calling `beat` while there are no more of them yet."""
+    told: list[bytes] = []
+    while True:
+        beat()
+        try:
+            line = lines.get(timeout=BEAT_SECONDS)
+        except Empty:
+            continue
+        if line is None:
+            return told
+        told.append(line)
+
+
 @contextmanager
 def _running(command: list[str], errors: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], Lines]]:
     """Start a child, whose standard input closes when this process ends, and leave none behind.

@@ -110,6 +110,15 @@ class Act(StrEnum):
     OFFER_EXPIRE = "offer.expire"
     OFFER_READ = "offer.read"
     OFFER_LIST = "offer.list"
+    WHAT_IF_ASK = "what_if.ask"
+    WHAT_IF_ANSWER = "what_if.answer"
+    WHAT_IF_FAIL = "what_if.fail"
+    # appeals
+    APPEAL_LODGE = "appeal.lodge"
+    APPEAL_DECIDE = "appeal.decide"
+    APPEAL_WITHDRAW = "appeal.withdraw"
+    APPEAL_READ = "appeal.read"
+    APPEAL_LIST = "appeal.list"
     # living there
     TENANCY_MOVE_IN = "tenancy.move_in"
     TENANCY_MOVE_OUT = "tenancy.move_out"

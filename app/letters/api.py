@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
 from app import audit
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
-from app.allocation import queries
+from app.allocation import queries, what_ifs
 from app.allocation.models import Proposal
 from app.audit import Act
 from app.errors import Conflict
 from app.languages.words import words_for
 from app.letters import cases, letters, rendering
-from app.letters.schemas import ExplanationRead
+from app.letters.schemas import ExplanationRead, SmallestChangeRead
 from app.pagination import Paging, page
 from app.problems import ACT, READ
 from app.references import normalised
@@ -60,6 +60,27 @@ def read_explanation(
     case = cases.case_of(session, principal, normalised(reference), request.app.state.settings.zone)
     audit.record(session, principal, Act.EXPLANATION_READ, case.application)
     return ExplanationRead.of(case, words_for(language or case.application.household.language))
+
+
+@router.post(
+    "/applications/{reference}/smallest-change",
+    status_code=status.HTTP_202_ACCEPTED,
+    operation_id="ask_smallest_change",
+    summary="Ask what would have housed a family",
+    responses=ACT,
+)
+def ask_smallest_change(reference: str, request: Request, session: DbSession, principal: MayRead) -> SmallestChangeRead:
+    """A worker solves the last run again with one change after the other; the explanation tells what it finds.
+
+    Asked twice it is one question.
+    """
+    case = cases.case_of(session, principal, normalised(reference), request.app.state.settings.zone)
+    if case.proposal is None:
+        raise Conflict(f"No run was decided for application {case.application.reference} yet.")
+    asked = what_ifs.ask_smallest_change(session, case.proposal, principal)
+    if not audit.is_noted(session):
+        audit.record(session, principal, Act.EXPLANATION_READ, case.application)
+    return SmallestChangeRead.model_validate(asked)
 
 
 @router.get(

@@ -1,14 +1,15 @@
 """What a family's case comes to: its application, what the last run that was decided said of it, and why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.access.permissions import PERMISSIONS, Permission, Principal
-from app.allocation import policies
+from app.allocation import policies, what_ifs
 from app.allocation.models import APPROVED, Proposal, Run
 from app.allocation.offer_models import Offer, OfferState
 from app.errors import NotFound
@@ -16,8 +17,9 @@ from app.housing.models import House
 from app.policy.appeals import AppealRules
 from app.policy.offers import NoEffect
 from app.policy.parameters import DEFAULT_POLICY, Policy
-from app.registry.models import Application, Household
+from app.registry.models import Application, ApplicationState, Household
 from app.registry.queries import applications
+from app.tenancy.appeal_models import Appeal
 from app.tenancy.deadlines import deadlines
 
 
@@ -43,18 +45,30 @@ class Offered:
 class Case:
     """An application, with household and people, and what was decided of it last, if anything.
 
-    `rules`: of appeals, by the policy that decided, or that is in force. `zone`: of the programme's days.
+    `rules`: of appeals, by the policy that decided, or that is in force; `programme`: its name. `zone`: of the
+    programme's days. `appeals`: the last one first. `smallest_change`: what would have housed it, where that was asked
+    and found.
     """
 
     application: Application
     proposal: Proposal | None
     rules: AppealRules
+    programme: str
     offered: "Offered | None"
     zone: tzinfo
+    appeals: tuple[Appeal, ...] = ()
+    smallest_change: Mapping[str, Any] | None = None
+
+    @property
+    def ineligible_for(self) -> list[str] | None:
+        """Why it was signed that the household cannot take part, as codes; None where that is not so."""
+        return self.application.ineligible_for if self.application.state is ApplicationState.INELIGIBLE else None
 
     @property
     def decided_at(self) -> datetime | None:
-        """When the last decision was made."""
+        """When the last decision was made: what was signed of the application, or else what a run gave."""
+        if self.ineligible_for is not None:
+            return self.application.decided_at
         return self.proposal.run.decided_at if self.proposal is not None else None
 
     @property
@@ -90,7 +104,12 @@ def case_of(session: Session, principal: Principal, reference: str, zone: tzinfo
         .limit(1)
     )
     offered = _offered(session, [proposal], zone).get(proposal.id) if proposal is not None else None
-    return Case(application, proposal, _policy(session, proposal).appeals, offered, zone)
+    signed = application.decided_policy if application.state is ApplicationState.INELIGIBLE else None
+    policy = _policy(session, proposal, signed)
+    change = what_ifs.answered(session, proposal.id) if proposal is not None else None
+    return Case(
+        application, proposal, policy.appeals, policy.name, offered, zone, _appeals(session, application), change
+    )
 
 
 def cases_of(session: Session, proposals: Iterable[int], zone: tzinfo) -> list[Case]:
@@ -107,10 +126,17 @@ def cases_of(session: Session, proposals: Iterable[int], zone: tzinfo) -> list[C
         .all()
     )
     offers = _offered(session, found, zone)
-    rules = {each.run.policy_version_id: _policy(session, each).appeals for each in found}
+    of_version = {each.run.policy_version_id: _policy(session, each) for each in found}
     return [
-        Case(each.application, each, rules[each.run.policy_version_id], offers.get(each.id), zone) for each in found
+        Case(each.application, each, policy.appeals, policy.name, offers.get(each.id), zone)
+        for each in found
+        for policy in (of_version[each.run.policy_version_id],)
     ]
+
+
+def _appeals(session: Session, application: Application) -> tuple[Appeal, ...]:
+    query = select(Appeal).where(Appeal.application_id == application.id).options(joinedload(Appeal.what_if))
+    return tuple(session.scalars(query.order_by(Appeal.id.desc())))
 
 
 def _offered(session: Session, proposals: Sequence[Proposal], zone: tzinfo) -> dict[int, Offered]:
@@ -149,8 +175,10 @@ def _decisions() -> Select[Proposal]:
     )
 
 
-def _policy(session: Session, proposal: Proposal | None) -> Policy:
+def _policy(session: Session, proposal: Proposal | None, signed: str | None = None) -> Policy:
     """Return the policy that decided, or that is in force; before the first one, the default."""
+    if signed is not None:
+        return policies.policy_of(policies.get(session, signed))
     if proposal is not None:
         return policies.policy_of(proposal.run.policy_version)
     try:

@@ -6,16 +6,41 @@ from app.allocation import sentences
 from app.languages.words import Words
 from app.letters import content
 from app.letters.cases import Case
-from app.letters.content import OfferTold, Section
+from app.letters.content import AppealTold, OfferTold, Section
 from app.policy.occupancy import Measure
+from app.registry.models import ApplicationState
+from app.tenancy.appeal_models import Appeal
 
 
 def sections(case: Case, words: Words) -> list[Section]:
     """Return everything that a family is told of its case, section by section."""
-    return [
-        Section(words.say("Application"), [sentences.STATES[case.application.state.value](words)]),
-        *of_decision(case, words),
-    ]
+    state = case.application.state.value
+    told: list[str] = [sentences.STATES[state](words)]
+    if case.application.state is ApplicationState.RETURNED:
+        told += [sentences.RETURNED[code](words) for code in case.application.return_reasons or ()]
+    appeals = [content.about_appeal(appeal_told(appeal, case, words), words) for appeal in case.appeals]
+    return [Section(words.say("Application"), told), *appeals, *of_decision(case, words)]
+
+
+def appeal_told(appeal: Appeal, case: Case, words: Words) -> AppealTold:
+    """Return an appeal as it is told, with what the run would have given once that is calculated."""
+    found = appeal.what_if.found if appeal.what_if is not None else None
+    would_have: Sequence[str] = ()
+    if found is not None:
+        house = sentences.house(found["house"], words) if found["housed"] else None
+        reasons = sentences.reasons(found["reason"], found["grounds"], words)
+        would_have = content.recalculated(house, () if found["housed"] else reasons[1:], words)
+    return AppealTold(
+        reference=appeal.reference,
+        against=appeal.against.value,
+        state=appeal.state.value,
+        lodged_on=case.day(appeal.lodged_at),
+        due_on=appeal.decide_by,
+        ended_on=case.day(appeal.ended_at) if appeal.ended_at is not None else None,
+        reason=appeal.reason,
+        is_first_in_line=appeal.gives_precedence,
+        would_have=would_have,
+    )
 
 
 def of_decision(case: Case, words: Words) -> list[Section]:
@@ -26,7 +51,11 @@ def of_decision(case: Case, words: Words) -> list[Section]:
     offer = offer_told(case, words)
     rules = content.AppealRules(case.appeal_until, case.rules.decide_within_days)
     found = [content.about_offer(offer, words)] if offer is not None else []
-    return [*found, decided, content.what_you_can_do(rules, words)]
+    found.append(decided)
+    if case.smallest_change is not None:
+        change = sentences.smallest_change(dict(case.smallest_change), words)
+        found.append(content.what_would_change(change, words))
+    return [*found, content.what_you_can_do(rules, words)]
 
 
 def offer_told(case: Case, words: Words) -> OfferTold | None:
@@ -51,6 +80,9 @@ def offer_told(case: Case, words: Words) -> OfferTold | None:
 
 def why(case: Case, words: Words) -> Section | None:
     """Return why the last decision on a case is as it is; None where nothing was decided yet."""
+    if case.ineligible_for is not None:
+        codes = sentences.why_ineligible(case.ineligible_for, words)
+        return content.why(codes, is_housed=False, is_ineligible=True, words=words)
     proposal = case.proposal
     if proposal is None:
         return None

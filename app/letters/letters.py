@@ -26,7 +26,7 @@ def of_case(case: Case, language: str | None) -> Letter:
 
     Raises Conflict where nothing was decided yet.
     """
-    if case.decided_at is None or case.proposal is None:
+    if case.decided_at is None:
         raise Conflict(
             f"Nothing was decided on application {case.application.reference} yet: there is nothing to write about."
         )
@@ -34,7 +34,7 @@ def of_case(case: Case, language: str | None) -> Letter:
     words = words_for(language or household.language)
     told_at = case.offered.offer.issued_at if case.offered is not None else case.decided_at
     return put_together(
-        programme=case.proposal.run.policy_version.name,
+        programme=case.programme,
         addressee=Addressee(household.reference, case.application.reference, household.head_name),
         written_on=case.day(told_at),
         offer=explanation.offer_told(case, words),

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from app.allocation.what_if_models import WhatIfState
 from app.fields import Wire
 from app.languages.words import Words
 from app.letters import content, explanation
@@ -16,6 +17,14 @@ class SectionRead(Wire):
 
     heading: str = Field(description="What it is about.", examples=["Why there is no house yet"])
     sentences: list[str] = Field(description="Plain sentences, one after the other.")
+
+
+class SmallestChangeRead(Wire):
+    """What smallest change would have housed a household: asked for, and told with its explanation once it is found."""
+
+    reference: str = Field(description="Public reference.", examples=["WI-7K3M9QTX"])
+    state: WhatIfState = Field(description="Where the answer is on its way.")
+    asked_at: datetime = Field(description="When it was asked for the first time.")
 
 
 class ExplanationRead(Wire):
@@ -37,7 +46,8 @@ class ExplanationRead(Wire):
     @classmethod
     def of(cls, case: Case, words: Words) -> Self:
         """Return the explanation of a case."""
-        decided = case.proposal
+        signed = case.ineligible_for
+        decided = case.proposal if signed is None else None
         return cls(
             application=case.application.reference,
             household=case.application.household.reference,
@@ -47,7 +57,7 @@ class ExplanationRead(Wire):
             direction="rtl" if words.is_right_to_left else "ltr",
             run=decided.run.reference if decided else None,
             decided_at=case.decided_at,
-            reason=decided.reason if decided else None,
+            reason=signed[0] if signed else (decided.reason if decided else None),
             appeal_until=case.appeal_until,
             note=content.note_on_language(words),
             sections=[SectionRead.model_validate(each) for each in explanation.sections(case, words)],

@@ -11,6 +11,7 @@ from app.allocation import placements
 from app.allocation.models import Proposal, ProposalState
 from app.allocation.offer_models import Offer
 from app.allocation.placement_models import Placement, PlacementState
+from app.allocation.what_if_models import WhatIf
 from app.audit import Act
 from app.break_glass.models import BreakGlassGrant
 from app.database import Database, utc_now
@@ -24,6 +25,7 @@ from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Suitability
 from app.registry.queries import households
 from app.settings import Settings
+from app.tenancy.appeal_models import Appeal, AppealGround, AppealState
 from app.tenancy.models import Tenancy
 
 ERASED = "Erased."
@@ -140,6 +142,7 @@ def _erase_application(application: Application) -> None:
     application.settlement_id = application.client_id = None
     application.size_override = application.size_override_reason = None
     application.return_reasons = application.return_note = application.ineligible_for = application.facts_hash = None
+    application.precedence_since = None
     application.withdrawn_reason = ERASED
     application.preferences.clear()
 
@@ -164,6 +167,13 @@ def _erase_texts(session: Session, household: Household) -> None:
         offer.note = None if offer.note is None else ERASED
         offer.end_reason = None if offer.end_reason is None else ERASED
         offer.decline_reason = None if offer.decline_reason is None else DeclineReason.OTHER
+    for appeal in session.scalars(select(Appeal).where(Appeal.household_id == household.id)):
+        if appeal.state is AppealState.LODGED:
+            appeal.state, appeal.ended_at = AppealState.WITHDRAWN, utc_now()
+        appeal.ground, appeal.statement, appeal.corrections = AppealGround.OTHER, None, {}
+        appeal.reason, appeal.what_if_id = None, None
+    session.flush()
+    session.execute(delete(WhatIf).where(WhatIf.household_id == household.id))
     released = select(Proposal).where(Proposal.household_id == household.id, Proposal.state == ProposalState.RELEASED)
     for proposal in session.scalars(released):
         proposal.explanation = proposal.explanation.partition(" Released: ")[0]

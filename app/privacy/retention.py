@@ -15,6 +15,7 @@ from app.database import utc_now
 from app.privacy.erasure import SETTLED, erase
 from app.registry.models import Application, ApplicationState, Household
 from app.settings import Settings
+from app.tenancy.appeal_models import Appeal, AppealState
 from app.tenancy.models import Tenancy
 
 
@@ -46,15 +47,18 @@ def ended_cases(session: Session, programme_ended_on: date | None) -> list[Ended
 
     A case has ended when every application is withdrawn, as by moving out; when the last
     run that was drawn found the household ineligible and nobody has changed anything since; or with the programme. It
-    has not while a house is reserved for the household or it lives in one, nor before it applied, unless the programme
-    has ended.
+    has not while a house is reserved for the household, it lives in one or an appeal of it goes on, nor before it
+    applied, unless the programme has ended.
     """
     withdrawn, moved_out, ineligible = _withdrawn(session), _moved_out(session), _ineligible(session)
     lives_somewhere = exists().where(Tenancy.household_id == Household.id, Tenancy.moved_out_on.is_(None))
     is_settled = exists().where(Application.household_id == Household.id, Application.state.in_(SETTLED))
+    appeals = exists().where(Appeal.household_id == Household.id, Appeal.state == AppealState.LODGED)
     rows = session.execute(
         select(Household.id, Household.reference)
-        .where(Household.erased_at.is_(None), Household.merged_into_id.is_(None), ~lives_somewhere, ~is_settled)
+        .where(
+            Household.erased_at.is_(None), Household.merged_into_id.is_(None), ~lives_somewhere, ~is_settled, ~appeals
+        )
         .order_by(Household.reference)
     )
     found = []

@@ -8,6 +8,7 @@ from pydantic import Field
 from app.allocation.models import ProposalState, RunState
 from app.allocation.offer_models import GivenHow, OfferState
 from app.allocation.placement_models import PlacementKind, PlacementReason, PlacementState
+from app.allocation.what_if_models import WhatIfKind
 from app.documents.schemas import DocumentRead
 from app.fields import IsoDate, Sentence, Wire
 from app.policy.facts import DeclineReason
@@ -15,6 +16,7 @@ from app.privacy.retention import CaseEnd
 from app.registry.duplicate_models import CandidateState
 from app.registry.matching import EvidenceCode
 from app.registry.schemas import ApplicationRead, HouseholdRead
+from app.tenancy.appeal_models import AppealAgainst, AppealGround, AppealState
 
 
 class ErasureNew(Wire):
@@ -110,6 +112,32 @@ class OfferHeld(Wire):
     asked_again_at: datetime | None = Field(description="When the household asked for the settlement again.")
 
 
+class AppealHeld(Wire):
+    """An appeal of the household."""
+
+    reference: str = Field(description="Public reference.")
+    against: AppealAgainst = Field(description="What it was against.")
+    ground: AppealGround = Field(description="Why, as a code.")
+    statement: str | None = Field(description="What the family said.")
+    corrections: dict[str, Any] = Field(description="What it said was otherwise.")
+    state: AppealState = Field(description="Where it is on its way.")
+    lodged_at: datetime = Field(description="When it was lodged.")
+    decide_by: IsoDate = Field(description="The last day for its decision.")
+    ended_at: datetime | None = Field(description="When it was decided or withdrawn.")
+    reason: str | None = Field(description="The reason given.")
+    gives_precedence: bool = Field(description="Whether the household comes before all others by it.")
+
+
+class QuestionHeld(Wire):
+    """What was asked of a run about the household: what it would have given otherwise."""
+
+    reference: str = Field(description="Public reference.")
+    kind: WhatIfKind = Field(description="What was asked.")
+    asked_at: datetime = Field(description="When.")
+    given: dict[str, Any] = Field(description="The facts that it was asked with.")
+    found: dict[str, Any] | None = Field(description="The answer.")
+
+
 class TenancyHeld(Wire):
     """A house that the household lives or lived in."""
 
@@ -197,6 +225,8 @@ class SubjectAccess(Wire):
     placements: list[PlacementHeld] = Field(
         description="Where it is to live, or not, by decision, the first one first."
     )
+    appeals: list[AppealHeld] = Field(description="Its appeals, the first one first.")
+    questions: list[QuestionHeld] = Field(description="What was asked of runs about it, the first one first.")
     tenancies: list[TenancyHeld] = Field(description="Houses that it lives or lived in, the first one first.")
     merged: list[HouseholdRead] = Field(description="Records of the same family that were merged into this one.")
     suspicions: list[SuspicionHeld] = Field(description="When it looked as if it, or somebody in it, was there twice.")

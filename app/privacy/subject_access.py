@@ -18,6 +18,7 @@ from app.allocation.offer_models import Offer
 from app.allocation.placement_models import Placement
 from app.allocation.placement_schemas import PlacementRead
 from app.allocation.preview_models import PolicyPreview
+from app.allocation.what_if_models import WhatIf
 from app.audit import Act
 from app.audit.models import AuditEntry
 from app.break_glass.models import BreakGlassGrant
@@ -27,6 +28,7 @@ from app.documents.schemas import DocumentRead
 from app.housing.models import House, Settlement
 from app.privacy.schemas import (
     ActHeld,
+    AppealHeld,
     ApplicationHeld,
     DecisionHeld,
     EstimateHeld,
@@ -34,6 +36,7 @@ from app.privacy.schemas import (
     OpeningHeld,
     PlacementHeld,
     PreviewHeld,
+    QuestionHeld,
     SubjectAccess,
     SuspicionHeld,
     TenancyHeld,
@@ -44,6 +47,7 @@ from app.registry.matching import EvidenceCode
 from app.registry.models import Application, Household, Preference, Suitability
 from app.registry.queries import visible_household
 from app.registry.schemas import ApplicationRead, HouseholdRead
+from app.tenancy.appeal_models import Appeal
 from app.tenancy.models import Tenancy
 
 UNDECIDED = (RunState.AWAITING_SEED, RunState.QUEUED, RunState.SOLVING, RunState.PROPOSED)
@@ -76,6 +80,14 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
         offers=_offers(session, household),
         placements=_placements(session, household),
         previews=_previews(session, household),
+        appeals=[
+            AppealHeld.model_validate(each)
+            for each in session.scalars(select(Appeal).where(Appeal.household_id == household.id).order_by(Appeal.id))
+        ],
+        questions=[
+            QuestionHeld.model_validate(each)
+            for each in session.scalars(select(WhatIf).where(WhatIf.household_id == household.id).order_by(WhatIf.id))
+        ],
         tenancies=_tenancies(session, household),
         merged=[HouseholdRead.of(each) for each in _merged_into(session, household)],
         suspicions=_suspicions(session, household),
@@ -270,7 +282,7 @@ def _trail(session: Session, household: Household) -> list[ActHeld]:
     of_household = [each.reference for each in every]
     of_household += [person.reference for each in every for person in each.people]
     ids = [each.id for each in every]
-    for model in (Application, Proposal, Offer, Placement, Tenancy):
+    for model in (Application, Proposal, Offer, Placement, WhatIf, Appeal, Tenancy):
         of_household += session.scalars(select(model.reference).where(model.household_id.in_(ids)))
     suspected = or_(DuplicateCandidate.first_id.in_(ids), DuplicateCandidate.second_id.in_(ids))
     of_household += session.scalars(select(DuplicateCandidate.reference).where(suspected))

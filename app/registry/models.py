@@ -176,6 +176,8 @@ class Application(Versioned, Base):
     facts_hash: Mapped[str | None] = mapped_column(String(80))
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+    precedence_since: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    """Since when the household comes before all others, because an appeal was upheld and a house lost to it."""
 
     household: Mapped[Household] = related(lazy="raise")
     preferences: Mapped[list["Preference"]] = related(

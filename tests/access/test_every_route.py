@@ -25,7 +25,8 @@ from app.main import create_app
 from app.policy.parameters import DEFAULT_POLICY
 from app.registry.models import ApplicationState
 from app.settings import Settings
-from tests import factories
+from app.tenancy.appeal_models import AppealAgainst
+from tests import appealing, factories
 from tests.access.routes import ANYBODY, BODIES, GONE, HIDDEN, NOBODY_SIGNED_IN, ROWS, Answer, Row
 from tests.allocation.conftest import proposed, request
 from tests.exchange.village import VILLAGE
@@ -104,6 +105,9 @@ def _place(session: Session, district: str) -> dict[str, Any]:
         "area": factories.land_release_area(session, main),
         "drawn": reservation.run,
         "offered": offer,
+        "decided": reservation.application,
+        "appeal": appealing.appeal(session, application),
+        "run_appeal": appealing.appeal(session, offer.proposal.application, against=AppealAgainst.OFFER),
         "declined": factories.declined_offer(session, factories.house(session, main)),
         "grant": factories.break_glass_grant(session, household),
         "candidate": factories.duplicate_candidate(session, main),

@@ -20,13 +20,14 @@ from app.access.models import BrowserSession, Role, SecondFactor, User
 from app.access.permissions import OPERATOR, HeldRole
 from app.access.sessions import csrf_token
 from app.allocation import policies
+from app.allocation.models import ProposalState
 from app.allocation.offer_models import Offer
 from app.audit import Act
 from app.database import Base, Database, utc_now
 from app.policy.parameters import DEFAULT_POLICY
 from app.registry.models import ApplicationState
 from app.verification import verdicts
-from tests import factories
+from tests import appealing, factories
 from tests.allocation.conftest import proposed, request
 from tests.audit.trail import entries, require_chained
 from tests.conftest import ActingAs
@@ -345,6 +346,29 @@ def _withdraw_offer(session: Session, _database: Database) -> Request:
     return lambda client: client.post(path, json={"reason": "Amina Kovalenko was measured wrongly."})
 
 
+def _lodge_appeal(session: Session, _database: Database) -> Request:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    body = {"application": given.application.reference, "against": "proposal", "ground": "other"}
+    return lambda client: client.post("/appeals", json=body | {"statement": "Amina Kovalenko disagrees."})
+
+
+def _decide_appeal(session: Session, _database: Database) -> Request:
+    appeal = appealing.appeal(session, factories.applicant(session, anywhere=True))
+    body = {"upheld": True, "reason": "Amina Kovalenko is right.", "first_in_line": True}
+    return lambda client: client.post(f"/appeals/{appeal.reference}/decide", json=body)
+
+
+def _withdraw_appeal(session: Session, _database: Database) -> Request:
+    appeal = appealing.appeal(session, factories.applicant(session, anywhere=True))
+    return lambda client: client.post(f"/appeals/{appeal.reference}/withdraw")
+
+
+def _ask_smallest_change(session: Session, _database: Database) -> Request:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    given.state, given.house_id = ProposalState.NOT_HOUSED, None
+    return lambda client: client.post(f"/applications/{given.application.reference}/smallest-change")
+
+
 def _move_in(session: Session, _database: Database) -> Request:
     reserved = factories.house(session, factories.settlement(session))
     body = {"household": factories.accepted(session, reserved).household.reference, "moved_in_on": TODAY}
@@ -532,6 +556,10 @@ class Expected:
 
 
 CASES = {
+    "lodge_appeal": Expected(Act.APPEAL_LODGE, "appeal", _lodge_appeal),
+    "decide_appeal": Expected(Act.APPEAL_DECIDE, "appeal", _decide_appeal),
+    "withdraw_appeal": Expected(Act.APPEAL_WITHDRAW, "appeal", _withdraw_appeal),
+    "ask_smallest_change": Expected(Act.WHAT_IF_ASK, "what_if", _ask_smallest_change),
     "sign_in": Expected(Act.USER_SIGN_IN, "user", _sign_in),
     "sign_out": Expected(Act.USER_SIGN_OUT, "user", _sign_out),
     "change_password": Expected(Act.USER_CHANGE_PASSWORD, "user", _change_password),

@@ -17,7 +17,7 @@ from app.audit import Act
 from app.database import Database
 from app.registry import queries
 from app.registry.models import Household
-from tests import factories
+from tests import appealing, factories
 from tests.audit.trail import entries
 from tests.conftest import ActingAs
 
@@ -70,6 +70,16 @@ def _assessment(session: Session) -> Looked:
 def _explanation(session: Session) -> Looked:
     reference = factories.applicant(session, anywhere=True).reference
     return Looked(f"/applications/{reference}/explanation", [reference])
+
+
+def _appeal(session: Session) -> Looked:
+    reference = appealing.appeal(session, factories.applicant(session, anywhere=True)).reference
+    return Looked(f"/appeals/{reference}", [reference])
+
+
+def _appeals(session: Session) -> Looked:
+    made = appealing.appeal(session, factories.applicant(session, anywhere=True))
+    return Looked("/appeals", [made.reference, made.household.reference])
 
 
 def _letter(session: Session) -> Looked:
@@ -170,6 +180,8 @@ LOOKS = {
     "read_application": Expected(Act.APPLICATION_READ, "application", _application),
     "read_assessment": Expected(Act.ASSESSMENT_READ, "household", _assessment),
     "read_explanation": Expected(Act.EXPLANATION_READ, "application", _explanation),
+    "read_appeal": Expected(Act.APPEAL_READ, "appeal", _appeal),
+    "list_appeals": Expected(Act.APPEAL_LIST, None, _appeals),
     "read_letter": Expected(Act.LETTER_READ, "application", _letter),
     "read_offer_letter": Expected(Act.LETTER_READ, "offer", _offer_letter),
     "list_letters": Expected(Act.LETTER_LIST, None, _letters),

@@ -8,7 +8,7 @@ from app.allocation import sentences
 from app.allocation.grounds import Grounds
 from app.languages.words import SCRIPTS, words_for
 from app.policy.eligibility import Ineligibility
-from app.registry.models import ApplicationState
+from app.registry.models import ApplicationState, ReturnReason
 from solver.counterfactual import Kind
 from solver.explain import Reason
 
@@ -41,8 +41,9 @@ in_every_language = pytest.mark.parametrize("language", SCRIPTS)
 def test_nothing_is_left_unsaid() -> None:
     assert set(GROUNDS) == set(sentences.REASONS) == set(Reason)
     assert set(CHANGES) == set(sentences.CHANGES) == set(Kind)
-    assert {each.value for each in Ineligibility} <= set(sentences.INELIGIBLE)
-    assert {each.value for each in ApplicationState} <= set(sentences.STATES)
+    assert {each.value for each in Ineligibility} == set(sentences.INELIGIBLE)
+    assert {each.value for each in ApplicationState} == set(sentences.STATES)
+    assert {each.value for each in ReturnReason} == set(sentences.RETURNED)
 
 
 @in_every_language

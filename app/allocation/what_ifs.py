@@ -1,0 +1,217 @@
+"""Asking a run what would have been, and what a worker writes of it.
+
+One worker answers at a time, and one that lost its claim writes nothing.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+
+from app import audit
+from app.access.permissions import SERVICE, Permission, Principal
+from app.allocation import corrections
+from app.allocation.corrections import Correction
+from app.allocation.models import APPROVED, Proposal, ProposalState, Run
+from app.allocation.snapshot import Snapshot
+from app.allocation.what_if_models import WhatIf, WhatIfKind, WhatIfState
+from app.audit import Act
+from app.database import utc_now
+from app.errors import Conflict
+from app.queue import ring_on_commit
+from app.registry.facts import facts_of
+from app.registry.models import Household
+
+MOST_ATTEMPTS = 3
+LONGEST_FAILURE = 500
+
+
+class AnswerLost(Exception):  # noqa: N818 - an order to stop, not an error
+    """The question is another worker's by now, or gone."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question in the hands of one worker, and what is needed to answer it."""
+
+    id: int
+    reference: str
+    token: str
+    kind: WhatIfKind
+    household: str
+    given: dict[str, Any]
+    snapshot: str
+    seed: str
+    problem: str
+    solution: str
+
+
+def ask_smallest_change(session: Session, proposal: Proposal, actor: Principal) -> WhatIf:
+    """Ask what smallest change would have housed the household of a proposal, loaded with run and household.
+
+    Whoever calls this has found the household in the actor's scope. Asked before, the same question is returned. Raises
+    Forbidden, and Conflict where the household is housed, could not
+    take part, or nobody has decided on the run.
+    """
+    actor.require_somewhere(Permission.PROPOSAL_READ)
+    if proposal.run.state not in APPROVED or proposal.state is not ProposalState.NOT_HOUSED:
+        raise Conflict(
+            "This is asked of a run that was decided, for a household that took part in it and got no house.",
+            state=proposal.state.value,
+        )
+    if (asked := _asked(session, proposal)) is not None:
+        return asked
+    row = _question(proposal, WhatIfKind.SMALLEST_CHANGE, {}, actor)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        if (asked := _asked(session, proposal)) is None:
+            raise
+        return asked  # somebody else asked at the same moment
+    audit.record(session, actor, Act.WHAT_IF_ASK, row)
+    ring_on_commit(session)
+    return row
+
+
+def _asked(session: Session, proposal: Proposal) -> WhatIf | None:
+    return session.scalar(
+        select(WhatIf).where(
+            WhatIf.proposal_id == proposal.id,
+            WhatIf.kind == WhatIfKind.SMALLEST_CHANGE,
+            WhatIf.state != WhatIfState.FAILED,
+        )
+    )
+
+
+def ask_correction(session: Session, proposal: Proposal, correction: Correction, actor: Principal) -> WhatIf:
+    """Ask what a run would have given the household of a proposal with corrected facts.
+
+    Whoever calls this has checked that `actor` may, and records the act. Raises Invalid.
+    """
+    run = session.scalars(select(Run).where(Run.id == proposal.run_id).options(undefer(Run.snapshot))).one()
+    snapshot = Snapshot.model_validate_json(run.snapshot)
+    people = select(Household).where(Household.id == proposal.household_id).options(selectinload(Household.people))
+    household = session.scalars(people).one()
+    part = next((part for part in snapshot.households if part.reference == household.reference), None)
+    if part is None:
+        raise Conflict(f"Run {run.reference} knew nothing of the household.")
+    facts = facts_of(household, on=snapshot.on, has_home=False)
+    row = corrections.row_of(snapshot, part, correction, facts)
+    question = _question(proposal, WhatIfKind.CORRECTION, {"row": row}, actor)
+    session.add(question)
+    session.flush()
+    ring_on_commit(session)
+    return question
+
+
+def _question(proposal: Proposal, kind: WhatIfKind, given: dict[str, Any], actor: Principal) -> WhatIf:
+    return WhatIf(
+        kind=kind,
+        run_id=proposal.run_id,
+        proposal_id=proposal.id,
+        household_id=proposal.household_id,
+        state=WhatIfState.QUEUED,
+        given=given,
+        asked_by_id=actor.user_id,
+    )
+
+
+def answered(session: Session, proposal_id: int) -> dict[str, Any] | None:
+    """Return the smallest change for the household of a proposal, if it was asked for and found."""
+    return session.scalar(
+        select(WhatIf.found).where(
+            WhatIf.proposal_id == proposal_id,
+            WhatIf.kind == WhatIfKind.SMALLEST_CHANGE,
+            WhatIf.state == WhatIfState.DONE,
+        )
+    )
+
+
+def take(session: Session, silent_for: timedelta) -> Question | None:
+    """Claim the question that has waited longest, also one whose worker has been silent for so long."""
+    found = session.scalar(
+        select(WhatIf)
+        .where(
+            (WhatIf.state == WhatIfState.QUEUED)
+            | ((WhatIf.state == WhatIfState.SOLVING) & (WhatIf.heartbeat_at < utc_now() - silent_for))
+        )
+        .order_by(WhatIf.id)
+        .limit(1)
+        .options(joinedload(WhatIf.household))
+        .with_for_update(skip_locked=True, of=WhatIf)
+    )
+    if found is None:
+        return None
+    if found.attempts >= MOST_ATTEMPTS:
+        _end(session, found, "Its worker stopped without a word, several times.")
+        return None
+    documents = (undefer(Run.snapshot), undefer(Run.problem), undefer(Run.solution))
+    run = session.scalars(select(Run).where(Run.id == found.run_id).options(*documents)).one()
+    found.state, found.claim, found.attempts = WhatIfState.SOLVING, secrets.token_hex(16), found.attempts + 1
+    found.heartbeat_at = utc_now()
+    session.flush()
+    return Question(
+        found.id,
+        found.reference,
+        found.claim,
+        found.kind,
+        found.household.reference,
+        found.given,
+        run.snapshot,
+        run.seed or "",
+        run.problem or "",
+        run.solution or "",
+    )
+
+
+def beat(session: Session, question: Question) -> None:
+    """Say that the worker lives. Raises AnswerLost."""
+    alive = session.scalar(
+        update(WhatIf)
+        .where(WhatIf.id == question.id, WhatIf.claim == question.token, WhatIf.state == WhatIfState.SOLVING)
+        .values(heartbeat_at=utc_now())
+        .returning(WhatIf.id)
+        .execution_options(synchronize_session=False)
+    )
+    if alive is None:
+        raise AnswerLost(question.reference)
+
+
+def _fenced(session: Session, question: Question) -> WhatIf:
+    row = session.scalar(
+        select(WhatIf)
+        .where(WhatIf.id == question.id, WhatIf.claim == question.token, WhatIf.state == WhatIfState.SOLVING)
+        .with_for_update()
+    )
+    if row is None:
+        raise AnswerLost(question.reference)
+    return row
+
+
+def answer(session: Session, question: Question, found: dict[str, Any]) -> None:
+    """Write the answer. Raises AnswerLost."""
+    row = _fenced(session, question)
+    row.state, row.found, row.claim, row.answered_at = WhatIfState.DONE, found, None, utc_now()
+    audit.record(session, SERVICE, Act.WHAT_IF_ANSWER, row)
+
+
+def give_back(session: Session, question: Question) -> None:
+    """Queue the question again as if it had not been tried. Raises AnswerLost."""
+    row = _fenced(session, question)
+    row.state, row.claim, row.attempts = WhatIfState.QUEUED, None, row.attempts - 1
+
+
+def fail(session: Session, question: Question, failure: str) -> None:
+    """End the question with a sentence that says why there is no answer. Raises AnswerLost."""
+    _end(session, _fenced(session, question), failure)
+
+
+def _end(session: Session, row: WhatIf, failure: str) -> None:
+    row.state, row.failure, row.claim = WhatIfState.FAILED, failure[:LONGEST_FAILURE], None
+    row.answered_at = utc_now()
+    audit.record(session, SERVICE, Act.WHAT_IF_FAIL, row, reason=row.failure)

@@ -1,0 +1,34 @@
+"""Appeals for tests."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.access.models import Role
+from app.database import utc_now
+from app.registry.models import Application
+from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround, AppealState
+from tests import factories
+
+
+def appeal(session: Session, decided: Application, **fields: Any) -> Appeal:
+    """An appeal about the application `decided`, lodged now, to be decided in a month."""
+    ordinary: dict[str, Any] = {
+        "household": decided.household,
+        "application": decided,
+        "against": AppealAgainst.INELIGIBILITY,
+        "subject": decided.reference,
+        "ground": AppealGround.FACTS_WRONG,
+        "corrections": {},
+        "took_part": [],
+        "state": AppealState.LODGED,
+        "lodged_by_id": factories.user(session, Role.CASEWORKER).user_id,
+        "decide_by": utc_now().date() + timedelta(days=30),
+    }
+    statement = fields.pop("statement", "Amina Kovalenko says that it is wrong.")
+    row = Appeal(**ordinary | fields)
+    row.statement = statement
+    session.add(row)
+    session.flush()
+    return row

@@ -1,0 +1,375 @@
+"""Appeals: in time, decided by somebody who took no part, calculated, and what follows of one that is upheld."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+from typer.testing import CliRunner
+
+from app.access.models import Role
+from app.allocation import runs
+from app.allocation.models import Proposal, Run, RunState
+from app.allocation.what_if_models import WhatIf, WhatIfState
+from app.answering import answer_one
+from app.cli import cli
+from app.database import Database, utc_now
+from app.housing.models import House, HouseState
+from app.registry.models import Application, ApplicationState, Household
+from app.settings import Settings
+from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealState
+from tests import appealing, factories
+from tests.allocation.conftest import Register, decide, drawn, proposed, register, said, settings
+from tests.concurrency import at_once
+from tests.conftest import ActingAs
+
+__all__ = ["register", "settings"]
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+BODY = {"against": "proposal", "ground": "facts_wrong", "statement": "Nobody asked us."}
+UPHOLD = {"upheld": True, "reason": "The survey shows it."}
+DISMISS = {"upheld": False, "reason": "The survey shows otherwise."}
+
+
+def application_of(database: Database, household: str) -> Application:
+    with database.session(writes=False) as session:
+        query = select(Application).join(Application.household).where(Household.reference == household)
+        return session.scalars(query).one()
+
+
+def lodge(client: httpx2.Client, application: Application, **fields: Any) -> httpx2.Response:
+    return client.post("/appeals", json={**BODY, "application": application.reference, **fields})
+
+
+def lodged(client: httpx2.Client, application: Application, **fields: Any) -> str:
+    answer = lodge(client, application, **fields)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["reference"])
+
+
+def told(acting_as: ActingAs, application: Application) -> str:
+    answer = acting_as(Role.CASEWORKER).get(f"/applications/{application.reference}/explanation")
+    return "\n".join(each for section in answer.json()["sections"] for each in section["sentences"])
+
+
+def test_a_fact_put_right_is_calculated_and_puts_a_lost_house_first_in_line(
+    database: Database, register: Register, settings: Settings, acting_as: ActingAs
+) -> None:
+    drawn(database)
+    application = application_of(database, register.families["rented"])
+    reference = lodged(acting_as(Role.CASEWORKER), application, corrections={"accommodation": "unsafe_building"})
+    approver = acting_as(Role.APPROVER)
+    early = approver.post(f"/appeals/{reference}/decide", json=UPHOLD)
+    assert (early.status_code, "not calculated yet" in early.json()["detail"]) == (409, True)
+
+    assert answer_one(database, settings) is not None
+    assert answer_one(database, settings) is None
+
+    calculated = approver.get(f"/appeals/{reference}").json()["calculated"]
+    assert (calculated["state"], calculated["housed"], calculated["proven"]) == ("done", True, True)
+    assert (calculated["others_housed"], calculated["others_not_housed"]) == (0, 1)
+    answer = approver.post(f"/appeals/{reference}/decide", json=UPHOLD)
+    assert (answer.status_code, answer.json()["state"], answer.json()["gives_precedence"]) == (200, "upheld", True)
+    now = told(acting_as, application)
+    assert "your appeal was upheld: you were right." in now
+    assert "In the next allocation you come before all others" in now
+    assert "You would have got this house: Valley: 1 bedroom." in now
+    with database.session(writes=False) as session:
+        family = session.scalars(select(Household).where(Household.id == application.household_id)).one()
+        assert family.current_accommodation == "unsafe_building"
+
+
+def test_who_has_precedence_is_housed_before_all_others_and_others_are_told_so(
+    database: Database, register: Register
+) -> None:
+    """The family of the last tier gets the only house, though three of better tiers want it."""
+    with database.session(writes=True) as session:
+        valley = session.scalars(select(House).order_by(House.id)).all()[1]
+        family = session.scalars(
+            select(Application).join(Application.household).where(Household.reference == register.families["rented"])
+        ).one()
+        family.precedence_since = utc_now()
+        for house in session.scalars(select(House).where(House.id != valley.id)):
+            house.handed_over_on = None
+            house.state = HouseState.UNDER_CONSTRUCTION
+    run = drawn(database)
+    given = said(database, run)
+    assert given[register.families["rented"]].house_class is not None
+    unsafe = given[register.families["unsafe"]]
+    assert (unsafe.reason, unsafe.tier) == ("taken_by_priority", 1)
+    assert unsafe.grounds is not None
+    assert unsafe.grounds["lowest_tier"] == 0
+    assert "first in line after an appeal" in unsafe.explanation
+
+
+@on_sqlite
+def test_precedence_ends_with_an_offer_that_was_declined_and_not_with_one_taken_back(database: Database) -> None:
+    from app.allocation import declines
+
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        family = factories.applicant(session, place)
+        family.precedence_since = utc_now() - timedelta(days=2)
+        assert declines.has_precedence(declines.past_offers(session, utc_now().date()), family)
+        other = factories.declined_offer(session, factories.house(session, place))
+        other.household_id = family.household_id
+        other.ended_at = utc_now() - timedelta(days=3)
+        session.flush()
+        assert declines.has_precedence(declines.past_offers(session, utc_now().date()), family)
+        other.ended_at = utc_now()
+        session.flush()
+        assert not declines.has_precedence(declines.past_offers(session, utc_now().date()), family)
+
+
+@on_sqlite
+def test_still_without_a_house_is_told_with_the_reason(
+    database: Database, register: Register, settings: Settings, acting_as: ActingAs
+) -> None:
+    drawn(database)
+    application = application_of(database, register.families["rented"])
+    reference = lodged(acting_as(Role.CASEWORKER), application, corrections={"size": 9})
+    answer_one(database, settings)
+    calculated = acting_as(Role.APPROVER).get(f"/appeals/{reference}").json()["calculated"]
+    assert (calculated["housed"], calculated["reason"]) == (False, "no_class_fits")
+    assert "You would not have got a house in it either." in told(acting_as, application)
+    answer = acting_as(Role.APPROVER).post(f"/appeals/{reference}/decide", json=UPHOLD)
+    assert answer.json()["gives_precedence"] is False
+    assert application_of(database, register.families["rented"]).size_override == 9
+
+
+@on_sqlite
+def test_who_could_not_take_part_is_calculated_as_if_it_could(
+    database: Database, register: Register, settings: Settings, acting_as: ActingAs
+) -> None:
+    drawn(database)
+    application = application_of(database, register.families["without consent"])
+    caseworker = acting_as(Role.CASEWORKER)
+    refused = lodge(caseworker, application, against="ineligibility", corrections={"tier": 1})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/body/corrections/eligible")
+    reference = lodged(
+        caseworker, application, against="ineligibility", corrections={"eligible": True, "tier": 1, "points": 90}
+    )
+    answer_one(database, settings)
+    assert acting_as(Role.VERIFIER).get(f"/appeals/{reference}").json()["calculated"]["housed"] is True
+
+
+@on_sqlite
+def test_a_signed_ineligibility_is_reopened(database: Database, acting_as: ActingAs) -> None:
+    with database.session(writes=True) as session:
+        signer = factories.user(session, Role.VERIFIER)
+        application = factories.applicant(session, anywhere=True)
+        application.state, application.decided_at = ApplicationState.INELIGIBLE, utc_now()
+        application.ineligible_for, application.decided_by_id = ["owns_home"], signer.user_id
+    found = acting_as(Role.CASEWORKER).get(f"/applications/{application.reference}/explanation").json()
+    assert found["reason"] == "owns_home"
+    assert acting_as(Role.CASEWORKER).get(f"/applications/{application.reference}/letter").status_code == 200
+    reference = lodged(acting_as(Role.CASEWORKER), application, against="ineligibility")
+    with database.session(writes=False) as session:
+        assert session.scalars(select(Appeal)).one().took_part == [signer.user_id]
+    answer = acting_as(Role.VERIFIER).post(f"/appeals/{reference}/decide", json=UPHOLD)
+    assert answer.status_code == 200, answer.text
+    with database.session(writes=False) as session:
+        again = session.scalars(select(Application)).one()
+        assert (again.state, again.ineligible_for) == (ApplicationState.SUBMITTED, None)
+
+
+@on_sqlite
+@pytest.mark.parametrize("part", ["requested", "approved", "lodged", "submitted"])
+def test_who_took_part_does_not_decide(database: Database, register: Register, acting_as: ActingAs, part: str) -> None:
+    run = drawn(database)
+    application = application_of(database, register.families["rented"])
+    reference = lodged(acting_as(Role.CASEWORKER), application)
+    approver = acting_as(Role.APPROVER)
+    with database.session(writes=True) as session:
+        appeal = session.scalars(select(Appeal)).one()
+        decided_by = session.scalars(select(Proposal).join(Proposal.run)).first()
+        assert decided_by is not None
+        acting = _newest_user(session)
+        if part == "lodged":
+            appeal.lodged_by_id = acting
+        else:
+            appeal.took_part = [*appeal.took_part, acting]
+    refused = approver.post(f"/appeals/{reference}/decide", json=DISMISS)
+    assert refused.status_code == 403
+    assert "somebody else has to decide" in refused.json()["detail"]
+    assert run
+
+
+def _newest_user(session: Any) -> int:
+    from app.access.models import User
+
+    found = session.scalars(select(User.id).order_by(User.id.desc())).first()
+    assert found is not None
+    return int(found)
+
+
+@on_sqlite
+def test_all_who_took_part_are_known_from_the_start(
+    database: Database, register: Register, acting_as: ActingAs
+) -> None:
+    run = drawn(database)
+    with database.session(writes=True) as session:
+        application = session.scalars(
+            select(Application).join(Application.household).where(Household.reference == register.families["rented"])
+        ).one()
+        people = [factories.user(session, Role.VERIFIER).user_id for _ in range(3)]
+        application.submitted_by_id, application.verified_by_id, application.decided_by_id = people
+    reference = lodged(acting_as(Role.CASEWORKER), application)
+    with database.session(writes=False) as session:
+        row = session.scalars(select(Proposal).where(Proposal.application_id == application.id)).one()
+        appeal = session.scalars(select(Appeal).where(Appeal.reference == reference)).one()
+        decided = session.scalars(select(Proposal.run_id)).first()
+        assert decided == row.run_id
+        assert set(people) < set(appeal.took_part)
+        assert len(appeal.took_part) == 5  # and who requested and who approved the run
+        assert None in appeal.took_part  # the operator requested it
+    assert run
+
+
+@on_sqlite
+def test_a_verifier_and_an_approver_decide_their_own_kinds(
+    database: Database, register: Register, acting_as: ActingAs
+) -> None:
+    drawn(database)
+    application = application_of(database, register.families["rented"])
+    reference = lodged(acting_as(Role.CASEWORKER), application, against="priority")
+    assert acting_as(Role.APPROVER).post(f"/appeals/{reference}/decide", json=DISMISS).status_code == 403
+    assert acting_as(Role.VERIFIER).post(f"/appeals/{reference}/decide", json=DISMISS).status_code == 200
+    assert "the decision stays as it is" in told(acting_as, application)
+    again = acting_as(Role.VERIFIER).post(f"/appeals/{reference}/decide", json=UPHOLD)
+    assert (again.status_code, again.json()["state"]) == (409, "dismissed")
+
+
+@on_sqlite
+def test_nobody_is_first_in_line_by_a_dismissal(database: Database, register: Register, acting_as: ActingAs) -> None:
+    drawn(database)
+    reference = lodged(acting_as(Role.CASEWORKER), application_of(database, register.families["rented"]))
+    answer = acting_as(Role.APPROVER).post(f"/appeals/{reference}/decide", json=DISMISS | {"first_in_line": True})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/body/first_in_line")
+
+
+@on_sqlite
+def test_an_offer_that_ended_wrongly_puts_first_in_line(database: Database, acting_as: ActingAs) -> None:
+    with database.session(writes=True) as session:
+        offer = factories.declined_offer(session, factories.house(session, factories.settlement(session)))
+        application = session.scalars(select(Application).where(Application.household_id == offer.household_id)).one()
+    reference = lodged(acting_as(Role.CASEWORKER), application, against="offer", ground="procedure")
+    answer = acting_as(Role.APPROVER).post(f"/appeals/{reference}/decide", json=UPHOLD)
+    assert answer.json()["gives_precedence"] is True
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("against", "state"), [("proposal", None), ("priority", None), ("offer", None), ("ineligibility", None)]
+)
+def test_there_is_nothing_to_appeal_against_before_a_decision(
+    database: Database, register: Register, acting_as: ActingAs, against: str, state: None
+) -> None:
+    proposed(database)
+    answer = lodge(acting_as(Role.CASEWORKER), application_of(database, register.families["rented"]), against=against)
+    assert (answer.status_code, "nothing of that kind" in answer.json()["detail"]) == (409, True)
+
+
+@on_sqlite
+def test_an_appeal_comes_in_time_and_one_at_a_time(database: Database, register: Register, acting_as: ActingAs) -> None:
+    drawn(database)
+    application, client = application_of(database, register.families["rented"]), acting_as(Role.CASEWORKER)
+    reference = lodged(client, application)
+    second = lodge(client, application)
+    assert (second.status_code, "goes on already" in second.json()["detail"]) == (409, True)
+    assert client.post(f"/appeals/{reference}/withdraw").json()["state"] == "withdrawn"
+    assert "You withdrew your appeal on" in told(acting_as, application)
+    with database.session(writes=True) as session:
+        for proposal in session.scalars(select(Proposal)):
+            run = session.get_one(Run, proposal.run_id)
+            run.decided_at = utc_now() - timedelta(days=32)
+    late = lodge(client, application)
+    assert (late.status_code, "could be lodged until" in late.json()["detail"]) == (409, True)
+
+
+@on_sqlite
+def test_what_is_overdue_is_listed(database: Database, acting_as: ActingAs, monkeypatch: pytest.MonkeyPatch) -> None:
+    with database.session(writes=True) as session:
+        application = factories.applicant(session, anywhere=True)
+        late = appealing.appeal(session, application, decide_by=utc_now().date() - timedelta(days=3))
+        appealing.appeal(session, factories.applicant(session, anywhere=True))
+    found = acting_as(Role.VERIFIER).get("/appeals?overdue=true").json()["items"]
+    assert [each["reference"] for each in found] == [late.reference]
+    assert found[0]["statement"] == "Amina Kovalenko says that it is wrong."
+    monkeypatch.setenv("HEARTH_DATABASE_URL", database.url.render_as_string(hide_password=False))
+    printed = CliRunner().invoke(cli, ["appeals", "overdue"]).output
+    assert late.reference in printed
+    assert "3 days late" in printed
+    assert "Kovalenko" not in printed
+
+
+@on_sqlite
+def test_what_a_family_says_is_encrypted_where_it_is_stored(database: Database) -> None:
+    with database.session(writes=True) as session:
+        appealing.appeal(session, factories.applicant(session, anywhere=True), statement="A secret of ours.")
+    path = Path(str(database.url.database))
+    database.dispose()
+    stored = b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+    assert b"A secret of ours" not in stored
+
+
+def test_of_two_who_decide_at_once_one_does(database: Database, register: Register, acting_as: ActingAs) -> None:
+    drawn(database)
+    reference = lodged(acting_as(Role.CASEWORKER), application_of(database, register.families["rented"]))
+    path = f"/appeals/{reference}/decide"
+    first, second = acting_as(Role.APPROVER), acting_as(Role.APPROVER)
+    answers = at_once(lambda: first.post(path, json=UPHOLD), lambda: second.post(path, json=DISMISS))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    with database.session(writes=False) as session:
+        state = session.scalars(select(Appeal.state)).one()
+    assert state is (AppealState.UPHELD if answers[0].status_code == 200 else AppealState.DISMISSED)
+
+
+def test_an_appeal_upheld_while_the_next_run_is_approved_leaves_both(
+    database: Database, register: Register, acting_as: ActingAs
+) -> None:
+    """Whichever is first: the family has its house, or comes first in line; nothing is lost."""
+    with database.session(writes=True) as session:
+        application = session.scalars(
+            select(Application)
+            .join(Application.household)
+            .where(Household.reference == register.families["large"])
+            .options(joinedload(Application.household))
+        ).one()
+        appeal = appealing.appeal(session, application, against=AppealAgainst.PROPOSAL).reference
+    run = proposed(database)
+    approver = acting_as(Role.APPROVER)
+    uphold = UPHOLD | {"first_in_line": True}
+    answers: list[httpx2.Response] = []
+    at_once(
+        lambda: answers.append(approver.post(f"/appeals/{appeal}/decide", json=uphold)),
+        lambda: decide(database, run, runs.approve),
+    )
+    assert answers[0].status_code == 200, answers[0].text
+    with database.session(writes=False) as session:
+        after = session.scalars(select(Application).where(Application.id == application.id)).one()
+        assert (after.state, after.precedence_since is None) == (ApplicationState.ALLOCATED, False)
+        assert session.scalars(select(Run.state)).one() is RunState.DRAWN
+
+
+@on_sqlite
+def test_a_question_that_takes_too_long_fails_and_may_be_asked_again(
+    database: Database, register: Register, settings: Settings, acting_as: ActingAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn(database)
+    application, client = application_of(database, register.families["rented"]), acting_as(Role.CASEWORKER)
+    path = f"/applications/{application.reference}/smallest-change"
+    first = client.post(path)
+    assert (first.status_code, first.json()["state"]) == (202, "queued")
+    assert client.post(path).json()["reference"] == first.json()["reference"]
+    answer_one(database, settings.model_copy(update={"what_if_seconds": 0}))
+    with database.session(writes=False) as session:
+        assert session.scalars(select(WhatIf.state)).one() is WhatIfState.FAILED
+    again = client.post(path)
+    assert again.json()["reference"] != first.json()["reference"]
+    answer_one(database, settings)
+    said_now = told(acting_as, application)
+    assert "You would have got a house in this allocation if" in said_now
+    assert "It promises nothing for the next allocation." in said_now
