@@ -103,6 +103,7 @@ def _held_by(problem: Problem, settlement: int) -> IntArray:
 
 FAMILIES: dict[str, Family] = {
     "default": generate,
+    "even": partial(generate, places_per_need=1.0),
     "loose": partial(generate, places_per_need=1.5),
     "kin": partial(generate, kin_share=0.3),
     "slack": partial(generate, households_per_house=1.05),

@@ -122,7 +122,7 @@ def _solve(options: argparse.Namespace) -> int:
     problem = _problem(options.problem)
     previous = None if options.previous is None else _solution(options.previous)
     with _refused():
-        solution = solve(problem, parameters, _print_progress if options.progress else None, previous)
+        solution = solve(problem, parameters, _printed() if options.progress else None, previous)
     _write_text(options.output, solution.to_json())
     print(_summary(solution), file=sys.stderr)
     return 0
@@ -231,8 +231,17 @@ def _generate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_progress(progress: Progress) -> None:
-    print(json.dumps(asdict(progress)), flush=True)
+def _printed() -> Callable[[Progress], None]:
+    """Prints what is new, one JSON object a line."""
+    said: list[tuple[str, int, int | None]] = []
+
+    def say(progress: Progress) -> None:
+        news = progress.stage, progress.achieved, progress.bound
+        if said != [news]:
+            said[:] = [news]
+            print(json.dumps(asdict(progress)), flush=True)
+
+    return say
 
 
 def _summary(solution: Solution) -> str:

@@ -8,7 +8,7 @@ service, and what the earlier stages achieved.
 import datetime
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -17,6 +17,7 @@ from ortools.math_opt import model_pb2  # type: ignore[import-untyped]  # ships 
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
 from solver.options import Options
+from solver.patience import Patience
 from solver.problem import UNLIMITED, Problem
 from solver.seating import seat
 from solver.tables import BoolArray, IntArray
@@ -31,6 +32,13 @@ ROUNDING = 1e-6
 """The relative error that the bound of a search in floats may have."""
 HEURISTICS = tuple(f"mip_heuristic_run_{name}" for name in ("rins", "rens", "root_reduced_cost", "feasibility_jump"))
 """What HiGHS tries for incumbents: of no use where a cutoff leaves few allocations, and most of the time there."""
+
+
+SMALL = 1_500
+"""A search among no more columns rarely takes more than a moment."""
+MOMENT = 1.0
+"""Seconds for which nobody minds to wait."""
+NOBODY = Patience()
 
 
 class Verdict(Enum):
@@ -65,8 +73,8 @@ class Block:
 class Program:
     """The rows of a problem, built once and solved for many objectives."""
 
-    def __init__(self, problem: Problem, options: Options, seed: int) -> None:
-        self.problem, self.options, self.seed = problem, options, seed
+    def __init__(self, problem: Problem, options: Options, seed: int, patience: Patience = NOBODY) -> None:
+        self.problem, self.options, self.seed, self.patience = problem, options, seed, patience
         seats = np.zeros(len(options.supply_start) - 1, np.int64)
         np.add.at(seats, options.seat_key, options.seat_count)
         self.most = np.concatenate([np.ones(options.placements, np.int64), seats[options.supply_key]])
@@ -128,12 +136,12 @@ class Program:
         seconds: float,
         *,
         cutoff: int | None = None,
-        nodes: int | None = None,
+        gap: float = 0.0,
         exact: bool = False,
     ) -> Found:
         """The best integer solution by weights [n + m] that uses `columns` alone, houses every unit in `must` and keeps
-        the rows `at_least`. cutoff: less is not looked for, though it may be found; nodes: for no more than so many
-        nodes, 1 for what cuts alone prove; exact: by CP-SAT."""
+        the rows `at_least`. cutoff: less is not looked for, though it may be found; gap: ends so near to the best,
+        relative to it; exact: by CP-SAT."""
         units = Block(self.units.key, self.units.column, self.units.weight, np.where(must, 1.0, 0.0), self.units.most)
         rows = [_stage_row(stage, least) for stage, least in at_least]
         if exact and cutoff is not None:
@@ -149,7 +157,7 @@ class Program:
         model, _ = linear_model(blocks, weights // scale, columns, self.most, integer)
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
-            relative_gap_tolerance=0.0,
+            relative_gap_tolerance=gap,
             absolute_gap_tolerance=0.0 if exact else 0.999,
         )
         if exact:
@@ -157,21 +165,30 @@ class Program:
         else:
             parameters.highs.int_options["random_seed"] = self.seed
             parameters.highs.string_options["parallel"] = "off"
-            if nodes is not None:
-                parameters.highs.int_options["mip_max_nodes"] = nodes
             if cutoff is not None:
                 parameters.highs.double_options["objective_bound"] = 0.5 - math.ceil(cutoff / scale)
-            if cutoff is not None or nodes is not None:
+            if cutoff is not None:
                 parameters.highs.bool_options.update(dict.fromkeys(HEURISTICS, False))
                 parameters.highs.int_options["mip_pscost_minreliable"] = 1
-        solver = mathopt.SolverType.CP_SAT if exact else mathopt.SolverType.HIGHS
-        result = mathopt.solve(model, solver, params=parameters)
-        bound = result.termination.objective_bounds.dual_bound
+        task = Mixed(model.export_model().SerializeToString(), parameters, exact=exact)
+        ended = self._ended(task, seconds, int(columns.sum()))
+        bound = ended.bound
         return Found(
-            verdict=_verdict(result),
-            taken=self._taken(result, model, columns),
+            verdict=ended.verdict,
+            taken=self._taken(ended.values, columns),
             bound=math.floor(bound + ROUNDING * max(abs(bound), 1.0)) * scale if math.isfinite(bound) else None,
         )
+
+    def _ended(self, task: "Mixed", seconds: float, columns: int) -> "Ended":
+        """How a search ended: one that takes more than a moment is looked for again where it can be abandoned."""
+        if not self.patience.needed:
+            return task()
+        if columns <= SMALL:
+            ended = task.within(min(seconds, MOMENT))()
+            if ended.verdict is not Verdict.TIMED_OUT or seconds <= MOMENT:
+                return ended
+            task = task.within(seconds - MOMENT)
+        return self.patience.elsewhere(task)
 
     def whole(self, columns: FloatArray) -> IntArray | None:
         """The placements that are whole among relaxed columns, with houses for them; None where there are too few."""
@@ -189,15 +206,48 @@ class Program:
                 return False
         return True
 
-    def _taken(self, result: mathopt.SolveResult, model: mathopt.Model, columns: BoolArray) -> IntArray | None:
-        if not result.has_primal_feasible_solution():
+    def _taken(self, found: FloatArray | None, columns: BoolArray) -> IntArray | None:
+        if found is None:
             return None
         values = np.zeros(self.options.columns)
-        values[columns] = result.variable_values(list(model.variables()))
+        values[columns] = found
         if self.options.homes is not None:
             taken: IntArray = np.rint(values).astype(np.int64)
             return taken
         return self.whole(values)
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """How a solver ended: the values of the best that it found, and what it proved."""
+
+    verdict: Verdict
+    values: FloatArray | None
+    bound: float
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """A mixed-integer model (a serialised ModelProto) for HiGHS, or for CP-SAT where it has to be exact."""
+
+    model: bytes
+    parameters: mathopt.SolveParameters
+    exact: bool
+
+    def within(self, seconds: float) -> "Mixed":
+        """The same with another time limit."""
+        limit = datetime.timedelta(seconds=max(seconds, 0.0))
+        return replace(self, parameters=replace(self.parameters, time_limit=limit))
+
+    def __call__(self) -> Ended:
+        proto = model_pb2.ModelProto()
+        proto.ParseFromString(self.model)
+        model = mathopt.Model.from_model_proto(proto)
+        solver = mathopt.SolverType.CP_SAT if self.exact else mathopt.SolverType.HIGHS
+        result = mathopt.solve(model, solver, params=self.parameters)
+        found = result.has_primal_feasible_solution()
+        values = np.array(result.variable_values(list(model.variables()))) if found else None
+        return Ended(_verdict(result), values, result.termination.objective_bounds.dual_bound)
 
 
 def _verdict(result: mathopt.SolveResult) -> Verdict:

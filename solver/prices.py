@@ -17,6 +17,32 @@ DENOMINATORS = (720720, 5040, 60, 1)
 """720720 is divisible by 1 to 16, so that most prices of a linear relaxation are exact; smaller ones where the
 arithmetic would leave 64 bits."""
 SAFE = 2**61
+NEVER = -(2**61)
+"""Less than anything can be worth."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The allocations that use some placements, and none of others."""
+
+    taken: tuple[int, ...] = ()
+    barred: tuple[int, ...] = ()
+
+    def closed(self, options: Options) -> BoolArray:
+        """The placements [n] that these allocations don't use."""
+        closed = np.isin(options.unit, options.unit[list(self.taken)])
+        closed[list(self.taken)] = False
+        closed[list(self.barred)] = True
+        return closed
+
+    def must(self, options: Options) -> BoolArray:
+        """The units [U] that are housed in all of them."""
+        must = options.must.copy()
+        must[options.unit[list(self.taken)]] = True
+        return must
+
+
+EVERYTHING = Branch()
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +141,15 @@ def _largest(options: Options, weights: IntArray, members: int) -> int:
 
 
 def bound(
-    problem: Problem, options: Options, prices: Prices, stages: Sequence[IntArray], achieved: Sequence[int]
+    problem: Problem,
+    options: Options,
+    prices: Prices,
+    stages: Sequence[IntArray],
+    achieved: Sequence[int],
+    only: Branch = EVERYTHING,
 ) -> Bound:
-    """D of these prices for the last of `stages`, given what the earlier ones achieved."""
+    """D of these prices for the last of `stages`, given what the earlier ones achieved, of the allocations in a branch.
+    Where a unit has nothing left that it must have, nothing is worth even the least."""
     score = stages[-1] * prices.denominator
     for multiplier, weights in zip(prices.multipliers, stages[:-1], strict=True):
         score = score + multiplier * weights
@@ -130,16 +162,19 @@ def bound(
     house = np.zeros(options.placements, np.int64)
     np.add.at(house, options.seat_placement, options.seat_count * cheapest[options.seat_key])
     score = score - house - np.einsum("nk,nk->n", prices.service[options.settlement], options.uses[options.unit])
-    best = np.full(len(options.must), np.iinfo(np.int64).min // 4, np.int64)
-    np.maximum.at(best, options.unit, score)
-    best = np.where(options.must, best, np.maximum(best, 0))
+    closed, must = only.closed(options), only.must(options)
+    best = np.full(len(options.must), NEVER)
+    np.maximum.at(best, options.unit[~closed], score[~closed])
+    best = np.where(must, best, np.maximum(best, 0))
+    if (best == NEVER).any():
+        return Bound(NEVER, 1, np.full(options.columns, -NEVER), np.full(len(must), -NEVER))
     total = int(best.sum())
     classes, capacity = problem.house_classes, problem.settlements.capacity
     total += _dot(prices.house_class, classes.count) + _dot(prices.unreserved, classes.count - classes.reserved)
     total += _dot(prices.service, np.where(capacity == UNLIMITED, 0, capacity))
     total -= sum(m * a for m, a in zip(prices.multipliers, achieved, strict=True))
-    losses = np.concatenate([best[options.unit] - score, cost - cheapest[options.supply_key]])
-    return Bound(total, prices.denominator, losses, np.where(options.must, np.iinfo(np.int64).max // 4, best))
+    losses = np.concatenate([np.where(closed, -NEVER, best[options.unit] - score), cost - cheapest[options.supply_key]])
+    return Bound(total, prices.denominator, losses, np.where(must, -NEVER, best))
 
 
 def _dot(prices: IntArray, amounts: IntArray) -> int:

@@ -50,3 +50,20 @@ class Deadline:
         """That of a part of what is left."""
         now = time.monotonic()
         return Deadline(now + share * (self.until - now), self.heard)
+
+
+class Reporter:
+    """Tells whoever listens what the stages reach, and meanwhile, again, what they had reached."""
+
+    def __init__(self, heard: Report | None, started: float) -> None:
+        self.heard, self.started = heard, started
+        self.last: tuple[str, int, int | None] | None = None
+
+    def __call__(self, stage: str, achieved: int, bound: int | None) -> None:
+        self.last = stage, achieved, bound
+        self.again()
+
+    def again(self) -> None:
+        """Says it again, so that a callback that wants to end the solve is heard."""
+        if self.heard is not None and self.last is not None:
+            self.heard(Progress(*self.last, time.monotonic() - self.started))

@@ -13,17 +13,28 @@ import numpy as np
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
 from solver.exact import FloatArray, Program
+from solver.prices import EVERYTHING, Branch
 from solver.tables import BoolArray, IntArray
 
 GAIN = 1e-6
 """A placement that would gain less does not join."""
 FIRST = 8
 """With how many placements of each unit a relaxation starts."""
+PENALTY = 1_000.0
+"""How many times the largest weight it costs, in a branch, to miss what an earlier stage achieved: that is where most
+branches end, and the prices of what they miss prove it, while a relaxation that has no solution has no prices."""
 JOINING = 4
 """How many placements of each unit may join at once."""
 
 FAILURES = (mathopt.InternalMathOptError, AttributeError)
 """What a simplex that ends abnormally raises; the second while OR-Tools 9.15 words the first."""
+
+
+IMPOSSIBLE = (mathopt.TerminationReason.INFEASIBLE, mathopt.TerminationReason.INFEASIBLE_OR_UNBOUNDED)
+
+
+class Impossible(Exception):  # noqa: N818 - a finding
+    """No allocation keeps what has to be kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,66 +60,106 @@ class Relaxations:
         self.model, self.positions = program.model(self.weights, (), self.active, integer=False)
         self.rows = list(self.model.linear_constraints())
         self.stages: list[tuple[IntArray, mathopt.LinearConstraint]] = []
+        self.missed: list[mathopt.Variable] = []
         self.column: list[int] = np.flatnonzero(self.active).tolist()
         self.variable: list[mathopt.Variable] = list(self.model.variables())
+        self.place = {column: place for place, column in enumerate(self.column)}
+        self.confined: dict[int, tuple[float, float]] = {}
         self.solver = mathopt.IncrementalSolver(self.model, mathopt.SolverType.GLOP)
 
-    def relax(self, weights: IntArray, earlier: Sequence[tuple[IntArray, int]], seconds: float) -> Relaxation | None:
-        """The linear relaxation that maximises weights [n + m] while earlier stages keep theirs; None: out of time."""
+    def relax(
+        self,
+        weights: IntArray,
+        earlier: Sequence[tuple[IntArray, int]],
+        seconds: float,
+        only: Branch = EVERYTHING,
+    ) -> Relaxation | None:
+        """The linear relaxation that maximises weights [n + m] while earlier stages keep theirs, of the allocations in
+        a branch; None: out of time. Raises Impossible where there are none."""
         deadline = time.monotonic() + seconds
-        self._keep(earlier)
+        self._keep(earlier, PENALTY * float(np.abs(weights).max(initial=0)) if only != EVERYTHING else 0.0)
+        self._confine(only)
+        closed = only.closed(self.program.options)
         for i in np.flatnonzero((self.weights != weights)[self.column]).tolist():
             self.model.objective.set_linear_coefficient(self.variable[i], float(weights[self.column[i]]))
         self.weights = weights
+        algorithm = mathopt.LPAlgorithm.PRIMAL_SIMPLEX if only == EVERYTHING else mathopt.LPAlgorithm.DUAL_SIMPLEX
         while True:
-            result = self._solve(deadline, fresh=False) or self._solve(deadline, fresh=True)
+            result = self._solve(deadline, algorithm, fresh=False) or self._solve(deadline, algorithm, fresh=True)
+            algorithm = mathopt.LPAlgorithm.PRIMAL_SIMPLEX
             if result is None:
                 return None
             if result.termination.reason == mathopt.TerminationReason.OPTIMAL:
                 relaxation, gain = self._read(result)
-                joining = self._best_of_units(
-                    np.where(self.active, 0.0, gain)[: self.program.options.placements], JOINING
-                )
+                new = np.where(self.active, 0.0, gain)[: self.program.options.placements]
+                joining = self._best_of_units(np.where(closed, 0.0, new), JOINING)
                 if not joining.any():
                     return relaxation
-            elif self.active.all() or time.monotonic() > deadline:
+            elif time.monotonic() > deadline:
+                return None
+            elif self.active.all():
+                if result.termination.reason in IMPOSSIBLE:
+                    raise Impossible
                 return None
             else:
                 joining = ~self.active
             self._join(joining)
 
-    def _solve(self, deadline: float, *, fresh: bool) -> mathopt.SolveResult | None:
+    def _solve(self, deadline: float, algorithm: mathopt.LPAlgorithm, *, fresh: bool) -> mathopt.SolveResult | None:
         """Goes on from the solution before, or starts afresh; None where the simplex lost its way in rounding."""
         if fresh:
             self.solver = mathopt.IncrementalSolver(self.model, mathopt.SolverType.GLOP)
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(deadline - time.monotonic(), 0.0)),
-            lp_algorithm=mathopt.LPAlgorithm.PRIMAL_SIMPLEX,
+            lp_algorithm=algorithm,
             presolve=mathopt.Emphasis.MEDIUM if fresh else mathopt.Emphasis.OFF,
             random_seed=self.program.seed,
         )
         try:
-            return self.solver.solve(params=parameters)
+            return self.program.patience.here(lambda stop: self.solver.solve(params=parameters, interrupter=stop))
         except FAILURES:
             return None
 
-    def _keep(self, earlier: Sequence[tuple[IntArray, int]]) -> None:
-        """Makes the rows of the stages those of `earlier`."""
+    def _confine(self, only: Branch) -> None:
+        """Takes and bars what a branch does, and nothing else."""
+        bounds = dict.fromkeys(only.taken, (1.0, 1.0)) | dict.fromkeys(only.barred, (0.0, 0.0))
+        missing = [column for column in bounds if not self.active[column]]
+        if missing:
+            joining = np.zeros_like(self.active)
+            joining[missing] = True
+            self._join(joining)
+        for column in sorted(self.confined.keys() | bounds.keys()):
+            wanted = bounds.get(column, (0.0, 1.0))
+            if self.confined.get(column, (0.0, 1.0)) != wanted:
+                variable = self.variable[self.place[column]]
+                variable.lower_bound, variable.upper_bound = wanted
+        self.confined = bounds
+
+    def _keep(self, earlier: Sequence[tuple[IntArray, int]], penalty: float) -> None:
+        """Makes the rows of the stages those of `earlier`; 0: nothing may miss them, else at this price."""
         for _, row in self.stages[len(earlier) :]:
             self.model.delete_linear_constraint(row)
+        for missed in self.missed[len(earlier) :]:
+            self.model.delete_variable(missed)
+        del self.missed[len(earlier) :]
         del self.stages[len(earlier) :]
         for stage, (weights, least) in enumerate(earlier):
             if stage == len(self.stages):
                 row = self.model.add_linear_constraint()
                 for i in np.flatnonzero(weights[self.column]).tolist():
                     row.set_coefficient(self.variable[i], float(weights[self.column[i]]))
+                self.missed.append(self.model.add_variable(lb=0.0, ub=0.0))
+                row.set_coefficient(self.missed[stage], 1.0)
                 self.stages.append((weights, row))
             self.stages[stage][1].lower_bound = float(least)
+            self.missed[stage].upper_bound = np.inf if penalty else 0.0
+            self.model.objective.set_linear_coefficient(self.missed[stage], -penalty)
 
     def _join(self, columns: BoolArray) -> None:
         self.active |= columns
         wanted = np.flatnonzero(columns).tolist()
         variables = {column: self.model.add_variable(lb=0.0, ub=float(self.program.most[column])) for column in wanted}
+        self.place |= {column: place for place, column in enumerate(wanted, start=len(self.column))}
         self.column += wanted
         self.variable += variables.values()
         for block, positions in zip(self.program.blocks, self.positions, strict=True):

@@ -5,14 +5,15 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,10 @@ from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # s
 from solver.progress import Deadline
 
 FloatArray = NDArray[np.float64]
+T = TypeVar("T")
+
+FOLLOWING = 0.5
+"""Seconds after which a search notices that nobody waits for it any more."""
 
 LOOK = 0.5
 """Seconds between two looks at the deadline."""
@@ -38,6 +43,9 @@ class Task:
     nodes: int
     relative_gap: float
     deadline: float
+
+    def __call__(self) -> FloatArray | None:
+        return search(self)
 
 
 def search(task: Task) -> FloatArray | None:
@@ -75,15 +83,14 @@ class Searchers:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._end()
-        for pipe in (pipe for child in self.children for pipe in (child.stdin, child.stdout) if pipe is not None):
-            with suppress(BrokenPipeError):  # what was not read yet is of no use any more
-                pipe.close()
+        for child in self.children:
+            end(child)
 
     def run(self, tasks: Sequence[Task], deadline: Deadline) -> list[FloatArray | None]:
         """What each task finds: nothing where it is still searched for a while after the deadline; then all processes
         end. Raises OSError where one was ended from outside."""
         while len(self.children) < min(self.workers, len(tasks)) and not self.ended:
-            child = _start()
+            child = start()
             self.children.append(child)
             self.idle.put(child)
         with ThreadPoolExecutor(max(len(self.children), 1)) as pool:
@@ -102,7 +109,7 @@ class Searchers:
             return None
         child = self.idle.get()
         try:
-            return _ask(child, task)
+            return ask(child, task)
         except OSError:
             if self.ended:
                 return None
@@ -117,34 +124,54 @@ class Searchers:
             child.wait()
 
 
-def _start() -> subprocess.Popen[bytes]:
+def start() -> subprocess.Popen[bytes]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-c", "from solver.searching import serve; serve()"]
+    command = [sys.executable, "-c", f"from solver.searching import serve; serve({os.getpid()})"]
     return subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )
 
 
-def _ask(child: subprocess.Popen[bytes], task: Task) -> FloatArray | None:
+def ask(child: subprocess.Popen[bytes], task: Callable[[], T]) -> T:
+    """What a task finds there. Raises OSError where the process was ended from outside."""
     if child.stdin is None or child.stdout is None:
         raise OSError("a search has no pipes")
     try:
         pickle.dump(task, child.stdin)
         child.stdin.flush()
-        found: FloatArray | None = pickle.load(child.stdout)  # noqa: S301 - written by our own child
+        found: T = pickle.load(child.stdout)  # noqa: S301 - written by our own child
     except (EOFError, BrokenPipeError) as error:
         raise OSError("a search was ended from outside") from error
     return found
 
 
-def serve() -> None:
-    """Reads tasks from standard input, one after another, and answers on standard output, until there are no more."""
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Ends a process, whatever it is at."""
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):  # what was not read yet is of no use any more
+                pipe.close()
+
+
+def _follow(parent: int) -> None:
+    """Ends this process, in the middle of a search too, soon after the one that asked has ended."""
+    while os.getppid() == parent:
+        time.sleep(FOLLOWING)
+    os._exit(1)
+
+
+def serve(parent: int) -> None:
+    """For a process that another one started: reads tasks from standard input, one after another, and answers on
+    standard output, until there are no more, or nobody is there to read."""
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever is printed must not be taken for an answer
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
         while True:
             try:
                 task = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
             except EOFError:
                 return
-            pickle.dump(search(task), answers)
+            pickle.dump(task(), answers)
             answers.flush()

@@ -16,14 +16,14 @@ from solver.lottery import draw
 from solver.objectives import Objective
 from solver.options import gains, options
 from solver.parameters import Parameters
+from solver.patience import Patience
 from solver.pins import Contradiction, place
 from solver.previous import Before, still, taken
 from solver.problem import NONE, Problem
-from solver.progress import Cancelled, Progress, Report
+from solver.progress import Cancelled, Report, Reporter
 from solver.seating import deal
 from solver.solution import Assignments, Solution, Stage, StageCertificate, Statistics, Status, Witness
 from solver.stages import Closed, Ladder
-from solver.stages import Report as Heard
 from solver.tables import IntArray
 from solver.weights import worth
 
@@ -48,18 +48,16 @@ def solve(
 
     The same problem, seed and previous solution give the same `Solution.canonical_bytes()`, whatever the order of rows
     and the number of threads, unless the time limit ends the search (status `feasible`). `progress` may raise
-    `Cancelled`. Raises ValueError where the parameters name a stage that the problem does not have, or `keep` where
-    there is no previous solution.
+    `Cancelled`; it is called in the middle of a stage too, again and again, with nothing new.
+    Raises ValueError where the parameters name a stage that the problem does not have, or `keep` where there is no
+    previous solution.
     """
     started = time.monotonic()
     sha256 = problem.sha256  # at once: what comes after the search, the time limit can't cut short
     stages = parameters.stages_of(problem)
     before = Before.of(problem, stages, previous, homes)
 
-    def report(stage: str, achieved: int, bound: int | None) -> None:
-        if progress is not None:
-            progress(Progress(stage, achieved, bound, time.monotonic() - started))
-
+    report = Reporter(progress, started)
     seconds: dict[str, float] = {}
 
     def ended(status: Status, reason: str | None) -> Solution:
@@ -95,7 +93,7 @@ def _exact(
     parameters: Parameters,
     stages: Sequence[Objective],
     before: Before,
-    report: Heard,
+    report: Reporter,
     seconds: dict[str, float],
 ) -> tuple[IntArray, list[Closed]]:
     """The class of every household [H], NONE where it has none, and the stages, each searched to its optimum."""
@@ -105,19 +103,20 @@ def _exact(
         choices = with_homes(problem, choices, before.home, stages)
     pinned = place(problem, choices)
     left = still(problem, deal(choices, pinned), before.given)
-    ladder = Ladder(
-        problem=problem,
-        options=choices,
-        stages=stages,
-        program=Program(problem, choices, parameters.seed),
-        incumbent=greedy(problem, choices, taken(problem, choices, left)),
-        known=before.prices,
-        lost=before.lost,
-        deadline=started + parameters.time_limit_seconds,
-        report=report,
-    )
-    seconds["preparation"] = time.monotonic() - started
-    closed = ladder.climb()
+    with Patience(None if report.heard is None else report.again) as patience:
+        ladder = Ladder(
+            problem=problem,
+            options=choices,
+            stages=stages,
+            program=Program(problem, choices, parameters.seed, patience),
+            incumbent=greedy(problem, choices, taken(problem, choices, left)),
+            known=before.prices,
+            lost=before.lost,
+            deadline=started + parameters.time_limit_seconds,
+            report=report,
+        )
+        seconds["preparation"] = time.monotonic() - started
+        closed = ladder.climb()
     seconds |= ladder.seconds
     return deal(choices, ladder.incumbent), closed
 
@@ -127,7 +126,7 @@ def _large(
     parameters: Parameters,
     stages: Sequence[Objective],
     before: Before,
-    report: Heard,
+    report: Reporter,
     seconds: dict[str, float],
 ) -> tuple[IntArray, list[Closed]]:
     """The same for a large problem, the stages by their prices."""

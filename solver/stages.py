@@ -11,47 +11,44 @@ A stage that later ones may undercut ends what is looked for together: those aft
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-import scipy.sparse
 
 from solver import prices as pricing
+from solver.branching import Node, OutOfTime, Tree
 from solver.exact import Program, Verdict
 from solver.greedy import greedy
 from solver.objectives import Objective, required
 from solver.options import Options
-from solver.prices import Bound, Prices
+from solver.prices import EVERYTHING, NEVER, Bound, Prices
 from solver.problem import Problem
-from solver.relaxation import Relaxation, Relaxations
+from solver.rehousing import among, neighbours, windows
+from solver.relaxation import Impossible, Relaxation, Relaxations
 from solver.seating import deal
 from solver.tables import BoolArray, IntArray
 from solver.weights import weights_of
 
-TRIES = 2
-"""By how many strides a target is lowered before an earlier one is suspected."""
+TRIES = 5
+"""After so many searches an earlier target is suspected."""
 NEAR = (0, 0, 3)
 """How far below what is open a target is looked for at first."""
-STRIDE = 7e-4
+STRIDE = 2e-4
 """How far below what cuts prove, relative to it, the best value is looked for; other stages usually attain it."""
-GROWTH = 4
-"""How strides grow."""
 WIDE = 2
 """After so many strides, any better allocation is welcome."""
-WINDOW = 6
-"""Among how many settlements families move at first for a better incumbent."""
-LIKED = 3
-"""With how many of its settlements a unit makes them neighbours."""
+MANY = 12
+"""The same for value."""
+GAIN = 14
+"""A stage with value is branched where that lowers its ceiling by 2 to the power of minus this, relative to it."""
+SPLIT = 60
+"""How much value, in hundredths, is lost for each placement that a relaxation splits, and somewhat more."""
 KEPT_BACK = 0.25
 """The share of the time that is kept for a better incumbent, should the rest not suffice for a proof."""
 
 Report = Callable[[str, int, int | None], None]
-
-
-class OutOfTime(Exception):  # noqa: N818 - an event
-    """The time limit was reached."""
 
 
 @dataclass(frozen=True)
@@ -66,27 +63,6 @@ class Closed:
     price_bound: int
     witness: IntArray | None = None
     scope: Literal["any", "housed"] = "any"
-
-
-def neighbours(options: Options, settlements: int) -> IntArray:
-    """The settlements in an order that keeps together those that the same units like best."""
-    order = np.lexsort((-options.wish, options.unit))
-    unit = options.unit[order]
-    best = order[np.arange(len(order)) - np.searchsorted(unit, unit) < LIKED]
-    shape = (len(options.must), settlements)
-    likes = scipy.sparse.csr_matrix((np.ones(len(best)), (options.unit[best], options.settlement[best])), shape)
-    return scipy.sparse.csgraph.reverse_cuthill_mckee((likes.T @ likes).tocsr(), symmetric_mode=True).astype(np.int64)
-
-
-def windows(order: IntArray) -> Iterator[IntArray]:
-    """Growing parts of an order, neighbours as well as far apart, and all of it at last."""
-    size = WINDOW
-    while size < len(order):
-        apart = -(-len(order) // size)
-        yield from (order[first : first + size] for first in range(0, len(order) - size // 2, size // 2))
-        yield from (order[first::apart] for first in range(apart))
-        size *= 2
-    yield order
 
 
 @dataclass
@@ -189,7 +165,10 @@ class Ladder:
             return prices, bound
         started = time.monotonic()
         rows = self._rows()
-        relaxation = self.relaxations.relax(self.weights[stage], rows, self._left())
+        try:
+            relaxation = self.relaxations.relax(self.weights[stage], rows, self._left())
+        except Impossible as rounding:  # an incumbent shows that it is not
+            raise OutOfTime from rounding
         self.seconds["relaxation"] += time.monotonic() - started
         if relaxation is None:
             raise OutOfTime
@@ -254,7 +233,7 @@ class Ladder:
         lost, most = self.lost[last], self.bounds[last].floor
         if lost is None or not self.stages[last].where or self.targets[last] < most - lost:
             return False
-        least = most - lost - math.ceil(STRIDE / GROWTH * abs(most))
+        least = most - lost - math.ceil(STRIDE * abs(most))
         if self.proven == last:
             least = max(least, self.achieved(self.incumbent)[last] + 1)
         return self._search(last, least, cut=True)
@@ -264,32 +243,53 @@ class Ladder:
         return any(self._search(last, self.targets[last] - depth) for depth in NEAR)
 
     def _below(self, last: int) -> bool:
-        """Lowers the target of a stage until an allocation attains it: at first little by little, then to what cuts
-        prove, and from there in growing strides. Gives up after a few while stages before it are open."""
-        if self._near(last) or self._as_before(last):
-            return True
-        root = self._root(last)
-        if root is None:
-            return False
-        self._bound(last, root)
-        self._advance()
-        if self.proven > last:
-            return True
-        value, strides = self.stages[last].weight("value") > 0, 0
-        stride = math.ceil(STRIDE * abs(self.targets[last])) if value else 0
-        while self.proven == last or strides < TRIES:
+        """Lowers the target of a stage until an allocation attains it: at first little by little, then part by part.
+        Gives up after a few searches while stages before it are open."""
+        near = self._near(last) if self.stages[last].where else False
+        return near or self._as_before(last) or self._branch(last)
+
+    def _branch(self, last: int) -> bool:
+        """Closes a stage by parts of it, those that promise most first, each searched in growing strides below its
+        ceiling. Gives up after a few searches while stages before it are open."""
+        tree = Tree(self.program, self.relaxations, self.weights[: last + 1], self._kept(last))
+        value = self.stages[last].weight("value") > 0
+        searches, found = 0, tree.open(EVERYTHING, self.targets[last], self._left())
+        while found:
             known = self.achieved(self.incumbent)[last] if self.proven == last else None
-            least = self.targets[last] - stride
-            if known is not None and (least <= known or strides > WIDE):
-                if not self._search(last, known + 1, cut=True):
-                    self.targets[last] = known
-                    self._advance()
+            if known is None and (searches == TRIES or not tree.nodes):
+                return False
+            self._bound(last, tree.ceiling if known is None else max(tree.ceiling, known))
+            self._advance()
+            if self.proven > last:
                 return True
-            if self._search(last, least, cut=value):
-                return True
-            stride = max(stride, 1) * GROWTH
-            strides += 1
-        return False
+            node = tree.pop()
+            if tree.branch(node, known, 1 + (abs(self.targets[last]) >> GAIN if value else 0), self._left()):
+                continue
+            least = node.ceiling - self._stride(last, node, node.strides if known is not None else searches)
+            final = known is not None and (least <= known or node.strides > (MANY if value else WIDE))
+            if known is not None and final:
+                least = known + 1
+            searches += 1
+            if not self._search(last, least, cut=value or final, part=node, beside=tree.ceiling) and not final:
+                tree.push(replace(node, ceiling=least - 1, strides=node.strides + 1))
+        if self.proven < last:
+            return False
+        known = self.achieved(self.incumbent)[last]
+        if not self._search(last, known + 1, cut=True):  # rounding left the simplex nothing, where there is something
+            self._bound(last, known)
+            self._advance()
+        return True
+
+    def _stride(self, last: int, part: Node, strides: int) -> int:
+        """How far below the ceiling of a part the best of it is looked for: with value the more, the more placements
+        its relaxation splits."""
+        if self.stages[last].weight("value"):
+            return max(NEAR[-1], part.splits * SPLIT // 100)
+        return NEAR[-1] << 2 * strides
+
+    def _kept(self, last: int) -> list[int]:
+        """What the stages before `last` have to keep."""
+        return required(self.stages, self.targets[:last])
 
     def _bound(self, last: int, ceiling: int) -> None:
         """Nothing exceeds the ceiling in a stage while the stages before keep their targets."""
@@ -313,35 +313,37 @@ class Ladder:
 
     def _move(self, settlements: IntArray, weights: IntArray, seconds: float) -> None:
         """Lets those who are housed in some settlements move among them for more weight [n + m]."""
-        options, before = self.options, self.incumbent
-        inside = np.isin(np.concatenate([options.settlement, options.supply_key // max(options.needs, 1)]), settlements)
-        here = np.zeros(len(options.must), np.bool_)
-        here[options.unit[(inside & (before > 0))[: options.placements]]] = True
-        columns = inside.copy()
-        columns[: options.placements] &= here[options.unit]
+        before = self.incumbent
+        columns, here = among(self.options, before, settlements)
         taken = self.program.search(weights, (), columns, here, seconds).taken
-        if taken is not None and self._keeps(moved := np.where(inside, taken, before), ()):
+        if taken is not None and self._keeps(moved := np.where(columns, taken, before), ()):
             self._improve(moved)
 
     def _back_to(self, stages: int) -> None:
         del self.targets[stages:], self.bounds[stages:], self.prices[stages:]
 
-    def _open(self, last: int, least: int | None) -> tuple[BoolArray, BoolArray]:
+    def _open(self, last: int, least: int, part: Node | None) -> tuple[BoolArray, BoolArray]:
         """The columns that may be used, and the units that must be housed, by the prices of every stage."""
         columns = np.ones(self.options.columns, np.bool_)
         must = self.options.must.copy()
-        targets = [*required(self.stages, self.targets[:last]), *([] if least is None else [least])]
-        for target, bound in zip(targets, self.bounds, strict=False):
+        priced = list(zip([*self._kept(last), least], self.bounds, strict=False))
+        if part is not None:
+            columns[: self.options.placements] = ~part.only.closed(self.options)
+            must = part.only.must(self.options)
+            priced.append((least, part.bound))
+        for target, bound in priced:
             open_columns, may_stay_out = bound.open(target)
             columns &= open_columns
             must |= ~may_stay_out
         return columns, must
 
-    def _search(self, last: int, least: int, *, cut: bool = False) -> bool:
+    def _search(
+        self, last: int, least: int, *, cut: bool = False, part: Node | None = None, beside: int = NEVER
+    ) -> bool:
         """Whether the stages before `last` keep their targets with at least `least` there; the best such is then
-        the incumbent, and its value the target. cut: by cutting off what is less, not by a row, which helps to refute
-        and hinders finding."""
-        columns, must = self._open(last, least)
+        the incumbent. cut: by cutting off what is less, not by a row, which helps to refute and hinders finding. part:
+        looks there alone; outside of it nothing exceeds `beside`."""
+        columns, must = self._open(last, least, part)
         rows, weights = self._rows(last), self.weights[last]
         confined = rows if cut else [*rows, (weights, least)]
         started = time.monotonic()
@@ -356,27 +358,16 @@ class Ladder:
             self._improve(taken)
         if found.verdict in (Verdict.TIMED_OUT, Verdict.FAILED):
             if found.bound is not None:
-                self._bound(last, max(found.bound, least - 1))
+                self._bound(last, max(found.bound, least - 1, beside))
             raise OutOfTime
         if found.verdict is Verdict.IMPOSSIBLE or taken is None or int(weights @ taken) < least:
-            self._bound(last, least - 1)
+            self._bound(last, max(least - 1, beside))
             return False
-        self.targets[last] = self.achieved(self.incumbent)[last]
         self._advance()
+        if self.proven == last:
+            self._bound(last, max(self.achieved(self.incumbent)[last], beside))
+            self._advance()
         return True
-
-    def _root(self, last: int) -> int | None:
-        """What cuts alone prove of a stage while the stages before keep their targets; None where they cannot."""
-        columns, must = self._open(last, self.achieved(self.incumbent)[last] if self.proven == last else None)
-        rows = self._rows(last)
-        started = time.monotonic()
-        found = self.program.search(self.weights[last], rows, columns, must, self._left(), nodes=1)
-        self.seconds["search"] += time.monotonic() - started
-        if found.taken is not None and self._keeps(found.taken, rows):
-            self._improve(found.taken)
-        if found.verdict is Verdict.IMPOSSIBLE:
-            return None
-        return self.targets[last] if found.bound is None else found.bound
 
     def _keeps(self, taken: IntArray | None, rows: Sequence[tuple[IntArray, int]]) -> bool:
         """In exact integers: every rule of the model, and the rows of the stages."""
