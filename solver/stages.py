@@ -2,9 +2,9 @@
 
 Every stage is first relaxed; the integer part of what its prices prove becomes its target, and the next stage is
 relaxed under that target at once. What the prices of all these stages leave open is little, and one exact search
-there usually attains all targets together. Where it cannot, the last of them is lowered to what cutting planes prove,
-and looked for somewhat below. Where that fails too, the first stage whose target is out of reach is found, closed by
-exact search, and the stages after it are taken up again.
+there usually attains all targets together. Where it cannot, the last of them is lowered part by part: kin groups are
+branched on, and the best is looked for somewhat below what the prices of a part leave open. Where that fails too, the
+first stage whose target is out of reach is found, closed in the same way, and the stages after it are taken up again.
 
 A stage that later ones may undercut ends what is looked for together: those after it are relaxed once it is proven.
 """
@@ -36,7 +36,7 @@ TRIES = 5
 NEAR = (0, 0, 3)
 """How far below what is open a target is looked for at first."""
 STRIDE = 2e-4
-"""How far below what cuts prove, relative to it, the best value is looked for; other stages usually attain it."""
+"""How much further below what prices prove than in the previous solution the best is looked for, relative to it."""
 WIDE = 2
 """After so many strides, any better allocation is welcome."""
 MANY = 12
