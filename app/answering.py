@@ -8,9 +8,10 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from app.allocation import recounting, solving, what_ifs
+from app.allocation.order import known
 from app.allocation.recounting import NoAnswer
 from app.allocation.snapshot import Snapshot
-from app.allocation.solving import ChildFailed
+from app.allocation.solving import Asked, ChildFailed
 from app.allocation.what_if_models import WhatIfKind
 from app.allocation.what_ifs import AnswerLost, Question
 from app.database import Database
@@ -61,8 +62,14 @@ def _answer(database: Database, settings: Settings, question: Question, stopping
             what_ifs.beat(session, question)
 
     def solve(problem: str, seconds: int) -> str:
+        frozen = Snapshot.model_validate_json(question.snapshot)
         return solving.solve(
-            problem, time_limit_seconds=seconds, threads=settings.solver_threads, seed=SOLVER_SEED, beat=beat
+            problem,
+            time_limit_seconds=seconds,
+            threads=settings.solver_threads,
+            seed=SOLVER_SEED,
+            beat=beat,
+            asked=Asked(known(frozen.stages, problem), frozen.homes),
         )
 
     try:

@@ -34,6 +34,9 @@ def request_run(
         str | None, typer.Option(help="Where a public seed will come from; the run waits until it is entered.")
     ] = None,
     time_limit: Annotated[int | None, typer.Option(help="Seconds to search.", min=1, max=86_400)] = None,
+    move_issued: Annotated[
+        bool, typer.Option("--move-issued", help="Allocate again what is reserved and not accepted, with fewest moves.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Solve it, show progress, and end with the proof.")] = False,
     username: ActingAs = None,
 ) -> None:
@@ -49,6 +52,7 @@ def request_run(
                 time_limit_seconds=time_limit or settings.solver_time_limit_seconds,
                 actor=acting(session, username),
                 seed_source=seed_source,
+                move_issued=move_issued,
             )
         console.say(f"Requested {run.reference}; snapshot SHA-256 {run.snapshot_sha256}.")
         if seed_source is not None:
@@ -150,7 +154,8 @@ def replay_run(reference: RunReference) -> None:
     with opened() as database:
         with database.session(writes=False) as session:
             run = queries.run(session, OPERATOR, normalised(reference))
-        faults = proof.replay(run, threads=Settings().solver_threads, beat=lambda _progress: None)
+            previous = queries.solution_of(session, run.previous_run_id)
+        faults = proof.replay(run, threads=Settings().solver_threads, beat=lambda _progress: None, previous=previous)
     if faults:
         raise Conflict(f"{run.reference} came out otherwise. {' '.join(faults)}")
     console.say(f"{run.reference} came out the same, byte for byte.")

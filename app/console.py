@@ -116,6 +116,11 @@ def show_run(session: Session, run: Run) -> None:
     _show_houses(report)
     _show_tiers(report)
     _show_not_housed(session, run, report)
+    if report.moves is not None:
+        kept, moved, ended = (len(each) for each in (report.moves.kept, report.moves.moved, report.moves.lost))
+        say(
+            f"\nReserved before and not accepted: {kept:,} keep their house, {moved:,} get another, {ended:,} get none."
+        )
     for price in run.placement_prices or ():
         say(f"\n{in_words(price)}")
     say(f"\n{report.proof}")

@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 
 from app.allocation import claims, placement_prices, previews, proposals, solving
 from app.allocation.claims import Claim, ClaimLost
-from app.allocation.solving import ChildFailed, Progress
+from app.allocation.snapshot import Snapshot
+from app.allocation.solving import Asked, ChildFailed, Progress
 from app.answering import answer_one
 from app.audit import heads
 from app.database import Database
@@ -133,12 +134,14 @@ def _work(
         beat(latest)  # what is solved beside the run is no progress of it
 
     def solve(problem: str, time_limit_seconds: int, heard: Callable[[Progress], None] = beat) -> str:
+        frozen = Snapshot.model_validate_json(claim.snapshot)
         return solving.solve(
             problem,
             time_limit_seconds=time_limit_seconds,
             threads=settings.solver_threads,
             seed=SOLVER_SEED,
             beat=heard,
+            asked=Asked(frozen.stages, frozen.homes, claim.previous),
         )
 
     try:

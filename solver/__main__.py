@@ -14,6 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TypeVar
 
+import numpy as np
+
 from solver import InvalidProblem, InvalidSolution, Parameters, Problem, Progress, Solution, check, explain, solve
 from solver.changes import household_of, stated
 from solver.confirmation import confirm
@@ -22,6 +24,7 @@ from solver.fairness import justified_envy
 from solver.generate import generate
 from solver.objectives import Objective, parse, spelt
 from solver.shadow_prices import shadow_prices, verified
+from solver.solution import Assignments
 
 NPZ = ".npz"
 T = TypeVar("T")
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     solving.add_argument("--threads", type=int, default=Parameters.threads)
     solving.add_argument("--seed", type=int, default=Parameters.seed)
     solving.add_argument("--previous", type=Path, metavar="SOLUTION", help="start from it, and let `keep` count by it")
+    solving.add_argument("--homes", type=Path, metavar="JSON", help="{household: class} that `keep` counts by instead")
     _add_stages(solving)
     solving.add_argument("--progress", action="store_true", help="one JSON object a line on stdout")
     solving.set_defaults(run=_solve, parser=solving)
@@ -122,7 +126,8 @@ def _solve(options: argparse.Namespace) -> int:
     problem = _problem(options.problem)
     previous = None if options.previous is None else _solution(options.previous)
     with _refused():
-        solution = solve(problem, parameters, _printed() if options.progress else None, previous)
+        progress = _printed() if options.progress else None
+        solution = solve(problem, parameters, progress, previous, _homes(options.homes))
     _write_text(options.output, solution.to_json())
     print(_summary(solution), file=sys.stderr)
     return 0
@@ -258,6 +263,17 @@ def _summary(solution: Solution) -> str:
 
 def _problem(path: Path) -> Problem:
     return _read(path, Problem.from_npz) if path.suffix == NPZ else Problem.from_json(_read(path, Path.read_bytes))
+
+
+def _homes(path: Path | None) -> Assignments | None:
+    if path is None:
+        return None
+    try:
+        homes = json.loads(_read(path, Path.read_bytes))
+        pairs = sorted((str(household), str(house_class)) for household, house_class in homes.items())
+        return Assignments(*(np.array([pair[part] for pair in pairs], dtype=np.str_) for part in (0, 1)))
+    except (ValueError, AttributeError) as error:
+        raise Refused(f"{path} is no JSON object of house classes by household") from error
 
 
 def _solution(path: Path) -> Solution:

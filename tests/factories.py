@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.access.models import Grant, Role, User
 from app.access.passwords import NO_PASSWORD
@@ -377,6 +377,11 @@ def accepted(session: Session, reserved: House, **fields: Any) -> Proposal:
     given = reservation(session, reserved, **fields)
     offer(session, given, accepted=True)
     return given
+
+
+def named(*relationships: Any) -> list[Any]:
+    """Loader options for what a test reads of a row."""
+    return [joinedload(each) for each in relationships]
 
 
 def preview(session: Session) -> PolicyPreview:

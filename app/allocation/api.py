@@ -215,6 +215,7 @@ def request_run(
             time_limit_seconds=body.time_limit_seconds or request.app.state.settings.solver_time_limit_seconds,
             actor=principal,
             seed_source=body.seed_source,
+            move_issued=body.move_issued,
         ).reference
         request_once.remember(session, principal.reference, made)
     run = session.scalars(queries.loaded(select(Run).where(Run.reference == made))).one()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, selectinload, undefer
 
 from app import audit
 from app.access.permissions import SERVICE
+from app.allocation import queries
 from app.allocation.models import Run, RunState
 from app.allocation.runs import move
 from app.audit import Act
@@ -35,6 +36,8 @@ class Claim:
     snapshot: str
     problem: str
     time_limit_seconds: int
+    previous: str | None = None
+    """The solution of the run that the solver starts from."""
 
 
 def take(session: Session) -> Claim | None:
@@ -54,7 +57,9 @@ def take(session: Session) -> Claim | None:
     run.started_at = run.heartbeat_at = utc_now()
     audit.record(session, SERVICE, Act.RUN_CLAIM, run)
     # A run that is queued has its seed, and so its problem.
-    return Claim(run.id, run.reference, run.claim, run.snapshot, run.problem or "", run.time_limit_seconds)
+    previous = queries.solution_of(session, run.previous_run_id)
+    problem = run.problem or ""
+    return Claim(run.id, run.reference, run.claim, run.snapshot, problem, run.time_limit_seconds, previous)
 
 
 def beat(session: Session, claim: Claim, progress: Sequence[Mapping[str, Any]]) -> None:

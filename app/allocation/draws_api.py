@@ -8,8 +8,9 @@ from sqlalchemy import select
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.allocation import queries, runs
+from app.allocation.draw_schemas import DrawRead, SeedNew
 from app.allocation.models import Run
-from app.allocation.schemas import DrawRead, RunSummary, SeedNew
+from app.allocation.schemas import RunSummary
 from app.errors import NotFound
 from app.pagination import Page, Paging, page
 from app.problems import ACT, responses

@@ -55,6 +55,7 @@ class ProposalState(StrEnum):
     NOT_HOUSED = "not_housed"
     INELIGIBLE = "ineligible"
     RESERVED = "reserved"
+    KEPT = "kept"
     MOVED_IN = "moved_in"
     RELEASED = "released"
     DISCARDED = "discarded"
@@ -80,7 +81,8 @@ class PolicyVersion(Versioned, Base):
 class Run(Versioned, Base):
     """One allocation, from the request to the draw. The snapshot is its contract and never changes.
 
-    Until its seed is entered there is no problem: the lottery numbers in it are drawn from the seed.
+    Until its seed is entered there is no problem: the lottery numbers in it are drawn from the seed. The solver may
+    start from the solution of `previous_run`.
     """
 
     __tablename__ = "runs"
@@ -107,6 +109,7 @@ class Run(Versioned, Base):
     problem: Mapped[str | None] = mapped_column(Text, deferred=True)
     solution: Mapped[str | None] = mapped_column(Text, deferred=True)
     placement_prices: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    previous_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
     claim: Mapped[str | None] = mapped_column(String(32), info=NOT_AUDITED)
     attempts: Mapped[int] = mapped_column(default=0)
     heartbeat_at: Mapped[datetime | None] = mapped_column(info=NOT_AUDITED)
@@ -119,6 +122,7 @@ class Run(Versioned, Base):
     decision_reason: Mapped[str | None] = mapped_column(String(500))
 
     policy_version: Mapped[PolicyVersion] = relationship(lazy="raise")
+    previous_run: Mapped["Run | None"] = relationship(remote_side="Run.id", lazy="raise")
     requested_by: Mapped[User | None] = relationship(foreign_keys=[requested_by_id], lazy="raise")
     seed_entered_by: Mapped[User | None] = relationship(foreign_keys=[seed_entered_by_id], lazy="raise")
     decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id], lazy="raise")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.allocation import pinning
+from app.allocation.order import objectives
 from app.allocation.snapshot import Snapshot
 from app.allocation.solving import ChildFailed
 from solver import InvalidSolution, Problem, Solution, Status, check
@@ -45,7 +46,7 @@ def _price(
         other = Solution.from_json(solve(changed.to_json(), seconds))
     except (ChildFailed, InvalidSolution) as failure:
         return price | {"failure": f"{failure}"[:500]}
-    if other.status not in (Status.OPTIMAL, Status.FEASIBLE) or check(changed, other, None):
+    if other.status not in (Status.OPTIMAL, Status.FEASIBLE) or check(changed, other, objectives(snapshot.stages)):
         return price | {"failure": f"Without them the solver says {other.status.value}."}
     stages = {stage.name: stage for stage in other.stages}
     price["stages"] = [

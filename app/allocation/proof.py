@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.allocation.draw import addresses
 from app.allocation.models import APPROVED, Proposal, Run
+from app.allocation.order import objectives
 from app.allocation.snapshot import Snapshot, problem_of, sha256
-from app.allocation.solving import Beat, solve
+from app.allocation.solving import Asked, Beat, solve
 from app.errors import Conflict
 from solver import Problem, Solution, check
 
@@ -49,7 +50,10 @@ def faults_of(documents: Documents) -> list[str]:
     if Problem.from_dict(problem_of(snapshot, documents.seed)) != problem:
         found.append("The problem is not what snapshot and seed give.")
     found += _unheld(snapshot)
-    violations = check(problem, Solution.from_json(documents.solution))
+    solution = Solution.from_json(documents.solution)
+    if solution.previous is not None and dict(solution.previous) != snapshot.homes:
+        found.append("Solution: what it keeps is not what was reserved.")
+    violations = check(problem, solution, objectives(snapshot.stages))
     return found + [f"Solution: {violation.sentence}." for violation in violations]
 
 
@@ -97,18 +101,26 @@ def verify(session: Session, run: Run) -> list[str]:
     return found
 
 
-def replay(run: Run, *, threads: int, beat: Beat) -> list[str]:
+def replay(run: Run, *, threads: int, beat: Beat, previous: str | None = None) -> list[str]:
     """Solve the problem of a solved run anew; return how the solution differs, empty where every byte is the same.
 
-    Only a solution that was not cut short by its time limit must come out the same. `beat` is called with the
-    progress. Raises Conflict for a run without a solution, ChildFailed.
+    `previous`: the solution of the run that it started from. Only a solution that was not cut short by its time limit
+    must come out the same. `beat` is called with the progress. Raises Conflict for a run without a solution, and
+    ChildFailed.
     """
     if run.solution is None or run.problem is None:
         raise Conflict(f"Run {run.reference} is {run.state.value} and has no solution.")
-    stored = Solution.from_json(run.solution)
+    stored, snapshot = Solution.from_json(run.solution), Snapshot.model_validate_json(run.snapshot)
     seed = stored.statistics.seed
     again = Solution.from_json(
-        solve(run.problem, time_limit_seconds=run.time_limit_seconds, threads=threads, seed=seed, beat=beat)
+        solve(
+            run.problem,
+            time_limit_seconds=run.time_limit_seconds,
+            threads=threads,
+            seed=seed,
+            beat=beat,
+            asked=Asked(snapshot.stages, snapshot.homes, previous),
+        )
     )
     if again.canonical_bytes() == stored.canonical_bytes():
         return []

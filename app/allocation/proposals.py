@@ -11,6 +11,7 @@ from app.allocation import claims
 from app.allocation.claims import Claim
 from app.allocation.explanations import Explanation, explain
 from app.allocation.models import Proposal, ProposalState, RunSettlement, RunState
+from app.allocation.order import objectives
 from app.allocation.placement_prices import Price
 from app.allocation.runs import move
 from app.allocation.snapshot import Snapshot
@@ -45,7 +46,7 @@ def outcome_of(snapshot_text: str, problem_text: str, solution_text: str) -> Out
         solution = Solution.from_json(solution_text)
     except InvalidSolution as error:
         raise NoOutcome(f"The solver's answer cannot be read: {error}.") from error
-    if violations := check(problem, solution):
+    if violations := check(problem, solution, objectives(snapshot.stages)):
         raise NoOutcome(f"The solver's answer does not hold: {violations[0].sentence}.")
     if solution.status not in SOLVED:
         raise NoOutcome(f"The solver says {solution.status.value}: {solution.reason}.")

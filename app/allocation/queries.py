@@ -58,6 +58,11 @@ def run_in_short(session: Session, principal: Principal, reference: str) -> Run:
     return _found(session.scalar(runs(principal).where(Run.reference == reference)))
 
 
+def solution_of(session: Session, run_id: int | None) -> str | None:
+    """Return the solution of a run, as text."""
+    return session.scalar(select(Run.solution).where(Run.id == run_id)) if run_id is not None else None
+
+
 def in_short(session: Session, run_id: int) -> Run:
     """Return one run as it stands now, without its documents."""
     query = loaded(select(Run).where(Run.id == run_id))

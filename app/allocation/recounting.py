@@ -1,11 +1,12 @@
 """Answering what would have been: the run solved again with one thing changed. Pure, but for asking the solver."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.allocation.corrections import Row, corrected
 from app.allocation.explanations import explain
 from app.allocation.grounds import Places
+from app.allocation.order import known, objectives
 from app.allocation.placement_prices import Solve
 from app.allocation.snapshot import Snapshot, problem_of
 from solver import InvalidSolution, Problem, Solution, Status, check
@@ -26,7 +27,8 @@ def with_correction(snapshot: Snapshot, seed: str, solution: str, row: Row, seco
     """
     changed = corrected(snapshot, row)
     problem = Problem.from_dict(problem_of(changed, seed))
-    again = _solved(problem, solve(problem.to_json(), seconds))
+    text = problem.to_json()
+    again = _solved(problem, solve(text, seconds), known(changed.stages, text))
     household = str(row["id"])
     before, after = dict(Solution.from_json(solution).assignments), dict(again.assignments)
     others = (before.keys() | after.keys()) - {household}
@@ -46,12 +48,12 @@ def with_correction(snapshot: Snapshot, seed: str, solution: str, row: Row, seco
     }
 
 
-def _solved(problem: Problem, text: str) -> Solution:
+def _solved(problem: Problem, text: str, stages: Sequence[str]) -> Solution:
     try:
         solution = Solution.from_json(text)
     except InvalidSolution as error:
         raise NoAnswer(f"The solver's answer cannot be read: {error}.") from error
-    if violations := check(problem, solution):
+    if violations := check(problem, solution, objectives(stages)):
         raise NoAnswer(f"The solver's answer does not hold: {violations[0].sentence}.")
     if solution.status not in SOLVED:
         raise NoAnswer(f"With it the run could not be solved: {solution.reason}.")

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.allocation import queries
 from app.allocation.models import Run, RunState
+from app.allocation.reserving import Moves
 from app.allocation.snapshot import Snapshot
 from app.errors import Conflict
 from solver import Solution
@@ -37,7 +38,8 @@ class TierHoused:
 class RunReport:
     """A solved run. `stages` have name, achieved, bound, proof; `proof` sums them up in a line.
 
-    `not_housed`: (reason, households), most frequent first, ineligible ones among them.
+    `not_housed`: (reason, households), most frequent first, ineligible ones among them. `moves`: by class, where the
+    run may move reservations.
     """
 
     reference: str
@@ -48,6 +50,7 @@ class RunReport:
     stages: tuple[Stage, ...]
     proof: str
     not_housed: tuple[tuple[str, int], ...]
+    moves: Moves | None
 
 
 def run_report(session: Session, run: Run) -> RunReport:
@@ -72,6 +75,7 @@ def run_report(session: Session, run: Run) -> RunReport:
         stages=solution.stages,
         proof=proof_line(solution, hashlib.sha256(run.problem.encode()).hexdigest()),
         not_housed=tuple(queries.reasons_not_housed(session, run)),
+        moves=Moves.of(snapshot.homes, dict(solution.assignments)) if snapshot.held else None,
     )
 
 

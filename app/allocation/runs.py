@@ -10,26 +10,26 @@ from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from app import audit
 from app.access.permissions import Permission, Principal
-from app.allocation import pinning, placements, policies, proof
+from app.allocation import pinning, policies, proof, reserving
 from app.allocation.draw import addresses
 from app.allocation.gather import gather
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
 from app.allocation.pinning import Impossible
-from app.allocation.placement_models import Placement, PlacementKind
-from app.allocation.snapshot import Snapshot, build, class_of, problem_of, sha256
+from app.allocation.reserving import Moves
+from app.allocation.snapshot import Snapshot, build, problem_of, sha256
 from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing import houses as stock
-from app.housing.models import House, HouseState, Settlement
+from app.housing.models import HouseState, Settlement
 from app.housing.queries import within
-from app.housing.readiness import available_houses, gates, loaded_for_gates, ready_settlements
+from app.housing.readiness import loaded_for_gates, ready_settlements
 from app.lifecycles import require_transition
-from app.policy.occupancy import Measure
 from app.queue import ring_on_commit
 from app.references import new_reference, normalised
-from app.registry.models import Application, ApplicationState
+from app.registry.models import ApplicationState
 from solver import InvalidProblem, Problem
+from solver.solve import EXACT
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.AWAITING_SEED: frozenset({RunState.QUEUED, RunState.CANCELLED}),
@@ -41,7 +41,6 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
 UNDECIDED = frozenset({RunState.AWAITING_SEED, RunState.QUEUED, RunState.SOLVING, RunState.PROPOSED})
 OWN_SEED_SOURCE = "drawn by this service; not public"
 LONGEST_SEED = 200
-NAMED_AT_MOST = 5
 
 
 def request(
@@ -51,14 +50,16 @@ def request(
     time_limit_seconds: int,
     actor: Principal,
     seed_source: str | None = None,
+    move_issued: bool = False,
 ) -> Run:
     """Freeze what there is to allocate, and queue its solution.
 
     `settlements` are public references; None takes every ready one where `actor` may. `seed_source` announces where the
     seed will come from: the run then waits for it, its snapshot fixed before anybody can know the seed. Without it the
-    service draws one, which is not public. Raises Invalid for a settlement that is unknown to the actor, Conflict for
-    one that isn't ready or that another undecided run holds, where there is nothing to allocate, and where placements
-    contradict each other.
+    service draws one, which is not public. `move_issued` puts families with a reserved house that they have not
+    accepted into the problem again, with their houses, and a stage that keeps as many as can be where they are. Raises
+    Invalid for a settlement that is unknown to the actor, Conflict for one that isn't ready or that another undecided
+    run holds, where there is nothing to allocate, and where placements contradict each other.
     """
     chosen = _chosen(session, settlements, actor)
     _refuse_held(session, chosen)
@@ -66,7 +67,13 @@ def request(
     version, policy = policies.in_force(session)
     reference, now = new_reference("RUN"), utc_now()
     rows = gather(
-        session, run=reference, on=now.date(), policy_reference=version.reference, policy=policy, settlements=chosen
+        session,
+        run=reference,
+        on=now.date(),
+        policy_reference=version.reference,
+        policy=policy,
+        settlements=chosen,
+        move_issued=move_issued,
     )
     try:
         snapshot = build(rows)
@@ -96,6 +103,7 @@ def request(
         snapshot=text,
         snapshot_sha256=sha256(text),
         problem=None if seed is None else problem.to_json(),
+        previous_run_id=_previous(session, chosen, len(snapshot.problem["households"])),
         settlements=[RunSettlement(settlement=settlement, held=True) for settlement in chosen],
     )
     try:
@@ -131,6 +139,19 @@ def enter_seed(session: Session, run: Run, seed: str, actor: Principal) -> Run:
     return run
 
 
+def _previous(session: Session, settlements: Sequence[Settlement], households: int) -> int | None:
+    """Return the last solved run over any of the settlements, for a run that is large: a small one is quick anyway."""
+    if households <= EXACT:
+        return None
+    return session.scalar(
+        select(Run.id)
+        .join(RunSettlement, RunSettlement.run_id == Run.id)
+        .where(Run.solution.is_not(None), RunSettlement.settlement_id.in_([each.id for each in settlements]))
+        .order_by(Run.id.desc())
+        .limit(1)
+    )
+
+
 def _chosen(session: Session, references: Sequence[str] | None, actor: Principal) -> list[Settlement]:
     scope = actor.scope(Permission.RUN_REQUEST)
     if references is None:
@@ -156,16 +177,10 @@ def _chosen(session: Session, references: Sequence[str] | None, actor: Principal
     ]
     if unknown or not chosen:
         raise Invalid("Name settlements where you may request a run.", unknown)
-    closed = [sentence for settlement in chosen if (sentence := _closed(settlement))]
+    closed = [sentence for settlement in chosen if (sentence := reserving.closed(settlement))]
     if closed:
         raise Conflict(" ".join(closed))
     return chosen
-
-
-def _closed(settlement: Settlement) -> str:
-    """Why a settlement, loaded for its gates, cannot be allocated; empty where it can."""
-    unmet = [gate.reason for gate in gates(settlement) if not gate.met]
-    return f"{settlement.name} ({settlement.reference}) is not ready: {' '.join(unmet)}" if unmet else ""
 
 
 def _refuse_held(session: Session, settlements: Sequence[Settlement]) -> None:
@@ -267,13 +282,14 @@ def reject(session: Session, run: Run, reason: str, actor: Principal) -> Run:
 def approve(session: Session, run: Run, actor: Principal) -> Run:
     """Accept what a run proposes: draw the addresses and reserve each house for its household.
 
-    Everything is verified again under row locks first. Raises Forbidden, also for who requested the run, and Conflict
-    unless the run is proposed, or where a settlement, a house or an application is not any more what the run rests on.
+    Everything is verified again under row locks first. Families that the run moves lose their reservation and offer in
+    the same transaction. Raises Forbidden, also for who requested the run, and Conflict unless the run is proposed, or
+    where a settlement, a house, a reservation or an application is not any more what the run rests on.
     """
     actor.require_another(run.requested_by_id, "requested this run")
     run = _decide(session, run, RunState.DRAWN, Permission.RUN_DECIDE, actor, None)
     if faults := proof.faults(run):
-        raise Conflict(f"The stored solution does not hold: {' '.join(faults[:NAMED_AT_MOST])}")
+        raise Conflict(f"The stored solution does not hold: {' '.join(faults[: reserving.NAMED_AT_MOST])}")
     snapshot = Snapshot.model_validate_json(run.snapshot)
     proposals = session.scalars(
         select(Proposal)
@@ -287,13 +303,18 @@ def approve(session: Session, run: Run, actor: Principal) -> Run:
         {part.id: part.houses for part in snapshot.house_classes},
         snapshot.kept,
     )
-    houses = _free_houses(session, run, snapshot, given)
-    applications = _waiting_applications(session, run, [proposal.application_id for proposal in proposals])
-    _require_placements(
-        session, snapshot, {each.household.reference: each.house_class or "" for each in proposals}, given
-    )
+    houses = reserving.houses(session, run, snapshot, given)
+    moves = Moves.of(snapshot.held, given)
+    reserving.take_back(session, run, snapshot.held, moves, houses)
+    moving = [proposal for proposal in proposals if proposal.household.reference not in moves.kept]
+    applications = reserving.applications(session, run, [proposal.application_id for proposal in moving])
+    classes = {each.household.reference: each.house_class or "" for each in proposals}
+    reserving.require_placements(session, snapshot, classes, given)
     for proposal in proposals:
         house = houses[given[proposal.household.reference]]
+        if proposal.household.reference in moves.kept:  # its reservation and its offer go on
+            proposal.state, proposal.house_id, proposal.decided_at = ProposalState.KEPT, house.id, run.decided_at
+            continue
         application = applications[proposal.application_id]
         proposal.state, proposal.house_id, proposal.decided_at = ProposalState.RESERVED, house.id, run.decided_at
         application.state, application.settlement_id = ApplicationState.ALLOCATED, house.settlement_id
@@ -302,87 +323,6 @@ def approve(session: Session, run: Run, actor: Principal) -> Run:
         session.flush()
     except IntegrityError as error:
         raise Conflict("A house or household of this run was reserved at the same moment. Reject the run.") from error
-    audit.record(session, actor, Act.RUN_APPROVE, run)
+    told = {"kept": len(moves.kept), "moved": len(moves.moved), "ended": len(moves.lost)} if snapshot.held else {}
+    audit.record(session, actor, Act.RUN_APPROVE, run, details=told)
     return run
-
-
-def _free_houses(session: Session, run: Run, snapshot: Snapshot, given: Mapping[str, str]) -> dict[str, House]:
-    """Lock the drawn houses, and refuse unless each can still be allocated as what the snapshot says it is."""
-    used = {part.settlement for part in snapshot.house_classes if set(part.houses) & set(given.values())}
-    closed = [
-        sentence
-        for part in run.settlements
-        if part.settlement.reference in used and (sentence := _closed(part.settlement))
-    ]
-    if closed:
-        raise Conflict(f"{' '.join(closed)} Reject this run and request another.")
-    places = {part.settlement_id: part.settlement.reference for part in run.settlements}
-    measure = Measure(snapshot.households[0].need.measure)
-    classes = {house: part.id for part in snapshot.house_classes for house in part.houses}
-    drawn = set(given.values())
-    free = {
-        house.reference: house
-        for house in session.scalars(available_houses(places).with_for_update(of=House))
-        if house.reference in drawn
-        and class_of(house, places[house.settlement_id], measure) == classes[house.reference]
-    }
-    if gone := sorted(drawn - free.keys()):
-        raise Conflict(f"Houses that cannot be allocated any more: {_listed(gone)}. Reject this run, request another.")
-    return free
-
-
-def _waiting_applications(session: Session, run: Run, ids: Sequence[int]) -> dict[int, Application]:
-    """Lock the applications, and refuse where one waits no more, or was decided on anew: the run rests on before."""
-    query = select(Application).where(Application.id.in_(ids)).order_by(Application.id).with_for_update()
-    applications = {each.id: each for each in session.scalars(query)}
-    gone = sorted(
-        each.reference
-        for each in applications.values()
-        if each.state is not ApplicationState.ELIGIBLE
-        or (each.decided_at is not None and each.decided_at > run.requested_at)
-    )
-    if gone:
-        raise Conflict(
-            f"Applications that changed or wait no more: {_listed(gone)}. Reject this run and request another."
-        )
-    return applications
-
-
-def _require_placements(
-    session: Session, snapshot: Snapshot, classes: Mapping[str, str], given: Mapping[str, str]
-) -> None:
-    """Lock the placements that count now, and refuse unless the run rests on all of them that concern it."""
-    known = {part.reference for part in snapshot.placements}
-    now = {each.reference: each for each in placements.counting(session, locked=True)}
-    if lifted := sorted(known - now.keys()):
-        raise Conflict(f"Placements that were lifted: {_listed(lifted)}. Reject this run and request another.")
-    broken = [each.reference for each in now.values() if each.reference not in known and _breaks(each, classes, given)]
-    if broken:
-        raise Conflict(
-            f"Placements that were confirmed since, and do not hold in this run: {_listed(broken)}. "
-            "Reject this run and request another."
-        )
-
-
-def _breaks(placement: Placement, classes: Mapping[str, str], given: Mapping[str, str]) -> bool:
-    """Whether what a run gives is not what a placement says; who gets nothing breaks none but a kept house."""
-    household, place = placement.household.reference, placement.settlement.reference
-    mine = classes.get(household)
-    is_there = mine is not None and mine.startswith(f"{place}/")
-    match placement.kind:
-        case PlacementKind.FORBID:
-            return is_there
-        case PlacementKind.PIN:
-            access = "step-free" if placement.step_free else "stairs"
-            return mine is not None and mine != f"{place}/{placement.size}/{access}"
-        case PlacementKind.HOUSE:
-            assert placement.house is not None  # noqa: S101 - the database holds to it
-            house = placement.house.reference
-            return given.get(household, house) != house or any(
-                kept == house and other != household for other, kept in given.items()
-            )
-
-
-def _listed(references: Sequence[str]) -> str:
-    more = len(references) - NAMED_AT_MOST
-    return ", ".join(references[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from app.allocation import queries
 from app.allocation.models import PolicyState, Proposal, ProposalState, Run, RunState
 from app.allocation.placement_prices import in_words
-from app.fields import Name, Reference, Sentence, Wire
+from app.allocation.reserving import Moves
+from app.allocation.snapshot import Snapshot
+from app.fields import Flag, Reference, Sentence, Wire
 from app.policy.assess import Assessment, Service
 from app.policy.eligibility import Ineligibility
 from app.policy.occupancy import Measure, RoomReason
@@ -51,39 +53,11 @@ class RunNew(Wire):
         examples=["Ball draw of the state lottery, 3 May 2026"],
     )
     time_limit_seconds: Seconds | None = Field(None, description="How long to search; left out, the service's limit.")
-
-
-class SeedNew(Wire):
-    """The seed of a run that waits for it."""
-
-    seed: Name = Field(
-        description="As it was published by the announced source.", min_length=1, examples=["4 17 23 31 38 44"]
+    move_issued: Flag = Field(
+        False,
+        description="Whether families with a reserved house that they have not accepted are allocated again, with as "
+        "few moves as can be. Who has accepted or moved in never moves.",
     )
-
-
-class DrawRead(Wire):
-    """What anybody may know of a run: what was fixed before its seed, and the seed."""
-
-    reference: str = Field(description="Public reference of the run.", examples=["RUN-7K3M9QTX"])
-    state: RunState = Field(description="Where the run is on its way.")
-    settlements: list[str] = Field(description="Names of the settlements it allocates.")
-    published_at: datetime = Field(description="When the snapshot was frozen and its hash published here.")
-    snapshot_sha256: str = Field(description="SHA-256 of the frozen snapshot: everything that decides but the seed.")
-    seed_source: str = Field(description="Where the seed comes from, as announced with the hash.")
-    seed_is_public: bool = Field(description="Whether anyone can look the seed up elsewhere.")
-    seed: str | None = Field(description="The seed, where it is public and has been entered.")
-    seed_entered_at: datetime | None = Field(description="When it was entered.")
-
-    @classmethod
-    def of(cls, run: Run) -> Self:
-        """Return what is published of a run, whose settlements must be loaded."""
-        own = ("reference", "state", "snapshot_sha256", "seed_source", "seed_is_public", "seed_entered_at")
-        return cls(
-            **{name: getattr(run, name) for name in own},
-            settlements=[part.settlement.name for part in run.settlements],
-            published_at=run.requested_at,
-            seed=run.seed if run.seed_is_public else None,
-        )
 
 
 class Rejection(Wire):
@@ -168,6 +142,14 @@ class PlacementPrice(Wire):
         )
 
 
+class MovesRead(Wire):
+    """What becomes of houses that were reserved, and not accepted, when the run was requested."""
+
+    kept: int = Field(description="Families that keep their house, and their offer.")
+    moved: int = Field(description="Families that get another.")
+    ended: int = Field(description="Families that get none.")
+
+
 class RunSummary(Wire):
     """A run in a list."""
 
@@ -218,6 +200,7 @@ class RunRead(RunSummary):
     stages: list[StageRead] = Field(description="The stages of the solution, and their proof.")
     tiers: list[TierHoused] = Field(description="Households housed, by tier.")
     houses: list[ClassHoused] = Field(description="Houses allocated, by settlement and size.")
+    moves: MovesRead | None = Field(description="Where it may move reservations: how many it moves.")
     placement_prices: list[PlacementPrice] = Field(
         description="What the placements that it rests on cost: all of them first, then each, where they are few."
     )
@@ -253,9 +236,18 @@ class RunRead(RunSummary):
                 TierHoused(tier=tier, housed=housed, households=households)
                 for tier, housed, households in queries.housed_by_tier(session, run)
             ],
+            moves=_moves(run, solution),
             placement_prices=[PlacementPrice.of(price) for price in run.placement_prices or ()],
             houses=[_class_housed(name, housed) for name, housed in queries.housed_by_class(session, run).items()],
         )
+
+
+def _moves(run: Run, solution: Solution | None) -> MovesRead | None:
+    homes = Snapshot.model_validate_json(run.snapshot).homes if solution is not None else {}
+    if solution is None or not homes:
+        return None
+    moves = Moves.of(homes, dict(solution.assignments))
+    return MovesRead(kept=len(moves.kept), moved=len(moves.moved), ended=len(moves.lost))
 
 
 def _class_housed(house_class: str, housed: int) -> ClassHoused:

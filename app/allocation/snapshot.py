@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.allocation import declines, pinning
 from app.allocation.draw import lottery_numbers
 from app.allocation.gather import Gathered
+from app.allocation.order import stages_of
 from app.allocation.pinning import PlacementPart
 from app.allocation.placement_models import PlacementKind
 from app.allocation.wishes import Sectors, Wish, Worth
@@ -109,6 +110,8 @@ class ProfilePart(_Part):
 class Snapshot(_Part):
     """All that decides a run. `problem` is a `hearth-problem/1` without lottery numbers.
 
+    `held`: household → the house reserved for it, of those that the run may move. `stages`: what is optimised, first
+    things first, where that is not the model's own order.
     What came to the format later is left out where it says nothing, so that older snapshots keep their spelling.
     """
 
@@ -121,12 +124,20 @@ class Snapshot(_Part):
     profiles: tuple[ProfilePart, ...]
     households: tuple[HouseholdPart, ...]
     placements: tuple[PlacementPart, ...] = Field((), exclude_if=lambda placements: not placements)
+    held: dict[str, str] = Field({}, exclude_if=lambda held: not held)
+    stages: tuple[str, ...] = Field((), exclude_if=lambda stages: not stages)
     problem: dict[str, Any]
 
     @property
     def kept(self) -> dict[str, str]:
         """Household → the house that the draw keeps for it, where it is given the class of that house."""
-        return {part.household: part.house for part in self.placements if part.house is not None}
+        return self.held | {part.household: part.house for part in self.placements if part.house is not None}
+
+    @property
+    def homes(self) -> dict[str, str]:
+        """Household → the class of the house reserved for it, which the stage `keep` counts."""
+        classes = {house: part.id for part in self.house_classes for house in part.houses}
+        return {household: classes[house] for household, house in self.held.items()}
 
     @property
     def tiers_before(self) -> int:
@@ -180,6 +191,14 @@ def build(rows: Gathered) -> Snapshot:
     ]
     _put_first(households, {part.reference for part in parts if part.precedence})
     by_reference = {row["id"]: row for row in households}
+    # Who may not take part under this policy keeps what it has.
+    held = {
+        application.household.reference: rows.held[application.household_id].reference
+        for application in applications
+        if application.household_id in rows.held and application.household.reference in by_reference
+    }
+    tiers = max((row["tier"] for row in households), default=1)
+    before = int(any(part.precedence and part.eligible for part in parts))
     classes = _classes(rows, places, _kept_for_others(rows, by_reference))
     placements = pinning.parts(
         rows.placements, by_reference, {part.id: part.houses for part in classes}, sorted(places.values())
@@ -198,6 +217,8 @@ def build(rows: Gathered) -> Snapshot:
         profiles=tuple(profiles.values()),
         households=parts,
         placements=placements,
+        held=held,
+        stages=stages_of(rows.policy.stages, tiers, keeps=bool(held), before=before),
         problem={
             "format": "hearth-problem/1",
             "spare_bedroom_penalty": rows.policy.spare_penalty,
@@ -247,8 +268,10 @@ def _size(house: House, measure: Measure) -> int:
 
 
 def _kept_for_others(rows: Gathered, taking_part: Collection[str]) -> set[int]:
-    """Houses that are kept for households that do not take part, and so for nobody who does."""
-    return {
+    """Houses that are kept or reserved for households that do not take part, and so for nobody who does."""
+    applying = {application.household_id: application.household.reference for application in rows.applications}
+    reserved = {house.id for household, house in rows.held.items() if applying.get(household) not in taking_part}
+    return reserved | {
         placement.house_id
         for placement in rows.placements
         if placement.kind is PlacementKind.HOUSE

@@ -6,8 +6,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -32,7 +33,23 @@ class ChildFailed(Exception):  # noqa: N818 - a result of the child, said in a s
         self.killed = killed
 
 
-def solve(problem: str, *, time_limit_seconds: int, threads: int, seed: int, beat: Beat) -> str:
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the solver beside the problem.
+
+    `stages`: what is optimised, where that is not the model's own order. `homes`: household → the class that `keep`
+    counts. `previous`: the text of a solution to start from.
+    """
+
+    stages: tuple[str, ...] = ()
+    homes: Mapping[str, str] = field(default_factory=dict)
+    previous: str | None = None
+
+
+PLAIN = Asked()
+
+
+def solve(problem: str, *, time_limit_seconds: int, threads: int, seed: int, beat: Beat, asked: Asked = PLAIN) -> str:
     """Return the solution, `hearth-solution/1` as text, of a `hearth-problem/1`.
 
     `beat` is called at least every BEAT_SECONDS with the progress so far; whatever it raises ends the child within
@@ -43,7 +60,14 @@ def solve(problem: str, *, time_limit_seconds: int, threads: int, seed: int, bea
         given.write_text(problem, encoding="utf-8")
         command = [sys.executable, "-m", "app.allocation.child", "solve", str(given), "-o", str(found)]
         command += ["--time-limit", str(time_limit_seconds), "--threads", str(threads), "--seed", str(seed)]
-        command += ["--progress"]
+        command += ["--progress", *(f"--stage={stage}" for stage in asked.stages)]
+        for name, text in (
+            ("homes", json.dumps(dict(asked.homes)) if asked.homes else None),
+            ("previous", asked.previous),
+        ):
+            if text is not None:
+                Path(folder, f"{name}.json").write_text(text, encoding="utf-8")
+                command += [f"--{name}", str(Path(folder, f"{name}.json"))]
         with Path(folder, "errors.txt").open("w+b") as errors:
             with _running(command, errors) as (child, lines):
                 _follow(lines, beat)

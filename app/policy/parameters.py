@@ -23,6 +23,12 @@ from app.policy.priority import (
     YearsWaitingRule,
 )
 
+TERM = r"(?:tier [1-9][0-9]?|points|value|keep)"
+SUM = rf"(?:[1-9][0-9]{{0,5}} )?{TERM}(?: \+ (?:[1-9][0-9]{{0,5}} )?{TERM})*"
+Stage = Annotated[
+    str, Field(strict=True, pattern=rf"^(?:tiers|(?:[^:,+]{{1,60}}: )?{SUM}(?:, may lose [1-9][0-9]{{0,8}})?)$")
+]
+
 
 class Wishes(Frozen):
     """What a settlement is worth to a household: integers on one scale with the penalty for spare space.
@@ -64,7 +70,10 @@ class Policy(Frozen):
 
     `spare_allowed`: how much more than its need a household may be given, in the measure of the occupancy
     standard; `spare_penalty`: what each spare unit takes off the value. `step_free_reserved_percent`: the
-    share of step-free houses kept for households that need one, as far as there are any.
+    share of step-free houses kept for households that need one, as far as there are any. `stages`: what is optimised,
+    first things first, each `[NAME:] [WEIGHT] TERM [+ …][, may lose N]` of the terms `tier 1`, `tier 2`, …, `points`,
+    `value` and `keep` (households that keep the house reserved for them, in runs that may move them); `tiers` stands
+    for a stage for each tier that is not named. None: `tiers`, `points`, `keep`, `value`.
     """
 
     format: Literal["hearth-policy/1"] = "hearth-policy/1"
@@ -81,6 +90,7 @@ class Policy(Frozen):
     appeals: AppealRules = AppealRules()
     offers: OfferRules = OfferRules()
     step_free_reserved_percent: Percent = 100
+    stages: Annotated[tuple[Stage, ...], Field(max_length=60, exclude_if=lambda stages: not stages)] = ()
 
     @model_validator(mode="after")
     def _rules_are_told_apart(self) -> Self:
@@ -88,6 +98,13 @@ class Policy(Frozen):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"priority rules need names of their own; taken: {', '.join(repeated)}")
+        return self
+
+    @model_validator(mode="after")
+    def _stages_are_told_apart(self) -> Self:
+        names = [stage.partition(":")[0].partition(",")[0] for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError("a stage is stated twice")
         return self
 
     def canonical_json(self) -> bytes:
