@@ -28,6 +28,7 @@ from app import keys, migration
 from app.access.permissions import OPERATOR
 from app.database import Database
 from app.duplicates import sweep
+from app.housing.models import Origin
 from app.policy.facts import Accommodation, Relationship, Sex
 from app.registry import duplicates
 from app.registry.duplicate_models import DuplicateCandidate
@@ -38,6 +39,8 @@ from benchmarks.tables import Table
 TWICE = 0.04
 """Share of households that are registered a second time."""
 LOOKS = 50
+ORIGINS = 100
+"""Places that families left, all of one size."""
 ONSETS, VOWELS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z"), ("a", "e", "i", "o", "u")
 ENDINGS = ("ov", "yev", "enko", "li", "zade", "ishvili", "yan", "sky", "uk", "oglu")
 CYRILLIC = str.maketrans("abvgdezijklmnoprstufhy", "абвгдезийклмнопрстуфхы")
@@ -58,6 +61,7 @@ class Register:
 
     families: list[Family] = field(default_factory=list)
     phones: list[str | None] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
     twice: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
@@ -92,11 +96,13 @@ def register(size: int, seed: int = 1) -> Register:
         ages = [parents, parents + random_.randint(-5, 5)][: random_.choice((1, 2, 2, 2))]
         ages += [random_.randint(0, max(parents - 20, 1)) for _ in range(random_.choice((0, 1, 2, 2, 3, 4)))]
         made.families.append([_person(random_, names, family_name, age, number) for number, age in enumerate(ages)])
+        made.origins.append(random_.randrange(ORIGINS))
         made.phones.append(f"+999 50 {random_.randrange(10**7):07}" if random_.random() < 0.9 else None)
     for first in random_.sample(range(size), int(size * TWICE)):
         kind = random_.choice(KINDS)
         made.twice[first, len(made.families)] = kind
         made.families.append(_again(random_, made.families[first], kind))
+        made.origins.append(made.origins[first] if random_.random() < 0.95 else random_.randrange(ORIGINS))
         made.phones.append(made.phones[first] if random_.random() < 0.4 else None)
     return made
 
@@ -149,12 +155,15 @@ def _date_slip(random_: random.Random, born: date) -> date:
     if born.day <= 12 and random_.random() < 0.4:
         return born.replace(month=born.day, day=born.month)
     if random_.random() < 0.5:
-        return born.replace(year=born.year - random_.choice((1, 10)))
+        return born.replace(year=born.year - random_.choice((1, 10)), day=min(born.day, 28))
     return born + timedelta(days=1)
 
 
 def _write(session: Session, made: Register) -> list[int]:
     """Write the register; return the ids of its households, by position."""
+    places = [{"name": f"Origin {number}", "latitude": 0.0, "longitude": 0.0} for number in range(ORIGINS)]
+    session.execute(insert(Origin), places)
+    origins = list(session.scalars(select(Origin.id).order_by(Origin.id)))
     rows = [
         closed(
             Household,
@@ -162,10 +171,11 @@ def _write(session: Session, made: Register) -> list[int]:
                 "registered_on": date(2025, 1, 1),
                 "current_accommodation": Accommodation.RENTED,
                 "phone": phone,
+                "origin_id": origins[origin],
             },
             None,
         )
-        for phone in made.phones
+        for phone, origin in zip(made.phones, made.origins, strict=True)
     ]
     session.execute(insert(table_of(Household)), rows)
     ids = list(session.scalars(select(Household.id).order_by(Household.id)))

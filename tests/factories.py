@@ -248,7 +248,8 @@ def break_glass_grant(session: Session, family: Household, holder_id: int | None
 
 def duplicate_candidate(session: Session, place: Settlement) -> DuplicateCandidate:
     """Two households of the same names from an origin merged into `place`, and the suspicion that they are one."""
-    first, second = (household(session, place=place) for _ in range(2))
+    shared = origin(session, place)
+    first, second = (household(session, origin=shared) for _ in range(2))
     names = first.people[0].given_name, first.people[0].family_name
     second.people[0].given_name, second.people[0].family_name = names
     duplicates.look(session, [first.id, second.id])

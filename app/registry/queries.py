@@ -41,11 +41,26 @@ def households(principal: Principal) -> Select[Household]:
 
 
 def visible_household(session: Session, principal: Principal, reference: str) -> Household:
-    """Return one household with its people. Raises NotFound, also for one out of scope."""
+    """Return one household with its people; of one that was merged, the one it is now, for papers name the old one.
+
+    Raises NotFound, also for one out of scope.
+    """
     found = session.scalar(households(principal).where(Household.reference == reference))
+    if found is None:
+        now = _merged_into(session, reference)
+        found = session.scalar(households(principal).where(Household.id == now)) if now is not None else None
     if found is None:
         raise NotFound("There is no such household that you may see.")
     return found
+
+
+def _merged_into(session: Session, reference: str) -> int | None:
+    """Return the household that the one of this reference was merged into, at last; None where it was not."""
+    now = session.scalar(select(Household.merged_into_id).where(Household.reference == reference))
+    further = now
+    while further is not None:
+        now, further = further, session.scalar(select(Household.merged_into_id).where(Household.id == further))
+    return now
 
 
 def visible_member(session: Session, principal: Principal, reference: str) -> tuple[Household, Person]:

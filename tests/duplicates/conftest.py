@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.access.models import Role
 from app.access.permissions import Principal
 from app.database import Database, utc_now
+from app.housing.models import Origin
 from app.policy.facts import Relationship, Sex
 from app.registry import duplicates
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate
@@ -30,7 +31,11 @@ OTHERWISE = {"Amina": "Аміна", "Omar": "Омар", "Leyla": "Leila", "Yusuf
 
 
 def family(session: Session, *names: str, otherwise: bool = False, **fields: Any) -> Household:
-    """A household of these people, by their given names; `otherwise` spells them in another way."""
+    """A household of these people, by their given names, from one place; `otherwise` spells them in another way."""
+    if "origin" not in fields:
+        place = fields.get("place")
+        of_place = Origin.settlement_id == (place.id if place else None)
+        fields["origin"] = session.scalar(select(Origin).where(of_place).limit(1)) or factories.origin(session, place)
     household = factories.household(session, **fields)
     household.people.clear()
     session.flush()  # one head at a time

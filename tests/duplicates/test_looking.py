@@ -103,7 +103,10 @@ def test_an_import_looks_at_everybody_it_writes(database: Database) -> None:
     other = next(row for row in twice if row[column["household"]] != first[column["household"]])
     for name in ("given_name", "family_name", "birth_date", "sex"):
         other[column[name]] = first[column[name]]
-    files = {**VILLAGE, "people.csv": written([header, *twice])}
+    named, *lines = rows(VILLAGE["households.csv"])
+    for line in lines:
+        line[named.index("origin")] = "O-1"
+    files = {**VILLAGE, "people.csv": written([header, *twice]), "households.csv": written([named, *lines])}
     with database.session(writes=True) as session:
         assert imports.run(session, files, actor=OPERATOR, dry_run=True).possible_duplicates == 0
         assert imports.run(session, files, actor=OPERATOR).possible_duplicates == 1

@@ -85,7 +85,7 @@ def test_the_command_line_lists_and_sweeps(
         result = CliRunner().invoke(cli, ["duplicates", *arguments])
         assert result.exit_code == 0, result.output
     assert said == [
-        f"{pair.candidate}  {pair.first}  {pair.second}   21.0",
+        f"{pair.candidate}  {pair.first}  {pair.second}   23.5",
         "1 pairs are open.",
         "0 pairs are new: `hearth duplicates list` names them.",
         "0 pairs are different.",
