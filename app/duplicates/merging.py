@@ -106,9 +106,13 @@ def _withdraw(application: Application, reason: str, steps: Steps) -> None:
 
 
 def _keep_place(kept: Application, other: Application, steps: Steps) -> None:
-    """Let the earlier day of submission count."""
-    if kept.submitted_at is not None and other.submitted_at is not None and other.submitted_at < kept.submitted_at:
-        steps.set(kept, "submitted_at", other.submitted_at)
+    """Let the earlier day of submission count, and the earlier place before all others, where either has one."""
+    if kept.submitted_at is not None and other.submitted_at is not None:
+        steps.set(kept, "submitted_at", min(kept.submitted_at, other.submitted_at))
+    if other.precedence_since is not None:
+        steps.set(
+            kept, "precedence_since", min(kept.precedence_since or other.precedence_since, other.precedence_since)
+        )
 
 
 def _free_partners(people: Sequence[Person], twins: Mapping[Person, Person], steps: Steps) -> None:

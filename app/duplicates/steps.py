@@ -27,6 +27,7 @@ READ_BACK: dict[str, Any] = {
     "consent_on": date.fromisoformat,
     "withdrawn_at": datetime.fromisoformat,
     "submitted_at": datetime.fromisoformat,
+    "precedence_since": datetime.fromisoformat,
     "verified_at": datetime.fromisoformat,
     "decided_at": datetime.fromisoformat,
     "state": ApplicationState,

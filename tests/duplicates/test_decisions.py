@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.access.models import Role
 from app.access.permissions import OPERATOR, Principal
 from app.allocation import reservations, runs
-from app.database import Database
+from app.database import Database, utc_now
 from app.duplicates import candidates, decisions
 from app.duplicates.decisions import Decision
 from app.errors import Conflict, Forbidden, HearthError, Invalid, NotFound
@@ -99,12 +99,15 @@ def test_one_family_in_two_records_becomes_one(database: Database, pair: Pair, v
 def test_the_better_place_is_kept_whichever_goes_on(
     database: Database, pair: Pair, verifier: Principal, survivor: str
 ) -> None:
-    with database.session(writes=False) as session:
+    with database.session(writes=True) as session:
         registered_on = household_named(session, pair.first).registered_on
+        for reference, since in zip(pair.applications, (None, utc_now()), strict=True):
+            application_named(session, reference).precedence_since = since
     merged(database, pair, verifier, survivor=getattr(pair, survivor))
     with database.session(writes=False) as session:
         assert household_named(session, getattr(pair, survivor)).registered_on == registered_on
         live = session.scalars(select(Application).where(Application.state == ApplicationState.SUBMITTED)).one()
+        assert live.precedence_since is not None
         assert live.household_id == household_named(session, getattr(pair, survivor)).id
 
 
