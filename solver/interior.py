@@ -204,15 +204,16 @@ class _Barrier:
 
     def descend(self, start: Iterate | None, deadline: Deadline) -> Relaxed:
         x, s, y, z = self._cold() if start is None else self._warm(start)
-        near = None
+        near, took = None, 0.0
         for _ in range(MOST_STEPS):
+            began = deadline.left()
             primal = self.most - self.forward @ x - s
             dual = self.weights - self.backward @ y + z
             gap = abs(float(self.most @ y - self.weights @ x)) / (1.0 / self.scale + abs(float(self.most @ y)))
             feasible = float(np.abs(primal).max(initial=0.0))
             if near is None and gap < WARM and feasible < 1:
                 near = Iterate(x, s, y * self.scale, z * self.scale, self.stages)
-            if (gap < CLOSE and feasible < 1e-4) or deadline.passed():
+            if (gap < CLOSE and feasible < 1e-4) or deadline.passed() or began < took:
                 break
             try:
                 system = _System(self, x / z, s / y, deadline)
@@ -239,6 +240,7 @@ class _Barrier:
             dx, ds, dy, dz = step(centre - x * z - dx * dz, centre - s * y - ds * dy)
             a, b = _reach(x, dx, s, ds), _reach(y, dy, z, dz)
             x, s, y, z = x + a * dx, s + a * ds, y + b * dy, z + b * dz
+            took = began - deadline.left()
         return self._relaxed(x, y * self.scale, near or Iterate(x, s, y * self.scale, z * self.scale, self.stages))
 
     def _cold(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

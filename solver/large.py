@@ -30,7 +30,7 @@ from solver.placing import WHOLE, columns_of, filled, whole_places
 from solver.previous import Before, still
 from solver.prices import Prices
 from solver.problem import NONE, Problem
-from solver.progress import Deadline
+from solver.progress import Deadline, Telling
 from solver.proof import price_bound
 from solver.relaxed_prices import priced, whole
 from solver.seating import deal, seat
@@ -50,10 +50,12 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.68, 0.8, 0.95
+RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.68, 0.8, 0.98
 """Shares of the time limit after which a phase gives way to the next."""
-TELL = 0.5
-"""Seconds between two reports."""
+RESERVE = 2
+"""How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
+KEPT_BACK = 0.3
+"""At most so much of the time limit is kept back for that."""
 NEAR = 2e-4
 """How much more, relative to the bound, may be left open than in the previous solution for its prices to be enough."""
 
@@ -70,7 +72,7 @@ class Large:
         time_limit_seconds: float,
         report: Report,
     ) -> None:
-        self.problem, self.stages, self.previous, self.report = problem, tuple(stages), previous, report
+        self.problem, self.stages, self.previous = problem, tuple(stages), previous
         self.names = tuple(stage.name for stage in stages)
         self.started, self.limit = time.monotonic(), time_limit_seconds
         self.workers = min(threads, 2)
@@ -90,7 +92,9 @@ class Large:
         self.trivial = [self._bound(name, prices, (), None) for name, prices in zip(self.names, nothing, strict=False)]
         self.seconds = {"relaxation": 0.0, "search": 0.0}
         self.warm = False
-        self.last, self.told = (self.names[0], 0, max(self.trivial, default=0)), time.monotonic()
+        self.limit -= min(RESERVE * (time.monotonic() - self.started), KEPT_BACK * self.limit)
+        self.progress = Telling(report)
+        self.progress.tell(self.names[0], 0, None)
 
     def solve(self) -> tuple[IntArray, list[Closed]]:
         """The class of every household [H], NONE where it has none, and what is proven of each stage."""
@@ -99,17 +103,8 @@ class Large:
             house_class, proven = self._settle(house_class, closed)
             closed.append(proven)
         for stage in closed:
-            self.report(stage.name, stage.achieved, stage.bound)
+            self.progress.tell(stage.name, stage.achieved, stage.bound)
         return house_class, closed
-
-    def _tell(self, stage: str, achieved: int, bound: int) -> None:
-        self.last, self.told = (stage, achieved, bound), time.monotonic()
-        self.report(*self.last)
-
-    def _heard(self) -> None:
-        """Tells again what was told last, now and then: the answer may be to cancel."""
-        if time.monotonic() - self.told > TELL:
-            self._tell(*self.last)
 
     def _decided(self) -> tuple[IntArray, list[Closed]]:
         """Who is housed, where for now, and what is proven of the stages that decide it."""
@@ -164,7 +159,7 @@ class Large:
         return at, house_class, closed
 
     def _until(self, share: float) -> Deadline:
-        return Deadline(self.started + share * self.limit, self._heard)
+        return Deadline(self.started + share * self.limit, self.progress.again)
 
     def _worth(self, stage: Objective, house_class: IntArray) -> int:
         """What an allocation gives a stage, in exact integers."""
@@ -185,7 +180,7 @@ class Large:
             closed = self._closed(stage, relaxed[stage], [*targets, 0], known=known)
             if len(targets) == stage:
                 targets.append(closed.bound)
-            self._tell(closed.name, 0, closed.bound)
+            self.progress.tell(closed.name, 0, closed.bound)
         self.seconds["relaxation"] += time.monotonic() - began
         return targets
 
@@ -272,7 +267,7 @@ class Large:
 
         def better(reached: list[int]) -> None:
             for name, given, target in zip(self.names, reached, targets, strict=False):
-                self._tell(name, given, target)
+                self.progress.tell(name, given, max(given, target))
 
         goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, floors, heaviest, better)
         thorough = replace(WHO, rounds=1, heats=()) if known else WHO
@@ -335,7 +330,7 @@ class Large:
             either = (prices, Prices.zero(self.problem, len(prices.multipliers)))
             bounds = [self._bound(stage.name, each, kept, housed) for each in either]
             bound = min(bounds)
-            self._tell(stage.name, self._worth(stage, house_class), bound)
+            self.progress.tell(stage.name, self._worth(stage, house_class), bound)
             for j, each in enumerate(earlier):
                 if not each.may_lose:
                     weight[j] = BASE * heaviest / max(float(np.abs(before[j]).max(initial=0.0)), 1.0)
@@ -362,7 +357,7 @@ class Large:
                 ]
 
             def better(reached: list[int]) -> None:
-                self._tell(stage.name, reached[-1], bound)
+                self.progress.tell(stage.name, reached[-1], bound)
 
             goal = Goal(aim, losses, rank, done, floors, max(heaviest, 1.0), better)
             thorough = replace(WHERE, rounds=rounds, heats=WHERE.heats if rounds > 1 else ())

@@ -22,6 +22,27 @@ class Cancelled(Exception):  # noqa: N818 - an order, not an error
 Report = Callable[[Progress], None]
 
 
+TELL = 0.5
+"""Seconds between two reports of the same."""
+
+
+class Telling:
+    """Tells how far a solve has come, and the same again now and then while nothing is new: the answer may be to
+    cancel."""
+
+    def __init__(self, report: Callable[[str, int, int | None], None]) -> None:
+        self.report, self.told = report, time.monotonic()
+        self.last: tuple[str, int, int | None] | None = None
+
+    def tell(self, stage: str, achieved: int, bound: int | None) -> None:
+        self.last, self.told = (stage, achieved, bound), time.monotonic()
+        self.report(stage, achieved, bound)
+
+    def again(self) -> None:
+        if self.last is not None and time.monotonic() - self.told > TELL:
+            self.tell(*self.last)
+
+
 def _nobody() -> None:
     return
 
