@@ -15,7 +15,7 @@ from tests import factories
 def appeal(session: Session, decided: Application, **fields: Any) -> Appeal:
     """An appeal about the application `decided`, lodged now, to be decided in a month."""
     ordinary: dict[str, Any] = {
-        "household": decided.household,
+        "household": fields.pop("household", None) or decided.household,
         "application": decided,
         "against": AppealAgainst.INELIGIBILITY,
         "subject": decided.reference,

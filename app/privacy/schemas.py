@@ -66,6 +66,7 @@ class ApplicationHeld(ApplicationRead):
     preferred_names: list[str] = Field(description="Names of the settlements wished for, best first.")
     begun_at: datetime = Field(description="When it was begun.")
     changed_at: datetime = Field(description="When it was changed last.")
+    precedence_since: datetime | None = Field(description="Since when it comes before all others, after an appeal.")
 
 
 class EstimateHeld(Wire):

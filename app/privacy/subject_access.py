@@ -153,6 +153,7 @@ def _applications(session: Session, household: Household) -> list[ApplicationHel
             preferred_names=[preference.settlement.name for preference in each.preferences],
             begun_at=each.created_at,
             changed_at=each.updated_at,
+            precedence_since=each.precedence_since,
             documents=documents[each.id],
         )
         for each in found

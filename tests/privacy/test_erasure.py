@@ -23,8 +23,9 @@ from app.policy.facts import Relationship, Sex
 from app.privacy.erasure import erase
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Suitability
 from app.tenancy import moves
+from app.tenancy.appeal_models import Appeal
 from app.tenancy.models import Tenancy
-from tests import factories
+from tests import appealing, factories
 from tests.allocation.conftest import Register, decide, drawn, proposed, read
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
@@ -57,6 +58,8 @@ def family(database: Database, register: Register) -> str:
         head.partner_id, partner.partner_id = partner.id, head.id
         application = session.scalars(select(Application).where(Application.household_id == household.id)).one()
         application.size_override, application.size_override_reason = 1, "Marker override"
+        said = {"household": household, "statement": "Marker statement", "corrections": {"size": "Marker"}}
+        appealing.appeal(session, application, **said).reason = "Marker reason"
         place = session.scalars(select(House.settlement_id)).first()
         factories.placement(session, household, session.get_one(Settlement, place), note="Marker note")
         session.add(Suitability(household_id=household.id, settlement_id=place, score=0.5))
@@ -80,6 +83,9 @@ def _house(session: Session, family: str) -> House:
 def _housed(database: Database, family: str, *, moves_out: bool) -> str:
     """Allocate, move the family in, and perhaps out. Returns the run's reference."""
     run = drawn(database)
+    with database.session(writes=True) as session:
+        reserved = session.scalars(select(Proposal).join(Proposal.household).where(Household.reference == family)).one()
+        factories.offer(session, reserved, accepted=True)
     with database.session(writes=True) as session:
         moves.move_in(session, _house(session, family), family, factories.LONG_AGO, OPERATOR)
     if moves_out:
@@ -119,6 +125,8 @@ def test_nothing_of_it_stays_and_its_run_still_verifies(
         assert session.scalars(select(KinGroup)).all() == []
         household = _household(session, family)
         assert (household.people, household.erased_reason) == ([], REASON["reason"])
+        appeal = session.scalars(select(Appeal)).one()
+        assert (appeal.state, appeal.statement, appeal.reason, appeal.corrections) == ("withdrawn", None, None, {})
         placement = session.scalars(select(Placement).where(Placement.household_id == household.id)).one()
         assert (placement.state, placement.note, placement.lift_reason) == (PlacementState.LIFTED, "Erased.", "Erased.")
         tenancy = session.scalars(select(Tenancy).where(Tenancy.household_id == household.id)).one()

@@ -10,12 +10,13 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from app.access.models import Role
 from app.access.permissions import OPERATOR
+from app.allocation.models import Proposal
 from app.database import Database
 from app.housing.models import House, Settlement
 from app.registry.models import Application, Household, Suitability
 from app.sealed import sealed_of
 from app.tenancy import moves
-from tests import factories
+from tests import appealing, factories
 from tests.allocation.conftest import Register, drawn, proposed
 from tests.conftest import ActingAs
 
@@ -88,6 +89,14 @@ def family(database: Database, register: Register) -> str:
         session.add(Suitability(household_id=household.id, settlement_id=valley.id, score=0.75))
         factories.placement(session, household, valley, note="Threats.")
     drawn(database)
+    with database.session(writes=True) as session:
+        reserved = session.scalars(
+            select(Proposal).join(Proposal.household).where(Household.reference == reference)
+        ).one()
+        factories.offer(session, reserved, accepted=True)
+        household = session.scalars(select(Household).where(Household.reference == reference)).one()
+        application = session.scalars(select(Application).where(Application.household_id == household.id)).one()
+        appealing.appeal(session, application, household=household, statement="We live in a cellar.")
     for step in (moves.move_in, moves.move_out):
         with database.session(writes=True) as session:
             house = session.scalars(select(House).where(House.step_free).options(joinedload(House.settlement))).one()
@@ -127,6 +136,7 @@ def test_everything_is_there(database: Database, family: str, client: httpx2.Cli
     (application,) = held["applications"]
     assert (application["state"], application["withdrawn_reason"]) == ("withdrawn", "Moved out: Moved to her son.")
     assert held["estimates"] == [{"settlement": "Valley", "score": 0.75}]
+    assert [each["statement"] for each in held["appeals"]] == ["We live in a cellar."]
     (decision,) = held["decisions"]
     assert decision["outcome"] == "moved_in"
     assert decision["known"]["reference"] == family
