@@ -25,7 +25,7 @@ from app.access import tokens, users
 from app.access.models import ApiToken, BrowserSession, Role, User
 from app.access.passwords import NO_PASSWORD
 from app.access.permissions import OPERATOR, HeldRole, Permission, Principal
-from app.allocation import queries, runs
+from app.allocation import policies, queries, runs
 from app.allocation.models import PolicyVersion, Run
 from app.allocation.placement_models import Placement
 from app.allocation.preview_models import PolicyPreview
@@ -78,6 +78,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
     shutil.copyfile(sqlite_template, path)
     opened = Database(f"sqlite:///{path}")
     with opened.session(writes=True) as session:
+        policies.ensure_default(session)
         imports.run(session, demo.district(seed=1, scale=0.03), actor=OPERATOR)
         check_applications(session, factories.user(session, Role.VERIFIER))
         factories.document(session, factories.submitted(session))
