@@ -262,6 +262,10 @@ def test_users(hearth: Hearth, district: Path, tmp_path: Path, monkeypatch: pyte
     code, out, _ = hearth("users", "token", "amina")
     assert code == 0
     assert out.startswith("hearth_")
+    assert "HEARTH_OIDC_ISSUER" in hearth("users", "link", "amina", "subject")[2]
+    monkeypatch.setenv("HEARTH_OIDC_ISSUER", "https://identity.example")
+    assert hearth("users", "link", "amina", "subject")[1] == "amina signs in with https://identity.example.\n"
+    assert [hearth("users", "unlink", "amina")[0] for _ in range(2)] == [0, 1]
     assert hearth("users", "disable", "amina")[0] == 0
     assert hearth("users", "token", "amina")[0] == 1
     assert hearth("users", "disable", "nobody")[0] == 1

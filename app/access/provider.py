@@ -26,6 +26,7 @@ RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 LEEWAY_SECONDS = 30
 LONGEST_TOKEN = 8 * 1024
+LONGEST_LIFE_SECONDS = 24 * 3600
 LONGEST_SUBJECT = 255
 MOST_EXCHANGES = 8
 ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
@@ -155,7 +156,9 @@ class Provider:
             jwt.JWTClaimsRegistry(leeway=LEEWAY_SECONDS, **expected).validate(decoded.claims)
         except JoseError as error:
             raise NotAcceptable(f"access token: {error.error}, {_claim_of(error)}") from None
-        audiences = decoded.claims["aud"]
+        audiences = decoded.claims["aud"] if isinstance(decoded.claims["aud"], list) else [decoded.claims["aud"]]
+        if decoded.claims["exp"] - decoded.claims["iat"] > LONGEST_LIFE_SECONDS:
+            raise NotAcceptable("access token: it is to live too long")
         if kind not in ACCESS_TOKEN_TYPES and (kind not in OTHER_TYPES or self.client_id in audiences):
             raise NotAcceptable("access token: it is a token of another kind")
         _require_subject(decoded.claims)

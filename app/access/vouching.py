@@ -82,15 +82,15 @@ class Seen:
     def __init__(self) -> None:
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    def is_new(self, fingerprint: str, until: float) -> bool:
-        """Whether this token comes for the first time."""
-        if self._until.get(fingerprint, 0) > time.time():
-            return False
+    def __contains__(self, fingerprint: str) -> bool:
+        return self._until.get(fingerprint, 0) > time.time()
+
+    def add(self, fingerprint: str, until: float) -> None:
+        """Remember a token until it ends."""
         self._until[fingerprint] = until
         self._until.move_to_end(fingerprint)
         if len(self._until) > MOST_TOKENS_REMEMBERED:
             self._until.popitem(last=False)
-        return True
 
 
 async def present(database: Database, provider: Provider, seen: Seen, token: str) -> Presented | None:
@@ -112,6 +112,7 @@ async def present(database: Database, provider: Provider, seen: Seen, token: str
     found = Presented(
         provider.issuer, claims["sub"], provider.mapped.roles_of(claims), f"JWT-{digest[:FINGERPRINT_DIGITS]}"
     )
-    if seen.is_new(digest, claims["exp"]):
+    if digest not in seen:
         await _twice(database, lambda session: identities.welcome(session, found))
+        seen.add(digest, claims["exp"])
     return found

@@ -81,6 +81,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "no end": {"claims": CLAIMS | {"exp": None}},
     "no beginning": {"claims": CLAIMS | {"iat": None}},
     "from the future": {"claims": CLAIMS | {"iat": NOW + 600}},
+    "for days": {"claims": CLAIMS | {"exp": NOW + 2 * 24 * 3600}},
     "somebody": {"claims": CLAIMS | {"sub": "amina-1"}},
     "nobody": {"claims": CLAIMS | {"sub": None}},
     "no role": {"claims": CLAIMS | {"groups": []}},
