@@ -254,7 +254,7 @@ class Ladder:
         tree = Tree(self.program, self.relaxations, self.weights[: last + 1], self._kept(last))
         value = self.stages[last].weight("value") > 0
         searches, found = 0, tree.open(EVERYTHING, self.targets[last], self._left())
-        while found:
+        while found and self.proven <= last:
             known = self.achieved(self.incumbent)[last] if self.proven == last else None
             if known is None and (searches == TRIES or not tree.nodes):
                 return False
@@ -272,8 +272,8 @@ class Ladder:
             searches += 1
             if not self._search(last, least, cut=value or final, part=node, beside=tree.ceiling) and not final:
                 tree.push(replace(node, ceiling=least - 1, strides=node.strides + 1))
-        if self.proven < last:
-            return False
+        if self.proven != last:
+            return self.proven > last
         known = self.achieved(self.incumbent)[last]
         if not self._search(last, known + 1, cut=True):  # rounding left the simplex nothing, where there is something
             self._bound(last, known)
@@ -292,7 +292,10 @@ class Ladder:
         return required(self.stages, self.targets[:last])
 
     def _bound(self, last: int, ceiling: int) -> None:
-        """Nothing exceeds the ceiling in a stage while the stages before keep their targets."""
+        """Nothing exceeds the ceiling in a stage while the stages before keep their targets. That of a stage that is
+        proven stays: what else is known of its parts is less."""
+        if self.proven > last:
+            return
         ceiling = min(ceiling, self.targets[last])
         self.targets[last] = self.ceilings[tuple(self.targets[:last])] = ceiling
         self.report(self.names[last], self.achieved(self.incumbent)[last], ceiling)

@@ -10,6 +10,7 @@ from solver import Cancelled, Parameters, Problem, Progress, Status, check, solv
 from solver.exact import Program, Verdict
 from solver.generate import generate
 from solver.options import options
+from solver.stages import Closed, Ladder
 from solver.weights import weights_of
 from tests.solver.small import house_class, household, problem, solved
 
@@ -95,6 +96,25 @@ def test_a_value_that_search_closes_is_the_best_that_integer_arithmetic_finds(se
     every = np.ones(choices.columns, np.bool_)
     found = Program(town, choices, 0).search(value, rows, every, choices.must, 60, exact=True)
     assert (found.verdict, found.bound) == (Verdict.OPTIMAL, solution.stages[-1].achieved)
+
+
+@pytest.mark.parametrize(("seed", "places"), [(1, 0.7), (5, 0.85)])
+def test_later_stages_keep_all_that_earlier_ones_achieved(
+    monkeypatch: pytest.MonkeyPatch, seed: int, places: float
+) -> None:
+    """Of the parts of `points` that are left open when the best is found, all are worth less."""
+    ladders: list[Ladder] = []
+    climb = Ladder.climb
+
+    def seen(ladder: Ladder) -> list[Closed]:
+        ladders.append(ladder)
+        return climb(ladder)
+
+    monkeypatch.setattr(Ladder, "climb", seen)
+    town = generate(60, 3, seed, kin_share=0.5, places_per_need=places)
+    solution = solve(town)
+    assert solution.status is Status.OPTIMAL
+    assert ladders[0].targets == [stage.achieved for stage in solution.stages]
 
 
 @pytest.mark.parametrize("exact", [False, True])
