@@ -34,7 +34,9 @@ import app.registry.api
 import app.registry.submissions_api
 import app.tenancy.api
 import app.tenancy.appeals_api
+import app.tenancy.checks_api
 import app.tenancy.offers_api
+import app.tenancy.swaps_api
 import app.verification.api
 from app import documentation, errors, health, problems, rotation
 from app.access import provider
@@ -79,6 +81,7 @@ TAGS = [
     {"name": "policy", "description": "What the programme has decided."},
     {"name": "runs", "description": "Allocation runs: request, progress, proof, decision."},
     {"name": "offers", "description": "Houses offered to families, and what they answer."},
+    {"name": "swaps", "description": "Families that swap their houses."},
     {"name": "occupancy", "description": "Moving in and out, and who lives where."},
     {"name": "appeals", "description": "Appeals: lodged, calculated, decided."},
     {"name": "letters", "description": "What families are told, in their language."},
@@ -181,8 +184,10 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.allocation.placements_api,
         app.allocation.previews_api,
         app.registry.submissions_api,
+        app.tenancy.checks_api,
         app.tenancy.offers_api,
         app.tenancy.appeals_api,
+        app.tenancy.swaps_api,
     )
     for router in [*(each.router for each in further), *routers]:
         service.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)

@@ -15,6 +15,7 @@ import app.registry.duplicate_models
 import app.registry.models
 import app.tenancy.appeal_models
 import app.tenancy.models
+import app.tenancy.swap_models
 from app.database import Base
 
 ALL_MODELS = tuple(mapper.class_ for mapper in Base.registry.mappers)

@@ -36,13 +36,14 @@ from app.housing.models import (
     SettlementStatus,
 )
 from app.housing.readiness import REQUIRED_MILESTONES
-from app.policy.facts import Accommodation, DeclineReason, Relationship, Sex
+from app.policy.facts import Accommodation, Relationship, Sex
 from app.policy.parameters import DEFAULT_POLICY
 from app.references import new_reference
 from app.registry import duplicates
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Preference
 from app.settings import Settings
+from app.tenancy import holders
 from app.tenancy.models import Tenancy
 
 LONG_AGO = date(2020, 1, 1)
@@ -353,26 +354,6 @@ def placement(session: Session, family: Household, place: Settlement, **fields: 
     return row
 
 
-def declined_offer(session: Session, free: House, **fields: Any) -> Offer:
-    """An offer of `free`, which a household, with `fields`, has declined: it was too far."""
-    given = reservation(session, free, **fields)
-    row = offer(
-        session,
-        given,
-        state=OfferState.DECLINED,
-        answered_on=utc_now().date(),
-        given_how=GivenHow.TELEPHONE,
-        decline_reason=DeclineReason.TOO_FAR,
-        note="Too far from her mother.",
-        ended_at=utc_now(),
-    )
-    given.state, given.application.state = ProposalState.RELEASED, ApplicationState.ELIGIBLE
-    given.application.settlement_id = None
-    free.state = HouseState.HANDED_OVER
-    session.flush()
-    return row
-
-
 def accepted(session: Session, reserved: House, **fields: Any) -> Proposal:
     """A reservation of `reserved` whose offer the household, with `fields`, has accepted."""
     given = reservation(session, reserved, **fields)
@@ -409,7 +390,10 @@ def tenancy(session: Session, lived_in: House, *, moved_in_on: date = LONG_AGO, 
     given = reservation(session, lived_in, **fields)
     given.state, given.application.state = ProposalState.MOVED_IN, ApplicationState.HOUSED
     lived_in.state = HouseState.OCCUPIED
-    row = Tenancy(house=lived_in, household=given.household, moved_in_on=moved_in_on)
+    row = Tenancy(
+        house=lived_in, household=given.household, keys_given_on=moved_in_on, moved_in_on=moved_in_on, holders=[]
+    )
+    holders.begin(row, given.household)
     session.add(row)
     session.flush()
     return row

@@ -59,6 +59,10 @@ class Permission(StrEnum):
     TENANCY_READ = "tenancy.read"
     TENANCY_WRITE = "tenancy.write"
     OCCUPANCY_READ = "occupancy.read"
+    SWAP_READ = "swap.read"
+    SWAP_WRITE = "swap.write"
+    SWAP_PROPOSE = "swap.propose"
+    SWAP_DECIDE = "swap.decide"
     AUDIT_READ = "audit.read"
     USER_READ = "user.read"
     USER_WRITE = "user.write"
@@ -118,6 +122,11 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     Permission.TENANCY_READ: frozenset({PLANNER, VILLAGE_ADMINISTRATOR}),
     Permission.TENANCY_WRITE: frozenset({VILLAGE_ADMINISTRATOR}),
     Permission.OCCUPANCY_READ: frozenset({PLANNER, APPROVER, VILLAGE_ADMINISTRATOR, AUDITOR}),
+    # swapping houses
+    Permission.SWAP_READ: frozenset({CASEWORKER, PLANNER, APPROVER, VILLAGE_ADMINISTRATOR}),
+    Permission.SWAP_WRITE: frozenset({CASEWORKER}),
+    Permission.SWAP_PROPOSE: frozenset({PLANNER}),
+    Permission.SWAP_DECIDE: frozenset({APPROVER}),
     # who did what, and who looked: nothing personal in clear
     Permission.AUDIT_READ: frozenset({AUDITOR}),
     # users: an administrator sees no household
@@ -155,6 +164,7 @@ PERSONAL_DATA = frozenset(
         Permission.OFFER_READ,
         Permission.APPEAL_READ,
         Permission.TENANCY_READ,
+        Permission.SWAP_READ,
         Permission.EXCHANGE_EXPORT,
     }
 )

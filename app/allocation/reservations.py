@@ -16,6 +16,8 @@ from app.registry.models import Application, ApplicationState
 
 LOCKED = ("state", "settlement_id", "version")
 """What is read anew of an application when it is locked; what is loaded beside stays."""
+WAITING = ApplicationState.ELIGIBLE
+"""Of an application that waits for a house in the next run."""
 
 
 def release(session: Session, proposal: Proposal, reason: str, actor: Principal) -> Proposal:
@@ -75,10 +77,10 @@ def give_back(session: Session, proposal: Proposal, house: House, reason: str) -
         offer.state, offer.end_reason, offer.ended_at = OfferState.WITHDRAWN, reason, utc_now()
     application = session.get_one(Application, proposal.application_id)
     session.refresh(application, LOCKED, with_for_update=True)
-    require_transition("application", applications.TRANSITIONS, application.state, ApplicationState.ELIGIBLE)
+    require_transition("application", applications.TRANSITIONS, application.state, WAITING)
     proposal.state, proposal.is_firm, proposal.decided_at = ProposalState.RELEASED, False, utc_now()
     proposal.explanation += f" Released: {reason}"
-    application.state, application.settlement_id = ApplicationState.ELIGIBLE, None
+    application.state, application.settlement_id = WAITING, None
     if house.state is HouseState.RESERVED:  # one that became unfit meanwhile stays so
         houses.move(house, HouseState.VACATED if _was_lived_in(session, house) else HouseState.HANDED_OVER)
     session.flush()

@@ -26,7 +26,8 @@ from app.registry.models import Application, ApplicationState, Household, KinGro
 from app.registry.queries import households
 from app.settings import Settings
 from app.tenancy.appeal_models import Appeal, AppealGround, AppealState
-from app.tenancy.models import Tenancy
+from app.tenancy.models import OccupancyCheck, Tenancy
+from app.tenancy.swap_models import SwapOption, SwapWish
 
 ERASED = "Erased."
 SETTLED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
@@ -158,9 +159,17 @@ def _lift_placements(session: Session, household: Household, actor: Principal) -
 
 def _erase_texts(session: Session, household: Household) -> None:
     """Erase what people wrote beside decisions; what the rules and the solver say names nobody and stays."""
-    ended = select(Tenancy).where(Tenancy.household_id == household.id, Tenancy.end_reason.is_not(None))
-    for tenancy in session.scalars(ended):
-        tenancy.end_reason = ERASED
+    tenancies = session.scalars(select(Tenancy).where(Tenancy.household_id == household.id)).all()
+    for tenancy in tenancies:
+        tenancy.end_reason = None if tenancy.end_reason is None else ERASED
+        tenancy.representative = None if tenancy.representative is None else ERASED
+    noted = select(OccupancyCheck).where(
+        OccupancyCheck.tenancy_id.in_([tenancy.id for tenancy in tenancies]), OccupancyCheck.note.is_not(None)
+    )
+    for check in session.scalars(noted):
+        check.note = ERASED
+    wishes = select(SwapWish.id).where(SwapWish.household_id == household.id)
+    session.execute(delete(SwapOption).where(SwapOption.wish_id.in_(wishes)))
     for grant in session.scalars(select(BreakGlassGrant).where(BreakGlassGrant.household == household.reference)):
         grant.reason, grant.remark = ERASED, None if grant.remark is None else ERASED
     for offer in session.scalars(select(Offer).where(Offer.household_id == household.id)):

@@ -17,6 +17,8 @@ from app.registry.duplicate_models import CandidateState
 from app.registry.matching import EvidenceCode
 from app.registry.schemas import ApplicationRead, HouseholdRead
 from app.tenancy.appeal_models import AppealAgainst, AppealGround, AppealState
+from app.tenancy.models import Finding, TenancyEnd
+from app.tenancy.swap_models import SwapWishState
 
 
 class ErasureNew(Wire):
@@ -139,6 +141,32 @@ class QuestionHeld(Wire):
     found: dict[str, Any] | None = Field(description="The answer.")
 
 
+class HolderHeld(Wire):
+    """A member who holds the title to a house, or chose not to."""
+
+    name: str = Field(description="The person's name.")
+    opted_out_reason: str | None = Field(description="Why this person does not hold it; null for who does.")
+
+
+class CheckHeld(Wire):
+    """What was found when somebody looked who lives in the house."""
+
+    checked_on: IsoDate = Field(description="When that was.")
+    finding: Finding = Field(description="What was found.")
+    note: str | None = Field(description="What was said of it.")
+
+
+class SwapHeld(Wire):
+    """A wish of the household to swap its house, and what came of it."""
+
+    reference: str = Field(description="Public reference.")
+    state: SwapWishState = Field(description="What became of it.")
+    registered_at: datetime = Field(description="When it was registered.")
+    ended_at: datetime | None = Field(description="When it ended.")
+    options: list[str] = Field(description="What the household would have taken, the best first.")
+    swaps: list[str] = Field(description="References of the swaps that it was part of.")
+
+
 class TenancyHeld(Wire):
     """A house that the household lives or lived in."""
 
@@ -146,9 +174,15 @@ class TenancyHeld(Wire):
     settlement: str = Field(description="Name of the settlement.")
     house: str = Field(description="Reference of the house.")
     address: str = Field(description="Its address.")
-    moved_in_on: IsoDate = Field(description="When it moved in.")
+    keys_given_on: IsoDate = Field(description="When it got the keys.")
+    received_by: str | None = Field(description="Reference of the member who took them, where that was recorded.")
+    representative: str | None = Field(description="Who took them for the household.")
+    holders: list[HolderHeld] = Field(description="Who holds the title, and who chose not to.")
+    moved_in_on: IsoDate | None = Field(description="When it moved in, once that is confirmed.")
     moved_out_on: IsoDate | None = Field(description="When it moved out.")
+    ended_for: TenancyEnd | None = Field(description="Why it moved out, as a code.")
     end_reason: str | None = Field(description="Why it moved out.")
+    checks: list[CheckHeld] = Field(description="What was found when somebody looked who lives there.")
     recorded_at: datetime = Field(description="When moving in was recorded.")
 
 
@@ -231,5 +265,6 @@ class SubjectAccess(Wire):
     tenancies: list[TenancyHeld] = Field(description="Houses that it lives or lived in, the first one first.")
     merged: list[HouseholdRead] = Field(description="Records of the same family that were merged into this one.")
     suspicions: list[SuspicionHeld] = Field(description="When it looked as if it, or somebody in it, was there twice.")
+    swaps: list[SwapHeld] = Field(description="Its wishes to swap its house, the first one first.")
     openings: list[OpeningHeld] = Field(description="Who was given leave to read it beyond their scope.")
     trail: list[ActHeld] = Field(description="Who did what with its data, and who read it, the first one first.")

@@ -30,8 +30,10 @@ from app.privacy.schemas import (
     ActHeld,
     AppealHeld,
     ApplicationHeld,
+    CheckHeld,
     DecisionHeld,
     EstimateHeld,
+    HolderHeld,
     OfferHeld,
     OpeningHeld,
     PlacementHeld,
@@ -39,6 +41,7 @@ from app.privacy.schemas import (
     QuestionHeld,
     SubjectAccess,
     SuspicionHeld,
+    SwapHeld,
     TenancyHeld,
 )
 from app.registry.duplicate_models import DuplicateCandidate
@@ -48,7 +51,8 @@ from app.registry.models import Application, Household, Preference, Suitability
 from app.registry.queries import visible_household
 from app.registry.schemas import ApplicationRead, HouseholdRead
 from app.tenancy.appeal_models import Appeal
-from app.tenancy.models import Tenancy
+from app.tenancy.models import OccupancyCheck, Tenancy, TenancyHolder
+from app.tenancy.swap_models import SwapCycle, SwapMove, SwapOption, SwapWish
 
 UNDECIDED = (RunState.AWAITING_SEED, RunState.QUEUED, RunState.SOLVING, RunState.PROPOSED)
 
@@ -91,6 +95,7 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
         tenancies=_tenancies(session, household),
         merged=[HouseholdRead.of(each) for each in _merged_into(session, household)],
         suspicions=_suspicions(session, household),
+        swaps=_swaps(session, household),
         openings=[
             OpeningHeld(user=user, granted_at=each.granted_at, reads=each.reads, reason=each.reason, remark=each.remark)
             for each, user in session.execute(
@@ -259,21 +264,68 @@ def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
     found = session.scalars(
         select(Tenancy)
         .where(Tenancy.household_id == household.id)
-        .options(joinedload(Tenancy.house).joinedload(House.settlement))
+        .options(
+            joinedload(Tenancy.house).joinedload(House.settlement),
+            joinedload(Tenancy.received_by),
+            selectinload(Tenancy.holders).joinedload(TenancyHolder.person),
+        )
         .order_by(Tenancy.id)
-    )
+    ).all()
+    checks = session.scalars(
+        select(OccupancyCheck)
+        .where(OccupancyCheck.tenancy_id.in_([each.id for each in found]))
+        .order_by(OccupancyCheck.id)
+    ).all()
     return [
         TenancyHeld(
             reference=each.reference,
             settlement=each.house.settlement.name,
             house=each.house.reference,
             address=each.house.address,
+            keys_given_on=each.keys_given_on,
+            received_by=each.received_by.reference if each.received_by else None,
+            representative=each.representative,
+            holders=[
+                HolderHeld(
+                    name=f"{holder.person.given_name} {holder.person.family_name}",
+                    opted_out_reason=holder.opted_out_reason,
+                )
+                for holder in each.holders
+            ],
             moved_in_on=each.moved_in_on,
             moved_out_on=each.moved_out_on,
+            ended_for=each.ended_for,
             end_reason=each.end_reason,
             recorded_at=each.recorded_at,
+            checks=[CheckHeld.model_validate(check) for check in checks if check.tenancy_id == each.id],
         )
         for each in found
+    ]
+
+
+def _swaps(session: Session, household: Household) -> list[SwapHeld]:
+    wishes = session.scalars(
+        select(SwapWish)
+        .where(SwapWish.household_id == household.id)
+        .options(
+            selectinload(SwapWish.options).options(joinedload(SwapOption.house), joinedload(SwapOption.settlement))
+        )
+        .order_by(SwapWish.id)
+    )
+    cycles = select(SwapCycle.reference).join(SwapCycle.moves).order_by(SwapCycle.id)
+    return [
+        SwapHeld(
+            reference=wish.reference,
+            state=wish.state,
+            registered_at=wish.registered_at,
+            ended_at=wish.ended_at,
+            options=[
+                each.house.address if each.house else each.settlement.name if each.settlement else ""
+                for each in wish.options
+            ],
+            swaps=list(session.scalars(cycles.where(SwapMove.wish_id == wish.id))),
+        )
+        for wish in wishes
     ]
 
 
@@ -283,7 +335,7 @@ def _trail(session: Session, household: Household) -> list[ActHeld]:
     of_household = [each.reference for each in every]
     of_household += [person.reference for each in every for person in each.people]
     ids = [each.id for each in every]
-    for model in (Application, Proposal, Offer, Placement, WhatIf, Appeal, Tenancy):
+    for model in (Application, Proposal, Offer, Placement, WhatIf, Appeal, Tenancy, SwapWish):
         of_household += session.scalars(select(model.reference).where(model.household_id.in_(ids)))
     suspected = or_(DuplicateCandidate.first_id.in_(ids), DuplicateCandidate.second_id.in_(ids))
     of_household += session.scalars(select(DuplicateCandidate.reference).where(suspected))

@@ -10,6 +10,7 @@ from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.allocation.models import Proposal
 from app.audit import Act
+from app.errors import NotFound
 from app.housing.models import House, Settlement
 from app.housing.queries import house as visible_house
 from app.housing.queries import state_shown
@@ -19,9 +20,18 @@ from app.pagination import Page, Paging, page
 from app.preconditions import tag
 from app.problems import ACT, LIST
 from app.references import normalised
-from app.tenancy import moves, queries
+from app.tenancy import holders, moves, queries
 from app.tenancy.models import Tenancy
-from app.tenancy.schemas import MoveIn, MoveOut, OccupancyRow, ReservationRead, TenancyRead
+from app.tenancy.schemas import (
+    HolderNew,
+    KeysGiven,
+    MoveIn,
+    MoveOut,
+    OccupancyRow,
+    OptOut,
+    ReservationRead,
+    TenancyRead,
+)
 
 router = APIRouter(tags=["occupancy"])
 MayRead = Annotated[Principal, requires(Permission.TENANCY_READ)]
@@ -72,7 +82,8 @@ def read_occupancy(session: DbSession, principal: MayReadOccupancy, settlement: 
 
 
 def _tenancy(session: Session, principal: Principal, reference: str, *, looks: bool = False) -> TenancyRead:
-    tenancy = session.scalars(queries.tenancies(principal).where(Tenancy.reference == reference)).one()
+    query = queries.tenancies(principal).where(Tenancy.reference == reference)
+    tenancy = session.scalars(query.execution_options(populate_existing=True)).one()
     if looks:
         audit.record(session, principal, Act.TENANCY_READ, tenancy)
     return TenancyRead.of(tenancy)
@@ -81,6 +92,70 @@ def _tenancy(session: Session, principal: Principal, reference: str, *, looks: b
 def _house(session: Session, house: House, response: Response) -> HouseRead:
     tag(response, house)
     return HouseRead.of(house, state_shown(session, house))
+
+
+@router.post(
+    "/houses/{reference}/keys",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="give_keys",
+    summary="Give a family the keys",
+    responses=ACT,
+)
+def give_keys(
+    reference: str, body: KeysGiven, session: DbSession, principal: MayWrite, request_once: RequestOnce
+) -> TenancyRead:
+    """The family must have accepted the house, and every gate be met. Moving in is confirmed later."""
+    made = request_once.made(session, principal.reference)
+    if made is None:
+        house = visible_house(session, principal, normalised(reference), lock=True)
+        made = moves.give_keys(
+            session,
+            house,
+            normalised(body.household),
+            body.given_on,
+            principal,
+            received_by=normalised(body.received_by) if body.received_by else None,
+            representative=body.representative,
+        ).reference
+        request_once.remember(session, principal.reference, made)
+        return _tenancy(session, principal, made)
+    return _tenancy(session, principal, made, looks=True)
+
+
+def _actable(session: Session, principal: Principal, reference: str) -> Tenancy:
+    """Return one tenancy that `principal` may change. Raises NotFound."""
+    found = session.scalar(
+        queries.tenancies(principal, Permission.TENANCY_WRITE).where(Tenancy.reference == normalised(reference))
+    )
+    if found is None:
+        raise NotFound("There is no such tenancy that you may see.")
+    return found
+
+
+@router.post(
+    "/tenancies/{reference}/opt-out",
+    operation_id="opt_out_of_title",
+    summary="Take a member out of the title",
+    responses=ACT,
+)
+def opt_out_of_title(reference: str, body: OptOut, session: DbSession, principal: MayWrite) -> TenancyRead:
+    """Head and spouse or partner hold the title jointly; one who does not want to is taken out, with the reason."""
+    tenancy = _actable(session, principal, reference)
+    holders.opt_out(session, tenancy, normalised(body.person), body.reason, principal)
+    return _tenancy(session, principal, tenancy.reference)
+
+
+@router.post(
+    "/tenancies/{reference}/holders",
+    operation_id="add_title_holder",
+    summary="Put a member's name to the title",
+    responses=ACT,
+)
+def add_title_holder(reference: str, body: HolderNew, session: DbSession, principal: MayWrite) -> TenancyRead:
+    """Also of one who had been taken out of it."""
+    tenancy = _actable(session, principal, reference)
+    holders.add(session, tenancy, normalised(body.person), principal)
+    return _tenancy(session, principal, tenancy.reference)
 
 
 @router.post(
@@ -93,7 +168,7 @@ def _house(session: Session, house: House, response: Response) -> HouseRead:
 def move_in(
     reference: str, body: MoveIn, session: DbSession, principal: MayWrite, request_once: RequestOnce
 ) -> TenancyRead:
-    """The house must be reserved for that family, and every gate of its settlement met."""
+    """It has the keys of the house, or gets them with this: it must have accepted it, and every gate be met."""
     made = request_once.made(session, principal.reference)
     if made is None:
         house = visible_house(session, principal, normalised(reference), lock=True)
@@ -110,7 +185,7 @@ def move_in(
 def move_out(reference: str, body: MoveOut, session: DbSession, principal: MayWrite) -> TenancyRead:
     """The house is free for another family at once, unless it is unfit."""
     house = visible_house(session, principal, normalised(reference), lock=True)
-    tenancy = moves.move_out(session, house, body.moved_out_on, body.reason, principal)
+    tenancy = moves.move_out(session, house, body.moved_out_on, body.reason, principal, ended_for=body.code)
     return _tenancy(session, principal, tenancy.reference)
 
 
@@ -123,7 +198,7 @@ def move_out(reference: str, body: MoveOut, session: DbSession, principal: MayWr
 def declare_house_unfit(
     reference: str, body: Reasoned, session: DbSession, principal: MayWrite, response: Response
 ) -> HouseRead:
-    """A reservation of it is released; a family living there stays on record until it moves out."""
+    """A reservation is released. A family that lives there waits for another house, and is on record until it moves."""
     house = visible_house(session, principal, normalised(reference), lock=True)
     moves.declare_unfit(session, house, body.reason, principal)
     return _house(session, house, response)

@@ -1,9 +1,9 @@
-"""Moving in, moving out, and houses that nobody should live in."""
+"""Giving keys, moving in, moving out, and houses that nobody should live in."""
 
 from datetime import date
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
 from app.access.permissions import Permission, Principal
@@ -18,8 +18,11 @@ from app.housing.closures import require_open
 from app.housing.models import House, HouseState
 from app.lifecycles import require_transition
 from app.registry.applications import TRANSITIONS
-from app.registry.models import Application, ApplicationState
-from app.tenancy.models import Tenancy
+from app.registry.models import Application, ApplicationState, Household, Person
+from app.tenancy import holders, swap_endings
+from app.tenancy.models import Tenancy, TenancyEnd
+
+MOVED = "Moved to house {house}."
 
 
 def _require(actor: Principal, house: House) -> None:
@@ -27,7 +30,8 @@ def _require(actor: Principal, house: House) -> None:
     actor.require(Permission.TENANCY_WRITE, district=settlement.district, settlement=settlement.reference)
 
 
-def _check_day(name: str, day: date) -> None:
+def check_day(name: str, day: date) -> None:
+    """Raise Invalid for a day in the future, pointing at the field of that name."""
     if day > utc_now().date():
         raise Invalid("The day lies in the future.", [FieldError(f"#/body/{name}", "Give a date up to today.")])
 
@@ -36,18 +40,51 @@ def _reservation(session: Session, house: House) -> Proposal | None:
     return session.scalar(
         select(Proposal)
         .where(Proposal.house_id == house.id, Proposal.state == ProposalState.RESERVED)
-        .options(joinedload(Proposal.household), joinedload(Proposal.application), joinedload(Proposal.house))
+        .options(
+            joinedload(Proposal.household).selectinload(Household.people),
+            joinedload(Proposal.application),
+            joinedload(Proposal.house),
+        )
     )
 
 
-def move_in(session: Session, house: House, household: str, moved_in_on: date, actor: Principal) -> Tenancy:
-    """Mark the household for which `house` is reserved as moved in.
+def give_keys(
+    session: Session,
+    house: House,
+    household: str,
+    given_on: date,
+    actor: Principal,
+    *,
+    received_by: str | None = None,
+    representative: str | None = None,
+) -> Tenancy:
+    """Record that the household that accepted `house` got its keys, and who took them: a member, or a representative.
 
-    `house` must be locked, with its settlement loaded. Raises Conflict when the house is not reserved for that
-    household, or a gate of its settlement has closed since.
+    A family that was to leave an unfit house has left it with that. `house` must be locked, with its settlement loaded.
+    Raises Forbidden, Invalid for somebody who is no member, and Conflict when the house is not reserved for that
+    household, its offer is not accepted, or a gate of its settlement has closed since.
     """
+    tenancy = _begin(session, house, household, given_on, "given_on", actor)
+    if received_by is not None:
+        tenancy.received_by = _member(tenancy.household, received_by)
+    tenancy.representative = representative
+    audit.record(session, actor, Act.TENANCY_GIVE_KEYS, tenancy)
+    return tenancy
+
+
+def _member(household: Household, reference: str) -> Person:
+    found = next((person for person in household.people if person.reference == reference), None)
+    if found is None:
+        raise Invalid(
+            "Somebody of the household takes the keys, or somebody for it.",
+            [FieldError("#/body/received_by", f"There is no person {reference} in this household.")],
+        )
+    return found
+
+
+def _begin(session: Session, house: House, household: str, day: date, name: str, actor: Principal) -> Tenancy:
     _require(actor, house)
-    _check_day("moved_in_on", moved_in_on)
+    check_day(name, day)
     if house.state is not HouseState.RESERVED:
         raise Conflict(f"The house is {house.state.value}; a family moves into one that is reserved for it.")
     reservation = _reservation(session, house)
@@ -58,54 +95,101 @@ def move_in(session: Session, house: House, household: str, moved_in_on: date, a
     if offer is None or offer.state is not OfferState.ACCEPTED:
         stands = "no offer of it was issued" if offer is None else f"its offer is {offer.state.value}"
         raise Conflict(f"The family has not accepted the house yet: {stands}. Record its answer first.")
-    require_transition("application", TRANSITIONS, reservation.application.state, ApplicationState.HOUSED)
+    application = reservation.application
+    session.refresh(application, reservations.LOCKED, with_for_update=True)
+    require_transition("application", TRANSITIONS, application.state, ApplicationState.HOUSED)
+    _leave_unfit_house(session, reservation.household_id, house, day)
     houses.move(house, HouseState.OCCUPIED)
-    reservation.application.state = ApplicationState.HOUSED
+    application.state = ApplicationState.HOUSED
     reservation.state = ProposalState.MOVED_IN
     offer.ended_at = utc_now()
-    tenancy = Tenancy(
-        house=house,
-        household=reservation.household,
-        moved_in_on=moved_in_on,
-        recorded_by_id=actor.user_id,
-    )
+    tenancy = Tenancy(house=house, household=reservation.household, keys_given_on=day, recorded_by_id=actor.user_id)
+    holders.begin(tenancy, reservation.household)
     session.add(tenancy)
+    return tenancy
+
+
+def _leave_unfit_house(session: Session, household_id: int, to: House, day: date) -> None:
+    """End the tenancy of a family that gets a house because its own became unfit; that house stays unfit."""
+    former = session.scalar(
+        select(Tenancy)
+        .where(Tenancy.household_id == household_id, Tenancy.moved_out_on.is_(None))
+        .options(joinedload(Tenancy.house))
+        .with_for_update(of=Tenancy)
+    )
+    if former is not None:
+        end(former, day, TenancyEnd.HOUSE_UNFIT, MOVED.format(house=to.reference))
+        session.flush()  # the old tenancy ends before the new one begins
+
+
+def end(tenancy: Tenancy, day: date, ended_for: TenancyEnd, reason: str) -> None:
+    """End a tenancy on a day, which is not before it began."""
+    first = tenancy.moved_in_on or tenancy.keys_given_on
+    if day < first:
+        raise Invalid(
+            "The family would have moved out before it moved in.",
+            [FieldError("#/body/moved_out_on", f"It moved in on {first}.")],
+        )
+    tenancy.moved_out_on, tenancy.ended_for, tenancy.end_reason = day, ended_for, reason
+
+
+def move_in(session: Session, house: House, household: str, moved_in_on: date, actor: Principal) -> Tenancy:
+    """Confirm that the household lives in `house`: it has the keys, or gets them with this.
+
+    `house` must be locked, with its settlement loaded. Raises Forbidden, Invalid, and Conflict when the family lives
+    there already, or where `give_keys` would.
+    """
+    _require(actor, house)
+    check_day("moved_in_on", moved_in_on)
+    tenancy = current_tenancy(session, house)
+    if tenancy is None or tenancy.moved_in_on is not None:
+        tenancy = _begin(session, house, household, moved_in_on, "moved_in_on", actor)
+    elif tenancy.household.reference != household:
+        raise Conflict("Another household has the keys. Check the reference on the family's papers.")
+    elif moved_in_on < tenancy.keys_given_on:
+        raise Invalid(
+            "The family would have moved in before it had the keys.",
+            [FieldError("#/body/moved_in_on", f"It got them on {tenancy.keys_given_on}.")],
+        )
+    else:
+        require_open(session, house.settlement)
+    tenancy.moved_in_on = moved_in_on
     audit.record(session, actor, Act.TENANCY_MOVE_IN, tenancy)
     return tenancy
 
 
 def current_tenancy(session: Session, house: House) -> Tenancy | None:
-    """Return who lives in `house`, if anyone."""
+    """Return who has the keys of `house`, if anyone."""
     return session.scalar(
         select(Tenancy)
         .where(Tenancy.house_id == house.id, Tenancy.moved_out_on.is_(None))
-        .options(joinedload(Tenancy.household))
+        .options(joinedload(Tenancy.household), selectinload(Tenancy.holders))
     )
 
 
-def move_out(session: Session, house: House, moved_out_on: date, reason: str, actor: Principal) -> Tenancy:
+def move_out(
+    session: Session,
+    house: House,
+    moved_out_on: date,
+    reason: str,
+    actor: Principal,
+    *,
+    ended_for: TenancyEnd = TenancyEnd.OTHER,
+) -> Tenancy:
     """End the tenancy of `house`, which must be locked. The house is free again, and the application has ended.
 
-    Raises Conflict when nobody lives there.
+    A family that leaves an unfit house goes on waiting for another. Raises Conflict when nobody lives there.
     """
     _require(actor, house)
-    _check_day("moved_out_on", moved_out_on)
+    check_day("moved_out_on", moved_out_on)
     tenancy = current_tenancy(session, house)
     if tenancy is None:
         raise Conflict(f"The house is {house.state.value} and nobody is recorded as living there.")
-    if moved_out_on < tenancy.moved_in_on:
-        raise Invalid(
-            "The family would have moved out before it moved in.",
-            [FieldError("#/body/moved_out_on", f"It moved in on {tenancy.moved_in_on}.")],
-        )
-    tenancy.moved_out_on, tenancy.end_reason = moved_out_on, reason
+    end(tenancy, moved_out_on, ended_for, reason)
+    swap_endings.end_wish(session, tenancy, "A family has moved out.")
     if house.state is HouseState.OCCUPIED:  # an unfit house stays unfit
         houses.move(house, HouseState.VACATED)
-    application = session.scalar(
-        select(Application).where(
-            Application.household_id == tenancy.household_id, Application.state == ApplicationState.HOUSED
-        )
-    )
+    application = _application(session, tenancy, ApplicationState.HOUSED)
     if application is not None:
         application.state = ApplicationState.WITHDRAWN
         application.settlement_id = None
@@ -115,24 +199,43 @@ def move_out(session: Session, house: House, moved_out_on: date, reason: str, ac
     return tenancy
 
 
+def _application(session: Session, tenancy: Tenancy, state: ApplicationState) -> Application | None:
+    return session.scalar(
+        select(Application)
+        .where(Application.household_id == tenancy.household_id, Application.state == state)
+        .with_for_update()
+    )
+
+
 def declare_unfit(session: Session, house: House, reason: str, actor: Principal) -> House:
     """Say that nobody should live in `house`, which must be locked.
 
-    A reservation is released, and its family waits for the next run; a family living there stays on record until
-    it moves out.
+    A reservation is released, and its family waits for the next run. So does, with its application of old, a family
+    that lives there: it stays on record until it moves out, or gets the keys of another house.
     """
     reservation = _reservation(session, house)
     if reservation is not None:
         reservations.release(session, reservation, f"House unfit: {reason}", actor)
+    tenancy = current_tenancy(session, house)
+    if tenancy is not None:
+        application = _application(session, tenancy, ApplicationState.HOUSED)
+        if application is not None:
+            application.state, application.settlement_id = reservations.WAITING, None
+        swap_endings.end_wish(session, tenancy, "A house has become unfit.")
     return houses.declare_unfit(session, house, reason, actor)
 
 
 def declare_fit(session: Session, house: House, actor: Principal) -> House:
-    """Say that an unfit `house` can be lived in again: as before, by whoever lives there."""
+    """Say that an unfit `house` can be lived in again: as before, by whoever lives there.
+
+    Raises Conflict, also while another house is reserved for the family that lives there.
+    """
     _require(actor, house)
     if house.state is not HouseState.UNFIT:
         raise Conflict(f"The house is {house.state.value}, not unfit.")
-    if current_tenancy(session, house) is not None:
+    tenancy = current_tenancy(session, house)
+    if tenancy is not None:
+        _stay(session, house, tenancy)
         houses.move(house, HouseState.OCCUPIED)
     elif session.scalar(select(Tenancy.id).where(Tenancy.house_id == house.id).limit(1)) is not None:
         houses.move(house, HouseState.VACATED)
@@ -140,3 +243,14 @@ def declare_fit(session: Session, house: House, actor: Principal) -> House:
         houses.move(house, HouseState.UNDER_CONSTRUCTION if house.handed_over_on is None else HouseState.HANDED_OVER)
     audit.record(session, actor, Act.HOUSE_DECLARE_FIT, house)
     return house
+
+
+def _stay(session: Session, house: House, tenancy: Tenancy) -> None:
+    if _application(session, tenancy, ApplicationState.ALLOCATED) is not None:
+        raise Conflict(
+            "Another house is reserved for the family that lives there. Declare this one fit once it has moved, or "
+            "does not take the other."
+        )
+    application = _application(session, tenancy, reservations.WAITING)
+    if application is not None:
+        application.state, application.settlement_id = ApplicationState.HOUSED, house.settlement_id

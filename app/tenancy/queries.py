@@ -9,20 +9,22 @@ from app.housing.models import House, HouseState, Settlement
 from app.housing.queries import within
 from app.housing.readiness import shown_state
 from app.registry.models import Household, Person
-from app.tenancy.models import Tenancy
+from app.tenancy.models import Tenancy, TenancyHolder
 from app.tenancy.schemas import OccupancyRow
 
 
-def tenancies(principal: Principal) -> Select[Tenancy]:
-    """Select the tenancies in settlements where `principal` may see them."""
+def tenancies(principal: Principal, permission: Permission = Permission.TENANCY_READ) -> Select[Tenancy]:
+    """Select the tenancies in settlements where `principal` has `permission` over them, loaded."""
     return (
         select(Tenancy)
         .join(Tenancy.house)
         .join(House.settlement)
-        .where(within(principal.scope(Permission.TENANCY_READ)))
+        .where(within(principal.scope(permission)))
         .options(
             joinedload(Tenancy.house).joinedload(House.settlement),
             joinedload(Tenancy.household).selectinload(Household.people),
+            joinedload(Tenancy.received_by),
+            selectinload(Tenancy.holders).joinedload(TenancyHolder.person),
         )
     )
 

@@ -30,6 +30,7 @@ from tests import appealing, factories
 from tests.access.routes import ANYBODY, BODIES, GONE, HIDDEN, NOBODY_SIGNED_IN, ROWS, Answer, Row
 from tests.allocation.conftest import proposed, request
 from tests.exchange.village import VILLAGE
+from tests.tenancy import living
 
 HERE, BEYOND = "North", "South"
 SCOPES = ("everywhere", "district", "settlement", "another district", "another settlement")
@@ -78,7 +79,11 @@ def _place(session: Session, district: str) -> dict[str, Any]:
     unfit.state, unfit.unfit_reason = HouseState.UNFIT, "No roof."
     reservation = factories.accepted(session, reserved)
     offer = factories.offer(session, factories.reservation(session, offered))
-    factories.tenancy(session, lived_in)
+    tenant = factories.tenancy(session, lived_in)
+    living.occupancy_check(session, tenant)
+    title = living.joint_tenancy(session, factories.house(session, main, bedrooms=2))
+    swap, agreed = (living.swap_cycle(session, main, confirmed=confirmed) for confirmed in (False, True))
+    wish = living.swap_wish(session, factories.tenancy(session, factories.house(session, main)), lived_in)
     for place in (queue, propose, await_seed):
         factories.house(session, place, bedrooms=2)
     return {
@@ -103,12 +108,20 @@ def _place(session: Session, district: str) -> dict[str, Any]:
         "unfit": unfit,
         "placement": factories.placement(session, household, main),
         "area": factories.land_release_area(session, main),
+        "tenant": tenant.household,
+        "title": title,
+        "spouse": title.household.people[1],
+        "child": title.household.people[2],
+        "wish": wish,
+        "swap": swap,
+        "swapping": swap.moves[0].wish.household,
+        "agreed": agreed,
         "drawn": reservation.run,
         "offered": offer,
         "decided": reservation.application,
         "appeal": appealing.appeal(session, application),
         "run_appeal": appealing.appeal(session, offer.proposal.application, against=AppealAgainst.OFFER),
-        "declined": factories.declined_offer(session, factories.house(session, main)),
+        "declined": living.declined_offer(session, factories.house(session, main)),
         "grant": factories.break_glass_grant(session, household),
         "candidate": factories.duplicate_candidate(session, main),
         "merge": factories.merge(session, main),

@@ -26,12 +26,14 @@ from app.audit import Act
 from app.database import Base, Database, utc_now
 from app.policy.parameters import DEFAULT_POLICY
 from app.registry.models import ApplicationState
+from app.tenancy.models import Tenancy
 from app.verification import verdicts
 from tests import appealing, factories
 from tests.allocation.conftest import proposed, request
 from tests.audit.trail import entries, require_chained
 from tests.conftest import ActingAs
 from tests.exchange.village import VILLAGE
+from tests.tenancy import living
 
 TODAY = str(utc_now().date())
 PASSWORD = "correct horse battery"
@@ -337,7 +339,7 @@ def _decline_offer(session: Session, _database: Database) -> Request:
 
 
 def _ask_again(session: Session, _database: Database) -> Request:
-    declined = factories.declined_offer(session, factories.house(session, factories.settlement(session)))
+    declined = living.declined_offer(session, factories.house(session, factories.settlement(session)))
     return lambda client: client.post(f"/offers/{declined.reference}/ask-again")
 
 
@@ -373,6 +375,66 @@ def _move_in(session: Session, _database: Database) -> Request:
     reserved = factories.house(session, factories.settlement(session))
     body = {"household": factories.accepted(session, reserved).household.reference, "moved_in_on": TODAY}
     return lambda client: client.post(f"/houses/{reserved.reference}/move-in", json=body)
+
+
+def _give_keys(session: Session, _database: Database) -> Request:
+    reserved = factories.house(session, factories.settlement(session))
+    family = factories.accepted(session, reserved).household
+    body = {"household": family.reference, "given_on": TODAY, "received_by": family.people[0].reference}
+    return lambda client: client.post(f"/houses/{reserved.reference}/keys", json=body)
+
+
+def _title(session: Session) -> Tenancy:
+    return living.joint_tenancy(session, factories.house(session, factories.settlement(session)))
+
+
+def _opt_out(session: Session, _database: Database) -> Request:
+    title = _title(session)
+    body = {"person": title.household.people[1].reference, "reason": "Omar Kovalenko has a house."}
+    return lambda client: client.post(f"/tenancies/{title.reference}/opt-out", json=body)
+
+
+def _add_holder(session: Session, _database: Database) -> Request:
+    title = _title(session)
+    body = {"person": title.household.people[2].reference}
+    return lambda client: client.post(f"/tenancies/{title.reference}/holders", json=body)
+
+
+def _check(session: Session, _database: Database) -> Request:
+    path = f"/houses/{_title(session).house.reference}/checks"
+    body = {"checked_on": TODAY, "finding": "someone_else", "note": "Amina Kovalenko is with relatives."}
+    return lambda client: client.post(path, json=body)
+
+
+def _register_wish(session: Session, _database: Database) -> Request:
+    title = _title(session)
+    options = [{"settlement": title.house.settlement.reference}]
+    return lambda client: client.post("/swap-wishes", json={"household": title.household.reference, "options": options})
+
+
+def _withdraw_wish(session: Session, _database: Database) -> Request:
+    cycle = living.swap_cycle(session, factories.settlement(session))
+    return lambda client: client.post(f"/swap-wishes/{cycle.moves[0].wish.reference}/withdraw")
+
+
+def _propose_swaps(session: Session, _database: Database) -> Request:
+    policies.ensure_default(session)
+    homes = [factories.tenancy(session, factories.house(session, factories.settlement(session))) for _ in range(2)]
+    for home, other in zip(homes, reversed(homes), strict=True):
+        living.swap_wish(session, home, other.house)
+    return lambda client: client.post("/swap-cycles/propose")
+
+
+def _of_cycle(verb: str) -> Case:
+    def case(session: Session, _database: Database) -> Request:
+        cycle = living.swap_cycle(session, factories.settlement(session), confirmed=verb == "approve")
+        body: dict[str, str] = {"household": cycle.moves[0].wish.household.reference}
+        if verb == "confirm":
+            body |= {"answered_on": TODAY, "given_how": "in_person"}
+        path = f"/swap-cycles/{cycle.reference}/{verb}"
+        return lambda client: client.post(path) if verb == "approve" else client.post(path, json=body)
+
+    return case
 
 
 def _move_out(session: Session, _database: Database) -> Request:
@@ -641,6 +703,16 @@ CASES = {
     "ask_for_offer_again": Expected(Act.OFFER_ASK_AGAIN, "offer", _ask_again),
     "withdraw_offer": Expected(Act.OFFER_WITHDRAW, "offer", _withdraw_offer),
     "move_in": Expected(Act.TENANCY_MOVE_IN, "tenancy", _move_in),
+    "give_keys": Expected(Act.TENANCY_GIVE_KEYS, "tenancy", _give_keys),
+    "opt_out_of_title": Expected(Act.TENANCY_CHANGE_HOLDERS, "tenancy", _opt_out),
+    "add_title_holder": Expected(Act.TENANCY_CHANGE_HOLDERS, "tenancy", _add_holder),
+    "check_occupancy": Expected(Act.OCCUPANCY_CHECK, "occupancy_check", _check),
+    "register_swap_wish": Expected(Act.SWAP_WISH_REGISTER, "swap_wish", _register_wish),
+    "withdraw_swap_wish": Expected(Act.SWAP_WISH_WITHDRAW, "swap_wish", _withdraw_wish),
+    "propose_swaps": Expected(Act.SWAP_PROPOSE, None, _propose_swaps),
+    "confirm_swap": Expected(Act.SWAP_CONFIRM, "swap_cycle", _of_cycle("confirm")),
+    "refuse_swap": Expected(Act.SWAP_REFUSE, "swap_cycle", _of_cycle("refuse")),
+    "approve_swap": Expected(Act.SWAP_APPROVE, "swap_cycle", _of_cycle("approve")),
     "move_out": Expected(Act.TENANCY_MOVE_OUT, "tenancy", _move_out),
     "import_files": Expected(Act.EXCHANGE_IMPORT, None, _import),
     "erase_household": Expected(Act.HOUSEHOLD_ERASE, "household", _erase),

@@ -20,6 +20,7 @@ from app.registry.models import Household
 from tests import appealing, factories
 from tests.audit.trail import entries
 from tests.conftest import ActingAs
+from tests.tenancy import living
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,29 @@ def _tenancies(session: Session) -> Looked:
     return Looked("/tenancies", [tenancy.reference, tenancy.household.reference])
 
 
+def _checks(session: Session) -> Looked:
+    tenancy = factories.tenancy(session, factories.house(session, factories.settlement(session)))
+    return Looked(
+        "/occupancy/checks", [living.occupancy_check(session, tenancy).reference, tenancy.household.reference]
+    )
+
+
+def _reconciliation(session: Session) -> Looked:
+    tenancy = factories.tenancy(session, factories.house(session, factories.settlement(session)))
+    return Looked("/occupancy/reconciliation", [tenancy.house.reference, tenancy.household.reference])
+
+
+def _wishes(session: Session) -> Looked:
+    tenancy = factories.tenancy(session, factories.house(session, factories.settlement(session)))
+    wish = living.swap_wish(session, tenancy, tenancy.house.settlement)
+    return Looked("/swap-wishes", [wish.reference, tenancy.household.reference])
+
+
+def _cycles(session: Session) -> Looked:
+    cycle = living.swap_cycle(session, factories.settlement(session))
+    return Looked("/swap-cycles", [cycle.reference, *(move.wish.household.reference for move in cycle.moves)])
+
+
 def _subject_access(session: Session) -> Looked:
     family = factories.household(session)
     return Looked(f"/households/{family.reference}/subject-access", [family.reference])
@@ -194,6 +218,10 @@ LOOKS = {
     "list_preview_households": Expected(Act.POLICY_PREVIEW_READ, "policy_preview", _preview_households),
     "list_placements": Expected(Act.PLACEMENT_LIST, None, _placements),
     "list_tenancies": Expected(Act.TENANCY_LIST, None, _tenancies),
+    "list_occupancy_checks": Expected(Act.OCCUPANCY_CHECK_LIST, None, _checks),
+    "reconcile_occupancy": Expected(Act.OCCUPANCY_RECONCILE, None, _reconciliation),
+    "list_swap_wishes": Expected(Act.SWAP_WISH_LIST, None, _wishes),
+    "list_swap_cycles": Expected(Act.SWAP_CYCLE_LIST, None, _cycles),
     "list_reservations": Expected(Act.RESERVATION_LIST, None, _reservations),
     "list_duplicates": Expected(Act.DUPLICATE_LIST, None, _duplicates),
     "read_duplicate": Expected(Act.DUPLICATE_READ, "duplicate_candidate", _duplicate),

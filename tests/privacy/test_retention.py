@@ -21,6 +21,7 @@ from app.settings import Settings
 from tests import factories
 from tests.allocation.conftest import Register, drawn
 from tests.conftest import ActingAs
+from tests.tenancy import living
 
 DAYS = 30
 SETTINGS = Settings(retention_days=DAYS)
@@ -77,7 +78,7 @@ def test_who_moved_out_is_due_and_who_lives_there_is_not(database: Database) -> 
     with database.session(writes=True) as session:
         place = factories.settlement(session)
         lives, left = (factories.tenancy(session, factories.house(session, place)) for _ in range(2))
-        left.moved_out_on, left.end_reason = TODAY, "Left."
+        living.left(left, TODAY)
         application = session.scalars(select(Application).where(Application.household_id == left.household_id)).one()
         application.state, application.withdrawn_at = ApplicationState.WITHDRAWN, utc_now()
         _backdate(session, DAYS)

@@ -25,6 +25,7 @@ from tests import appealing, factories
 from tests.allocation.conftest import Register, decide, drawn, proposed, register, said, settings
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
+from tests.tenancy import living
 
 __all__ = ["register", "settings"]
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -113,7 +114,7 @@ def test_precedence_ends_with_an_offer_that_was_declined_and_not_with_one_taken_
         family = factories.applicant(session, place)
         family.precedence_since = utc_now() - timedelta(days=2)
         assert declines.has_precedence(declines.past_offers(session, utc_now().date()), family)
-        other = factories.declined_offer(session, factories.house(session, place))
+        other = living.declined_offer(session, factories.house(session, place))
         other.household_id = family.household_id
         other.ended_at = utc_now() - timedelta(days=3)
         session.flush()
@@ -253,7 +254,7 @@ def test_nobody_is_first_in_line_by_a_dismissal(database: Database, register: Re
 @on_sqlite
 def test_an_offer_that_ended_wrongly_puts_first_in_line(database: Database, acting_as: ActingAs) -> None:
     with database.session(writes=True) as session:
-        offer = factories.declined_offer(session, factories.house(session, factories.settlement(session)))
+        offer = living.declined_offer(session, factories.house(session, factories.settlement(session)))
         application = session.scalars(select(Application).where(Application.household_id == offer.household_id)).one()
     reference = lodged(acting_as(Role.CASEWORKER), application, against="offer", ground="procedure")
     answer = acting_as(Role.APPROVER).post(f"/appeals/{reference}/decide", json=UPHOLD)

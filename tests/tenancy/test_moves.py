@@ -80,7 +80,8 @@ def test_a_family_moves_in_and_out_and_its_house_is_free_again(client: httpx2.Cl
 
     moved_out = _move_out(client, reserved.house)
     assert moved_out.status_code == 200
-    assert moved_out.json() == tenancy | {"moved_out_on": str(TODAY), "end_reason": "With relatives."}
+    ended = {"state": "ended", "moved_out_on": str(TODAY), "ended_for": "other", "end_reason": "With relatives."}
+    assert moved_out.json() == tenancy | ended
     assert _states(client, reserved) == ("available", "withdrawn")
     assert client.get("/tenancies?current=true").json()["items"] == []
     assert client.get("/tenancies?current=false").json()["items"] == [moved_out.json()]
@@ -193,13 +194,13 @@ def test_an_unfit_house_gives_up_its_reservation(client: httpx2.Client, reserved
 def test_a_family_stays_on_record_in_a_house_that_became_unfit(client: httpx2.Client, reserved: Reserved) -> None:
     assert _move_in(client, reserved.house, reserved.household).status_code == 201
     assert _unfit(client, reserved.house).status_code == 200
-    assert _states(client, reserved) == ("unfit", "housed")
+    assert _states(client, reserved) == ("unfit", "eligible")  # the family waits for another
     assert len(client.get("/tenancies?current=true").json()["items"]) == 1
     assert client.post(f"/houses/{reserved.house}/fit").json()["state"] == "occupied"
 
     assert _unfit(client, reserved.house).status_code == 200
     assert _move_out(client, reserved.house).status_code == 200
-    assert _states(client, reserved) == ("unfit", "withdrawn")
+    assert _states(client, reserved) == ("unfit", "eligible")
     assert client.post(f"/houses/{reserved.house}/fit").json()["state"] == "available"
 
 

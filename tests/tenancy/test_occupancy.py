@@ -5,6 +5,7 @@ from app.database import Database
 from app.housing.models import HouseState, SettlementStatus
 from tests import factories
 from tests.conftest import ActingAs
+from tests.tenancy import living
 
 ZERO = dict.fromkeys(("being_built", "waiting_for_gates", "available", "reserved", "occupied", "unfit", "people"), 0)
 
@@ -24,7 +25,7 @@ def test_every_house_is_counted_once_by_its_size_and_state(acting_as: ActingAs, 
         factories.tenancy(session, factories.house(session, ready, bedrooms=2), children=1)
         factories.tenancy(session, factories.house(session, ready, bedrooms=2), children=3)
         left = factories.tenancy(session, factories.house(session, ready, bedrooms=3), children=4)
-        left.moved_out_on, left.end_reason = factories.LONG_AGO, "With relatives."
+        living.left(left, factories.LONG_AGO)
         left.house.state = HouseState.VACATED
 
     client = acting_as(Role.AUDITOR)

@@ -1,0 +1,85 @@
+"""Who holds the title to a house: head and spouse or partner, jointly, unless one of them wants otherwise."""
+
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.access.permissions import Permission, Principal
+from app.audit import Act
+from app.errors import Conflict, FieldError, Invalid
+from app.policy.facts import Relationship
+from app.registry.models import Household, Person
+from app.tenancy.models import Tenancy, TenancyHolder
+
+
+def joint(household: Household) -> list[Person]:
+    """Return who of a household, with its people loaded, holds the title by default: head, and spouse or partner."""
+    heads = [person for person in household.people if person.relationship is Relationship.HEAD]
+    partners = {person.partner_id for person in heads}
+    return [
+        *heads,
+        *(
+            person
+            for person in household.people
+            if person not in heads and (person.id in partners or person.relationship is Relationship.SPOUSE)
+        ),
+    ]
+
+
+def begin(tenancy: Tenancy, household: Household) -> None:
+    """Put the title of a new tenancy in the names of those who hold it by default."""
+    tenancy.holders = [TenancyHolder(person=person) for person in joint(household)]
+
+
+def _require(tenancy: Tenancy, actor: Principal) -> None:
+    place = tenancy.house.settlement
+    actor.require(Permission.TENANCY_WRITE, district=place.district, settlement=place.reference)
+    if tenancy.moved_out_on is not None:
+        raise Conflict(f"The tenancy ended on {tenancy.moved_out_on}; its title stays as it was.")
+
+
+def _member(tenancy: Tenancy, reference: str) -> Person:
+    for person in tenancy.household.people:
+        if person.reference == reference:
+            return person
+    raise Invalid(
+        "The title is held by members of the household.",
+        [FieldError("#/body/person", f"There is no person {reference} in this household.")],
+    )
+
+
+def opt_out(session: Session, tenancy: Tenancy, person: str, reason: str, actor: Principal) -> Tenancy:
+    """Take a member out of the title, for a reason that stays on record.
+
+    `tenancy` must be loaded with house, settlement, people and holders. Raises Forbidden, Invalid for somebody who is
+    no member, and Conflict for who holds no title, or holds it alone.
+    """
+    _require(tenancy, actor)
+    member = _member(tenancy, person)
+    holding = [holder for holder in tenancy.holders if holder.opted_out_reason is None]
+    found = next((holder for holder in holding if holder.person_id == member.id), None)
+    if found is None:
+        raise Conflict("This person does not hold the title.")
+    if len(holding) == 1:
+        raise Conflict("Nobody else holds the title. Put another member's name to it first.")
+    found.opted_out_reason = reason
+    audit.record(session, actor, Act.TENANCY_CHANGE_HOLDERS, tenancy)
+    return tenancy
+
+
+def add(session: Session, tenancy: Tenancy, person: str, actor: Principal) -> Tenancy:
+    """Put a member's name to the title, also of one who had been taken out of it.
+
+    `tenancy` must be loaded as for `opt_out`. Raises Forbidden, Invalid for somebody who is no member, and Conflict for
+    who holds the title already.
+    """
+    _require(tenancy, actor)
+    member = _member(tenancy, person)
+    found = next((holder for holder in tenancy.holders if holder.person_id == member.id), None)
+    if found is None:
+        tenancy.holders.append(TenancyHolder(person=member))
+    elif found.opted_out_reason is None:
+        raise Conflict("This person holds the title already.")
+    else:
+        found.opted_out_reason = None
+    audit.record(session, actor, Act.TENANCY_CHANGE_HOLDERS, tenancy)
+    return tenancy

@@ -1,0 +1,134 @@
+"""Keys, who holds the title, and families whose house becomes unfit."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from app.access.models import Role
+from app.allocation import reservations
+from app.database import Database, utc_now
+from app.housing.models import House
+from app.tenancy.models import Tenancy
+from tests import factories
+from tests.conftest import ActingAs
+from tests.tenancy import living
+
+TODAY = utc_now().date()
+
+
+@pytest.fixture
+def client(acting_as: ActingAs) -> httpx2.Client:
+    return acting_as(Role.VILLAGE_ADMINISTRATOR, Role.PLANNER, Role.CASEWORKER)
+
+
+def _post(client: httpx2.Client, path: str, **body: Any) -> httpx2.Response:
+    return client.post(path, json=body) if body else client.post(path)
+
+
+def test_keys_are_given_and_moving_in_is_confirmed_later(client: httpx2.Client, database: Database) -> None:
+    with database.session(writes=True) as session:
+        house = factories.house(session, factories.settlement(session))
+        family = factories.accepted(session, house, children=1).household
+        stranger = factories.household(session).people[0].reference
+    house_path, member = f"/houses/{house.reference}", family.people[0].reference
+    day = TODAY - timedelta(days=3)
+    keys = {"household": family.reference, "given_on": str(day)}
+    assert _post(client, f"{house_path}/keys", **keys).status_code == 422  # somebody took them
+    refused = _post(client, f"{house_path}/keys", **keys, received_by=stranger)
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["#/body/received_by"]
+    given = _post(client, f"{house_path}/keys", **keys, received_by=member)
+    assert given.status_code == 201, given.text
+    read = given.json()
+    assert (read["state"], read["keys_given_on"], read["received_by"]) == ("keys_given", str(day), member)
+    assert read["moved_in_on"] is None
+    assert [each["person"] for each in read["holders"]] == [member]  # of head and child, the head
+    assert client.get(house_path).json()["state"] == "occupied"
+    assert _post(client, f"{house_path}/keys", **keys, received_by=member).status_code == 409
+
+    early = _post(client, f"{house_path}/move-in", household=family.reference, moved_in_on=str(day - timedelta(1)))
+    assert [each["pointer"] for each in early.json()["errors"]] == ["#/body/moved_in_on"]
+    other = _post(client, f"{house_path}/move-in", household="HH-00000000", moved_in_on=str(TODAY))
+    assert other.status_code == 409
+    moved = _post(client, f"{house_path}/move-in", household=family.reference, moved_in_on=str(TODAY))
+    assert (moved.json()["state"], moved.json()["reference"]) == ("current", read["reference"])
+    out = _post(client, f"{house_path}/move-out", moved_out_on=str(TODAY), reason="Work.", code="work_elsewhere")
+    assert (out.json()["state"], out.json()["ended_for"]) == ("ended", "work_elsewhere")
+
+
+def test_head_and_spouse_hold_the_title_jointly_unless_one_wants_otherwise(
+    client: httpx2.Client, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        title = living.joint_tenancy(session, factories.house(session, factories.settlement(session)))
+    head, spouse, child = (person.reference for person in title.household.people)
+    (read,) = client.get("/tenancies").json()["items"]
+    assert [(each["person"], each["opted_out_reason"]) for each in read["holders"]] == [(head, None), (spouse, None)]
+
+    path = f"/tenancies/{title.reference}"
+    assert _post(client, f"{path}/opt-out", person=child, reason="A child.").status_code == 409
+    assert _post(client, f"{path}/opt-out", person="PE-00000000", reason="Nobody.").status_code == 422
+    out = _post(client, f"{path}/opt-out", person=spouse, reason="He holds the title to another house.")
+    assert [each["opted_out_reason"] for each in out.json()["holders"]] == [
+        None,
+        "He holds the title to another house.",
+    ]
+    alone = _post(client, f"{path}/opt-out", person=head, reason="None.")
+    assert (alone.status_code, "Nobody else" in alone.json()["detail"]) == (409, True)
+
+    assert _post(client, f"{path}/holders", person=head).status_code == 409
+    back = _post(client, f"{path}/holders", person=spouse)
+    assert [each["opted_out_reason"] for each in back.json()["holders"]] == [None, None]
+    assert len(_post(client, f"{path}/holders", person=child).json()["holders"]) == 3
+    held = client.get(f"/households/{title.household.reference}/subject-access").json()
+    assert len(held["tenancies"][0]["holders"]) == 3
+    _post(client, f"/houses/{title.house.reference}/move-out", moved_out_on=str(TODAY), reason="Gone.")
+    assert _post(client, f"{path}/holders", person=spouse).status_code == 409
+
+
+def test_a_family_in_an_unfit_house_is_housed_again(client: httpx2.Client, database: Database) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        lived_in = factories.tenancy(session, factories.house(session, place))
+    path = f"/houses/{lived_in.house.reference}"
+    application = client.get(f"/applications?household={lived_in.household.reference}").json()["items"][0]["reference"]
+
+    def state() -> str:
+        return str(client.get(f"/applications/{application}").json()["state"])
+
+    assert _post(client, f"{path}/unfit", reason="The roof fell in.").status_code == 200
+    assert state() == reservations.WAITING
+    assert _post(client, f"{path}/fit").status_code == 200  # mended, before anything else was found
+    assert state() == "housed"
+    assert _post(client, f"{path}/unfit", reason="It fell in again.").status_code == 200
+
+    with database.session(writes=True) as session:  # a run gives it another house, which it accepts
+        house = factories.house(session, place)
+        living.reserve(session, house, lived_in.household, application)
+    refused = _post(client, f"{path}/fit")
+    assert (refused.status_code, "reserved" in refused.json()["detail"]) == (409, True)
+    moved = _post(
+        client,
+        f"/houses/{house.reference}/move-in",
+        household=lived_in.household.reference,
+        moved_in_on=str(TODAY),
+    )
+    assert moved.status_code == 201, moved.text
+    assert state() == "housed"
+    with database.session(writes=False) as session:
+        former = session.scalars(select(Tenancy).where(Tenancy.reference == lived_in.reference)).one()
+        assert (former.moved_out_on, former.ended_for) == (TODAY, "house_unfit")
+        assert session.scalars(select(House.state).where(House.reference == lived_in.house.reference)).one() == "unfit"
+    assert _post(client, f"{path}/fit").json()["state"] == "available"
+
+
+def test_a_family_that_leaves_an_unfit_house_waits_on(client: httpx2.Client, database: Database) -> None:
+    with database.session(writes=True) as session:
+        lived_in = factories.tenancy(session, factories.house(session, factories.settlement(session)))
+    path = f"/houses/{lived_in.house.reference}"
+    assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
+    assert _post(client, f"{path}/move-out", moved_out_on=str(TODAY), reason="To a hostel.").status_code == 200
+    (application,) = client.get(f"/applications?household={lived_in.household.reference}").json()["items"]
+    assert application["state"] == reservations.WAITING
