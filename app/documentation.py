@@ -17,12 +17,14 @@ STATIC = "/docs/static"
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 REFERENCES = {
+    "appeals": "APL-7K3M9QTX",
     "applications": "AP-7K3M9QTX",
     "draws": "RUN-7K3M9QTX",
     "break-glass-grants": "BG-7K3M9QTX",
     "households": "HH-7K3M9QTX",
     "houses": "HO-7K3M9QTX",
     "land-release-areas": "LR-7K3M9QTX",
+    "offers": "OF-7K3M9QTX",
     "people": "PE-7K3M9QTX",
     "placements": "PL-7K3M9QTX",
     "policies": "PO-7K3M9QTX",

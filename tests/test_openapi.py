@@ -27,6 +27,7 @@ from app.access.passwords import NO_PASSWORD
 from app.access.permissions import OPERATOR, HeldRole, Permission, Principal
 from app.allocation import policies, queries, runs
 from app.allocation.models import PolicyVersion, Run
+from app.allocation.offer_models import Offer
 from app.allocation.placement_models import Placement
 from app.allocation.preview_models import PolicyPreview
 from app.break_glass.models import BreakGlassGrant
@@ -39,6 +40,7 @@ from app.main import create_app
 from app.registry.duplicate_models import DuplicateCandidate, Merge
 from app.registry.models import Application, Household, Person
 from app.settings import Settings
+from app.tenancy.appeal_models import Appeal
 from app.worker import work_one
 from tests import factories
 
@@ -66,6 +68,9 @@ REFERENCES = {
     "policies": PolicyVersion.reference,
     "policy-previews": PolicyPreview.reference,
     "runs": Run.reference,
+    "draws": Run.reference,
+    "offers": Offer.reference,
+    "appeals": Appeal.reference,
     "sessions": BrowserSession.reference,
     "api-tokens": ApiToken.reference,
 }
@@ -80,6 +85,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
     with opened.session(writes=True) as session:
         policies.ensure_default(session)
         imports.run(session, demo.district(seed=1, scale=0.03), actor=OPERATOR)
+        policies.ensure_default(session)
         check_applications(session, factories.user(session, Role.VERIFIER))
         factories.document(session, factories.submitted(session))
         run = runs.request(session, settlements=None, time_limit_seconds=60, actor=OPERATOR)

@@ -11,6 +11,7 @@ from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.allocation import policies, previews
 from app.allocation.comparison import Effect
+from app.allocation.models import PolicyVersion
 from app.allocation.preview_models import PolicyPreview
 from app.allocation.preview_schemas import ComparedRead, PreviewNew, PreviewRead
 from app.audit import Act
@@ -66,7 +67,7 @@ def list_previews(
     """What was compared, in numbers, in the order it was requested."""
     query = previews.loaded(select(PolicyPreview))
     if policy is not None:
-        query = query.where(PolicyPreview.draft_id == policies.get(session, normalised(policy)).id)
+        query = query.join(PolicyPreview.draft).where(PolicyVersion.reference == normalised(policy))
     rows, following = page(session, query, PolicyPreview, paging)
     return Page(items=[PreviewRead.of(row) for row in rows], next=following)
 
