@@ -31,6 +31,7 @@ class Permission(StrEnum):
     APPLICATION_DECIDE = "application.decide"
     DUPLICATE_READ = "duplicate.read"
     DUPLICATE_DECIDE = "duplicate.decide"
+    CORRECTION_READ = "correction.read"
     DOCUMENT_READ = "document.read"
     HOUSEHOLD_BREAK_GLASS = "household.break_glass"
     BREAK_GLASS_REVIEW = "break_glass.review"
@@ -86,7 +87,8 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # households that may be registered twice; who submitted both decides on none
     Permission.DUPLICATE_READ: frozenset({CASEWORKER, VERIFIER, PLANNER}),
     Permission.DUPLICATE_DECIDE: frozenset({CASEWORKER, VERIFIER}),
-    # evidence: who takes it in, and who checks it
+    # evidence, and what was changed of an application: who takes it in, and who checks it
+    Permission.CORRECTION_READ: frozenset({CASEWORKER, VERIFIER}),
     Permission.DOCUMENT_READ: frozenset({CASEWORKER, VERIFIER}),
     # one household beyond the scope, for a reason, reviewed by who reads none
     Permission.HOUSEHOLD_BREAK_GLASS: frozenset({CASEWORKER, VERIFIER}),
@@ -157,6 +159,7 @@ PERSONAL_DATA = frozenset(
         Permission.HOUSEHOLD_READ,
         Permission.DUPLICATE_READ,
         Permission.SUBJECT_ACCESS_READ,
+        Permission.CORRECTION_READ,
         Permission.DOCUMENT_READ,
         Permission.PLACEMENT_READ,
         Permission.POLICY_PREVIEW,

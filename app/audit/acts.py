@@ -62,6 +62,7 @@ class Act(StrEnum):
     DUPLICATE_READ = "duplicate.read"
     DUPLICATE_LIST = "duplicate.list"
     MERGE_UNDO = "merge.undo"
+    CORRECTION_LIST = "correction.list"
     DOCUMENT_ADD = "document.add"
     DOCUMENT_REMOVE = "document.remove"
     DOCUMENT_READ = "document.read"

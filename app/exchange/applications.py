@@ -6,7 +6,7 @@ from typing import Any
 from app.exchange.parsing import Parsed, Row
 from app.exchange.survey import Change, Handle, Record, Survey
 from app.registry.checks import HANDED_IN, RECORDED
-from app.registry.households import NOT_CHECKED
+from app.registry.corrections import NOT_CHECKED
 from app.registry.models import ApplicationState
 
 SETTLED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED, ApplicationState.WITHDRAWN)

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.access.permissions import Permission, Principal
 from app.audit import Act
 from app.database import engine_of
+from app.exchange.corrections import corrected
 from app.exchange.parsing import parse
 from app.exchange.reading import sheets
 from app.exchange.refusals import Refusals
@@ -22,7 +23,8 @@ from app.exchange.writing import write
 from app.housing import closures
 from app.registry import duplicates
 from app.registry.match_keys import in_parts
-from app.registry.models import Household
+from app.registry.models import Correction, Household
+from app.sealed import table_of
 from app.settings import Settings
 
 
@@ -87,7 +89,10 @@ def run(
     report = ImportReport(dry_run, {name: _counts(survey, name) for name in parsed})
     if not dry_run:
         details = told(survey)
+        history = corrected(survey, actor)
         write(session, survey, actor)
+        if history:
+            session.execute(insert(table_of(Correction)), history)
         closures.note(session)
         found = duplicates.look(session, _written_households(session, survey))
         report = replace(report, possible_duplicates=found)

@@ -22,7 +22,7 @@ from app.idempotency import IdempotencyKey
 from app.policy.facts import Accommodation, DeclineReason
 from app.registry import duplicates
 from app.registry.households import require
-from app.registry.models import Application, ApplicationState, Household, KinGroup, Suitability
+from app.registry.models import Application, ApplicationState, Correction, Household, KinGroup, Suitability
 from app.registry.queries import households
 from app.settings import Settings
 from app.tenancy.appeal_models import Appeal, AppealGround, AppealState
@@ -78,6 +78,7 @@ def _erase(session: Session, household: Household, reason: str, actor: Principal
     for application in applications:
         _erase_application(application)
     session.flush()
+    session.execute(delete(Correction).where(Correction.application_id.in_([each.id for each in applications])))
     _erase_texts(session, household)
     _lift_placements(session, household, actor)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.made_reference.in_(made)))

@@ -15,7 +15,7 @@ from app.policy.facts import DeclineReason
 from app.privacy.retention import CaseEnd
 from app.registry.duplicate_models import CandidateState
 from app.registry.matching import EvidenceCode
-from app.registry.schemas import ApplicationRead, HouseholdRead
+from app.registry.schemas import ApplicationRead, CorrectionRead, HouseholdRead
 from app.tenancy.appeal_models import AppealAgainst, AppealGround, AppealState
 from app.tenancy.models import Finding, TenancyEnd
 from app.tenancy.swap_models import SwapWishState
@@ -64,6 +64,7 @@ class RetentionApplied(Wire):
 class ApplicationHeld(ApplicationRead):
     """An application, whatever became of it."""
 
+    corrections: list[CorrectionRead] = Field(description="What was changed of it after it was handed in.")
     documents: list[DocumentRead] = Field(description="Documents that were brought with it; each can be read apart.")
     preferred_names: list[str] = Field(description="Names of the settlements wished for, best first.")
     begun_at: datetime = Field(description="When it was begun.")

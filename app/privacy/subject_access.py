@@ -47,9 +47,9 @@ from app.privacy.schemas import (
 from app.registry.duplicate_models import DuplicateCandidate
 from app.registry.households import require
 from app.registry.matching import EvidenceCode
-from app.registry.models import Application, Household, Preference, Suitability
+from app.registry.models import Application, Correction, Household, Preference, Suitability
 from app.registry.queries import visible_household
-from app.registry.schemas import ApplicationRead, HouseholdRead
+from app.registry.schemas import ApplicationRead, CorrectionRead, HouseholdRead
 from app.tenancy.appeal_models import Appeal
 from app.tenancy.models import OccupancyCheck, Tenancy, TenancyHolder
 from app.tenancy.swap_models import SwapCycle, SwapMove, SwapOption, SwapWish
@@ -152,6 +152,15 @@ def _applications(session: Session, household: Household) -> list[ApplicationHel
         .order_by(Document.id)
     ):
         documents[document.application_id].append(DocumentRead.model_validate(document))
+    history: dict[int, list[CorrectionRead]] = defaultdict(list)
+    for correction in session.scalars(
+        select(Correction)
+        .join(Application, Application.id == Correction.application_id)
+        .where(Application.household_id == household.id)
+        .options(joinedload(Correction.corrected_by))
+        .order_by(Correction.id)
+    ):
+        history[correction.application_id].append(CorrectionRead.of(correction))
     return [
         ApplicationHeld(
             **ApplicationRead.of(each).model_dump(),
@@ -159,6 +168,7 @@ def _applications(session: Session, household: Household) -> list[ApplicationHel
             begun_at=each.created_at,
             changed_at=each.updated_at,
             precedence_since=each.precedence_since,
+            corrections=history[each.id],
             documents=documents[each.id],
         )
         for each in found

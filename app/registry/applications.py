@@ -13,8 +13,8 @@ from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Settlement
 from app.lifecycles import require_transition
-from app.registry import duplicates
-from app.registry.checks import CHECKED, lock, unchecked, void
+from app.registry import corrections, duplicates
+from app.registry.checks import CHECKED, corrected, lock, unchecked
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, Preference
 
@@ -134,7 +134,7 @@ def change(
             f"The application is {application.state.value} and cannot be changed any more. "
             f"{SETTLED_ADVICE[application.state]}"
         )
-    before = _asked(application)
+    before = corrections.asked(application)
     if wishes is not None:
         ranked = _ranked(wishes)
         application.preferences.clear()
@@ -151,16 +151,10 @@ def change(
             )
     if application.state not in WRITTEN:
         _check_complete(application)
-        if _asked(application) != before:
-            void(application, actor)
+    corrected(session, application, corrections.changes(before, corrections.asked(application)), actor)
     application.updated_at = utc_now()
     audit.record(session, actor, Act.APPLICATION_CHANGE, application)
     return application
-
-
-def _asked(application: Application) -> tuple[object, ...]:
-    wishes = [preference.settlement for preference in application.preferences]
-    return wishes, application.anywhere, application.size_override, application.size_override_reason
 
 
 def submit(session: Session, application: Application, actor: Principal) -> Application:
@@ -193,10 +187,11 @@ def _check_complete(application: Application) -> None:
         )
 
 
-def reopen(session: Session, application: Application, reason: str, actor: Principal) -> Application:  # noqa: ARG001
+def reopen(session: Session, application: Application, reason: str, actor: Principal) -> Application:
     """Bring what was verified or decided on back to be verified and decided on anew, such as after an appeal.
 
-    Who calls this has checked that `actor` may decide so, and records the act, with its reason. Raises Conflict, naming
+    Who calls this has checked that `actor` may decide so, and records the act. `reason` is kept in the application's
+    history, where it is erased with the family. Raises Conflict, naming
     both states, where nothing was verified, or a house is reserved already.
     """
     lock(session, application)
@@ -205,7 +200,8 @@ def reopen(session: Session, application: Application, reason: str, actor: Princ
             f"The application is {application.state.value} and cannot be reopened. "
             f"{SETTLED_ADVICE.get(application.state, 'Nobody has decided on it yet.')}"
         )
-    unchecked(application)
+    before = application.state
+    corrections.keep(session, application, before, [], unchecked(application), actor, reason)
     session.flush()
     return application
 

@@ -1,25 +1,23 @@
 """What somebody checked of an application, and when that is void."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access.permissions import Principal
 from app.database import utc_now
 from app.errors import PreconditionFailed
+from app.registry import corrections
+from app.registry.corrections import Picture
 from app.registry.models import Application, ApplicationState, Household
 
 CHECKED = (ApplicationState.VERIFIED, ApplicationState.ELIGIBLE, ApplicationState.INELIGIBLE)
 """Somebody has put their name to what stands there: once it changes, that is void."""
 HANDED_IN = (ApplicationState.SUBMITTED, *CHECKED)
-RECORDED = (
-    "verified_at",
-    "verified_by_id",
-    "decided_at",
-    "decided_by_id",
-    "decided_policy",
-    "ineligible_for",
-    "facts_hash",
-)
+DECIDED = ("decided_at", "decided_policy", "ineligible_for")
+RECORDED = ("verified_at", "verified_by_id", "decided_by_id", *DECIDED, "facts_hash")
 """What is recorded of a verification and a decision."""
 LOCKED = ("state", "settlement_id", "submitted_by_id", "version")
 """What is read anew of an application when it is locked."""
@@ -33,35 +31,46 @@ def lock(session: Session, application: Application) -> None:
         raise PreconditionFailed("Somebody changed the application at this moment. Read it again.")
 
 
-def unchecked(application: Application) -> None:
-    """Have `application`, which is locked and was handed in, verified and decided on anew."""
+def unchecked(application: Application) -> dict[str, Any]:
+    """Have `application`, which is locked and was handed in, verified and decided on anew.
+
+    Return what had been recorded of that.
+    """
+    recorded = {name: getattr(application, name) for name in ("verified_at", *DECIDED)}
     application.state = ApplicationState.SUBMITTED
     for name in RECORDED:
         setattr(application, name, None)
+    return recorded
 
 
-def void(application: Application, actor: Principal) -> None:
-    """Have `application`, which is locked and was handed in, checked anew after a change by `actor`.
+def corrected(session: Session, application: Application, found: Sequence[Mapping[str, Any]], actor: Principal) -> None:
+    """Keep what `actor` changed of `application`, which is locked, or of its household, and have it checked anew.
 
     Who changed it has handed in what stands there now, and so does not verify it. Its version counts up also where it
-    was not checked yet: whoever is about to has seen something else.
+    was not checked yet: whoever is about to has seen something else. A draft has no history, and a household that a
+    house is reserved for keeps it.
     """
-    unchecked(application)
-    application.submitted_by_id, application.updated_at = actor.user_id, utc_now()
+    if not found or application.state is ApplicationState.DRAFT:
+        return
+    before, recorded = application.state, {}
+    if corrections.is_checked(found) and application.state in HANDED_IN:
+        recorded = unchecked(application)
+        application.submitted_by_id, application.updated_at = actor.user_id, utc_now()
+    corrections.keep(session, application, before, found, recorded, actor)
 
 
-def household_changed(session: Session, household: Household, actor: Principal) -> None:
-    """Have the application of `household` checked anew, where it was handed in: it rests on what has changed.
+def household_changed(session: Session, household: Household, before: Picture, actor: Principal) -> None:
+    """Keep what has changed of `household` since `before`, and have its application checked anew: it rests on that.
 
-    A household that a house is reserved for keeps it. Flushes, so that the household is locked before its application,
-    as everywhere.
+    Flushes, so that the household is locked before its application, as everywhere.
     """
     session.flush()
+    found = corrections.changes(before, corrections.household(household))
     application = session.scalar(
         select(Application)
         .where(Application.household_id == household.id, Application.state != ApplicationState.WITHDRAWN)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    if application is not None and application.state in HANDED_IN:
-        void(application, actor)
+    if application is not None:
+        corrected(session, application, found, actor)

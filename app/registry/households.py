@@ -16,13 +16,11 @@ from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Origin
 from app.policy.facts import Relationship
-from app.registry import duplicates, match_keys
+from app.registry import corrections, duplicates, match_keys
 from app.registry.checks import household_changed
 from app.registry.models import Household, KinGroup, Person
 
 OLDEST_YEARS = 125
-NOT_CHECKED = ("phone", "language")
-"""How to reach a household: no verifier puts their name to it."""
 # What the former head is to the member who becomes the head; any other relative is no closer than that.
 FORMER_HEAD = {
     Relationship.SPOUSE: Relationship.SPOUSE,
@@ -101,14 +99,13 @@ def change(session: Session, household: Household, fields: Mapping[str, Any], ac
     Its application is checked anew, unless only how to reach it changes.
     """
     require(actor, household.origin)
-    is_checked = any(getattr(household, name) != value for name, value in fields.items() if name not in NOT_CHECKED)
+    before = corrections.household(household)
     for name, value in fields.items():
         setattr(household, name, value)
     require(actor, household.origin)
     _check(household)
     _touch(household)
-    if is_checked:
-        household_changed(session, household, actor)
+    household_changed(session, household, before, actor)
     duplicates.look_again(session, household)
     audit.record(session, actor, Act.HOUSEHOLD_CHANGE, household)
     return household
@@ -125,6 +122,7 @@ def add_kin_group(session: Session, key: str | None, actor: Principal) -> KinGro
 def add_person(session: Session, household: Household, fields: Mapping[str, Any], actor: Principal) -> Person:
     """Add a member. `partner` is the reference of another member. The household's application is checked anew."""
     require(actor, household.origin)
+    before = corrections.household(household)
     values = dict(fields)
     partner = values.pop("partner", None)
     person = Person(**values, household_id=household.id)
@@ -134,7 +132,7 @@ def add_person(session: Session, household: Household, fields: Mapping[str, Any]
     session.flush()
     link(session, person, household, partner)
     _touch(household)
-    household_changed(session, household, actor)
+    household_changed(session, household, before, actor)
     duplicates.look_again(session, household)
     audit.record(session, actor, Act.PERSON_ADD, person)
     return person
@@ -150,11 +148,7 @@ def change_person(
     """
     require(actor, household.origin)
     values = dict(fields)
-    partners = {member.id: member.reference for member in household.people}
-    is_other = any(
-        (partners.get(person.partner_id or 0) if name == "partner" else getattr(person, name)) != value
-        for name, value in fields.items()
-    )
+    before = corrections.household(household)
     if "partner" in values:
         link(session, person, household, values.pop("partner"))
     if values.get("relationship") is Relationship.HEAD and person.relationship is not Relationship.HEAD:
@@ -166,8 +160,7 @@ def change_person(
     _check(household, sent=person)
     _require_own_numbers(session, household, [person], sent=person)
     _touch(household)
-    if is_other:
-        household_changed(session, household, actor)
+    household_changed(session, household, before, actor)
     duplicates.look_again(session, household)
     audit.record(session, actor, Act.PERSON_CHANGE, person)
     return person
@@ -181,10 +174,11 @@ def remove_person(session: Session, household: Household, person: Person, actor:
     require(actor, household.origin)
     if person.relationship is Relationship.HEAD:
         raise Conflict("The head of household cannot be removed. Make another member the head first.")
+    before = corrections.household(household)
     link(session, person, household, None)
     household.people.remove(person)
     _touch(household)
-    household_changed(session, household, actor)
+    household_changed(session, household, before, actor)
     duplicates.look_again(session, household)
     audit.record(session, actor, Act.PERSON_REMOVE, person)
 

@@ -186,6 +186,28 @@ class Application(Versioned, Base):
     submitted_by: Mapped[User | None] = related(foreign_keys=[submitted_by_id], lazy="raise")
 
 
+class Correction(Base):
+    """What was changed of an application, or of its household, after it was handed in; or why it was reopened.
+
+    `content` is JSON: `reason`, `changes` with thing, field, before and after, and what had been `checked` and was void
+    by that. The audit trail tells the same by digests, which outlive the household; this goes with it.
+    """
+
+    __tablename__ = "corrections"
+    is_audited = False
+
+    reference: Mapped[str] = reference_column("CO")
+    application_id: Mapped[int] = mapped_column(ForeignKey("applications.id", ondelete="CASCADE"), index=True)
+    corrected_at: Mapped[datetime] = mapped_column(default=utc_now)
+    corrected_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    state_before: Mapped[ApplicationState] = mapped_column(enum_column(ApplicationState))
+    content_sealed: Mapped[str] = mapped_column(Text)
+
+    content = Sealed()
+
+    corrected_by: Mapped[User | None] = related(lazy="raise")
+
+
 class Preference(Base):
     """A settlement that an application asks for, at a rank from 1."""
 

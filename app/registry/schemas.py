@@ -1,15 +1,16 @@
 """The register as it goes over the wire."""
 
+import json
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from app.fields import Flag, IsoDate, Key, Name, Reference, Sentence, Wire, left_out
 from app.policy.eligibility import Ineligibility
 from app.policy.facts import Accommodation, Relationship, Sex
-from app.registry.models import Application, ApplicationState, Household, Person, ReturnReason
+from app.registry.models import Application, ApplicationState, Correction, Household, Person, ReturnReason
 
 Phone = Annotated[str, Field(max_length=40, pattern=r"^\+?[0-9][0-9 ()./-]{3,38}$")]
 Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
@@ -277,3 +278,37 @@ class SubmissionRead(Wire):
 
     household: HouseholdRead = Field(description="The household and its people.")
     application: ApplicationRead = Field(description="Its application.")
+
+
+class CorrectedField(Wire):
+    """One field that was changed."""
+
+    thing: str = Field(description="Reference of the application, the household or the person.")
+    field: str = Field(description="Which field.", examples=["current_accommodation"])
+    before: Any = Field(description="What it was; null where there was nothing.", examples=["rented"])
+    after: Any = Field(description="What it is since.", examples=["dormitory"])
+
+
+class CorrectionRead(Wire):
+    """What was changed of an application after it was handed in, or why it was reopened."""
+
+    reference: str = Field(description="Public reference.", examples=["CO-7K3M9QTX"])
+    corrected_at: datetime = Field(description="When.")
+    corrected_by: str | None = Field(description="Reference of who did it; null where that was the operator.")
+    state_before: ApplicationState = Field(description="Where the application was on its way.")
+    reason: str | None = Field(description="Why it was reopened.")
+    changes: list[CorrectedField] = Field(description="What was changed.")
+    checked: dict[str, Any] = Field(
+        description="What had been verified and decided, and was void by this.", examples=[{"ineligible_for": []}]
+    )
+
+    @classmethod
+    def of(cls, correction: Correction) -> "CorrectionRead":
+        """Return `correction`, whose user must be loaded."""
+        return cls(
+            reference=correction.reference,
+            corrected_at=correction.corrected_at,
+            corrected_by=correction.corrected_by.reference if correction.corrected_by else None,
+            state_before=correction.state_before,
+            **json.loads(correction.content or "{}"),
+        )

@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
 
 from app import audit
 from app.access.dependencies import DbSession, requires
@@ -12,11 +13,13 @@ from app.allocation import policies
 from app.audit import Act
 from app.errors import FieldError, Invalid
 from app.housing.queries import named_origin, named_settlement
+from app.pagination import Page, Paging, page
 from app.preconditions import IfMatch, require_version, tag
 from app.problems import ACT, CHANGE, READ
 from app.references import normalised
 from app.registry import queries
-from app.registry.schemas import ApplicationRead
+from app.registry.models import Correction
+from app.registry.schemas import ApplicationRead, CorrectionRead
 from app.verification import bulk, verdicts, verifications
 from app.verification.bulk import Selection
 from app.verification.schemas import Chosen, ChosenVerdict, EligibilityRead, OutcomeRead, Return, Signature
@@ -24,6 +27,7 @@ from app.verification.verdicts import Stated
 
 router = APIRouter(tags=["verification"])
 MayRead = Annotated[Principal, requires(Permission.HOUSEHOLD_READ)]
+MayReadCorrections = Annotated[Principal, requires(Permission.CORRECTION_READ)]
 MayVerify = Annotated[Principal, requires(Permission.APPLICATION_VERIFY)]
 MayDecide = Annotated[Principal, requires(Permission.APPLICATION_DECIDE)]
 
@@ -104,6 +108,28 @@ def return_application(
     verifications.send_back(session, application, list(dict.fromkeys(body.reasons)), body.note, principal)
     tag(response, application)
     return ApplicationRead.of(application)
+
+
+@router.get(
+    "/applications/{reference}/corrections",
+    operation_id="list_corrections",
+    summary="List the corrections of an application",
+    responses=READ,
+)
+def list_corrections(
+    reference: str, session: DbSession, principal: MayReadCorrections, paging: Paging
+) -> Page[CorrectionRead]:
+    """What was changed of it or its household after it was handed in, by whom, with before and after."""
+    application = queries.visible_application(session, principal, normalised(reference))
+    query = (
+        select(Correction)
+        .where(Correction.application_id == application.id)
+        .options(joinedload(Correction.corrected_by))
+    )
+    rows, following = page(session, query, Correction, paging)
+    found = {"application": application.reference, **audit.listed(rows, [application.household])}
+    audit.record(session, principal, Act.CORRECTION_LIST, details=found)
+    return Page(items=[CorrectionRead.of(row) for row in rows], next=following)
 
 
 @router.get(

@@ -114,6 +114,7 @@ ROWS = [
     Row("verify_application", "submitted", 200, 200, GONE, "verifier"),
     Row("verify_applications", "submitted", 200, 200, HIDDEN, "verifier"),
     Row("return_application", "submitted", 200, 200, GONE, "verifier"),
+    Row("list_corrections", "application", 200, 200, GONE, "caseworker verifier"),
     Row("read_eligibility", "verified", 200, 200, GONE, SEE_FAMILIES),
     Row("decide_eligibility", "verified", 409, 409, GONE, "verifier"),  # it is signed as it was read
     Row("decide_eligibilities", "verified", 200, 200, HIDDEN, "verifier"),

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from app.access.dependencies import DbSession, requires
 from app.access.models import Role
-from app.access.permissions import PERSONAL_DATA, Permission, Principal
+from app.access.permissions import OPERATOR, PERSONAL_DATA, Permission, Principal
 from app.audit import Act
 from app.database import Database
-from app.registry import queries
-from app.registry.models import Household
+from app.registry import checks, queries
+from app.registry.models import Correction, Household
 from tests import appealing, factories
 from tests.audit.trail import entries
 from tests.conftest import ActingAs
@@ -107,6 +107,15 @@ def _eligibility(session: Session) -> Looked:
 def _document(session: Session) -> Looked:
     reference = factories.document(session, factories.submitted(session)).reference
     return Looked(f"/documents/{reference}", [reference])
+
+
+def _corrections(session: Session) -> Looked:
+    application = factories.verified(session)
+    checks.corrected(session, application, [{"thing": "-", "field": "anywhere", "before": 0, "after": 1}], OPERATOR)
+    session.flush()
+    (found,) = session.scalars(select(Correction))
+    path = f"/applications/{application.reference}/corrections"
+    return Looked(path, [found.reference, application.household.reference])
 
 
 def _documents(session: Session) -> Looked:
@@ -210,6 +219,7 @@ LOOKS = {
     "read_offer_letter": Expected(Act.LETTER_READ, "offer", _offer_letter),
     "list_letters": Expected(Act.LETTER_LIST, None, _letters),
     "read_eligibility": Expected(Act.ELIGIBILITY_READ, "application", _eligibility),
+    "list_corrections": Expected(Act.CORRECTION_LIST, None, _corrections),
     "list_documents": Expected(Act.DOCUMENT_LIST, None, _documents),
     "read_document": Expected(Act.DOCUMENT_READ, "document", _document),
     "list_proposals": Expected(Act.PROPOSAL_LIST, None, _proposals),
