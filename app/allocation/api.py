@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
-from app.allocation import policies, queries, reservations, runs
+from app.allocation import declines, policies, queries, reservations, runs
 from app.allocation.models import PolicyState, PolicyVersion, Proposal, ProposalState, Run, RunState
 from app.allocation.schemas import (
     AssessmentRead,
@@ -148,7 +148,9 @@ def read_assessment(reference: str, session: DbSession, principal: MayReadHouseh
     household = visible_household(session, principal, normalised(reference))
     version, policy = policies.in_force(session)
     audit.record(session, principal, Act.ASSESSMENT_READ, household)
-    facts = facts_of(household, on=utc_now().date(), has_home=queries.has_home(session, household))
+    today = utc_now().date()
+    past = declines.of(declines.past_offers(session, today, [household.id]), household.id)
+    facts = facts_of(household, on=today, has_home=queries.has_home(session, household), declines=past)
     return AssessmentRead.of(assess(facts, policy), version.reference)
 
 
