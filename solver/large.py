@@ -26,7 +26,7 @@ from solver.neighbourhoods import Aim, Losses, order_of_neighbours
 from solver.network import Network, network
 from solver.objectives import KEEP, Objective, required, segments, who_and_where
 from solver.pins import settled
-from solver.placing import WHOLE, columns_of, filled, whole_places
+from solver.placing import WHOLE, columns_of, filled, usual_of, whole_places
 from solver.previous import Before, still
 from solver.prices import Prices
 from solver.problem import NONE, Problem
@@ -250,7 +250,8 @@ class Large:
         starts = [] if start is None else [start.copy()]
         if not known:
             starts.append(whole_places(self.interior, guide, choices))
-        at = max((filled(self.network, choices, order, each) for each in starts), key=rank)
+        until = self._until(DECIDING)
+        at = max((filled(self.network, choices, order, each, until) for each in starts), key=rank)
         weight = np.minimum(heaviest * float(BASE) ** np.arange(last + 1)[::-1], HEAVIEST)
         weight /= np.maximum([self._heaviest(stage) for stage in range(last + 1)], 1.0)
         loose = [stage for stage in range(last) if self.deciding[stage].may_lose]
@@ -269,9 +270,10 @@ class Large:
             for name, given, target in zip(self.names, reached, targets, strict=False):
                 self.progress.tell(name, given, max(given, target))
 
-        goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, floors, heaviest, better)
+        usual = weight[last] * usual_of(self.weights[last])
+        goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, floors, usual, better)
         thorough = replace(WHO, rounds=1, heats=()) if known else WHO
-        return self._search(self.network, at, goal, thorough, self._until(DECIDING))
+        return self._search(self.network, at, goal, thorough, until)
 
     def _alone(self, stage: int) -> Aim:
         """What one of the deciding stages counts."""
@@ -359,7 +361,7 @@ class Large:
             def better(reached: list[int]) -> None:
                 self.progress.tell(stage.name, reached[-1], bound)
 
-            goal = Goal(aim, losses, rank, done, floors, max(heaviest, 1.0), better)
+            goal = Goal(aim, losses, rank, done, floors, usual_of(columns), better)
             thorough = replace(WHERE, rounds=rounds, heats=WHERE.heats if rounds > 1 else ())
             at = self._search(homes, self._at(homes, house_class), goal, thorough, self._until(SETTLING))
             classes = self._classes(homes, at)

@@ -216,8 +216,9 @@ def _barred(choices: Choices, unit: int, settlement: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def squeeze(rooms: Rooms, choices: Choices, missing: IntArray, at: IntArray, tries: int, in_all: int) -> None:
-    """Houses units for whom nothing is left by moving another one elsewhere: `tries` a unit, and `in_all` of them."""
+def squeeze(rooms: Rooms, choices: Choices, missing: IntArray, at: IntArray, tries: int, in_all: int) -> int:
+    """Houses units for whom nothing is left by moving another one elsewhere: `tries` a unit, `in_all` together. Returns
+    how many are left."""
     head = np.full(len(rooms.places), NONE, np.int64)
     after = np.full(len(at), NONE, np.int64)
     before = np.full(len(at), NONE, np.int64)
@@ -237,6 +238,7 @@ def squeeze(rooms: Rooms, choices: Choices, missing: IntArray, at: IntArray, tri
             if settlement >= 0:
                 _evict(rooms, choices, unit, settlement, at, head, after, before, left)
         in_all -= spent - left[0]
+    return in_all
 
 
 @njit(cache=True, nogil=True)

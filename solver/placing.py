@@ -8,6 +8,7 @@ from solver.interior import Interior, Relaxed
 from solver.network import Network
 from solver.objectives import KEEP, Objective
 from solver.problem import NONE
+from solver.progress import Deadline
 from solver.tables import IntArray
 
 FloatArray = NDArray[np.float64]
@@ -16,6 +17,8 @@ WHOLE = 0.99
 """A column of a relaxation past this is taken as whole."""
 TRIES = 400
 """How many moves are tried to make room for a unit."""
+LOOKS = 20
+"""How often it looks at the clock meanwhile."""
 MOST_TRIES = 2_000_000
 """And for all of them: who comes first has them."""
 
@@ -30,6 +33,12 @@ def columns_of(interior: Interior, stage: Objective, of_unit: IntArray) -> Float
     return columns
 
 
+def usual_of(columns: FloatArray) -> float:
+    """What a stage has of a placement on average, where it has anything."""
+    positive = columns[columns > 0]
+    return float(positive.mean()) if len(positive) else 1.0
+
+
 def whole_places(interior: Interior, relaxed: Relaxed, choices: packing.Choices) -> IntArray:
     """What a relaxation places whole: settlements of units [U]."""
     network = interior.network
@@ -42,10 +51,15 @@ def whole_places(interior: Interior, relaxed: Relaxed, choices: packing.Choices)
     return at
 
 
-def filled(network: Network, choices: packing.Choices, order: IntArray, at: IntArray) -> IntArray:
-    """Keeps units placed at settlements [U] as far as they fit together, and gives what they leave; all in order."""
+def filled(network: Network, choices: packing.Choices, order: IntArray, at: IntArray, deadline: Deadline) -> IntArray:
+    """Keeps units placed at settlements [U] as far as they fit together, and gives what they leave; all in order.
+    After the deadline no room is made any more."""
     rooms = packing.rooms(network)
     packing.put(rooms, choices, order, at)
     packing.fill(rooms, choices, order, at)
-    packing.squeeze(rooms, choices, order[at[order] == NONE], at, TRIES, MOST_TRIES)
+    missing, left = order[at[order] == NONE], MOST_TRIES
+    for some in np.array_split(missing, LOOKS):
+        if deadline.passed():
+            break
+        left = packing.squeeze(rooms, choices, some, at, TRIES, left)
     return at

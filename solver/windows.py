@@ -39,8 +39,8 @@ class Thorough:
         return self.heats[min(turn, len(self.heats) - 1)] if self.heats else None
 
 
-WHO = Thorough(columns=2_000, gap=1e-6, keep=False, heats=(None, None, None, Heat(1.0, 0.03, 600)))
-WHERE = Thorough(columns=600, gap=3e-3, keep=True, heats=(Heat(0.1, 0.01, 600), Heat(0.02, 0.005, 600)))
+WHO = Thorough(columns=2_000, gap=1e-6, keep=False, heats=(None, None, None, Heat(2.0, 0.06, 600)))
+WHERE = Thorough(columns=600, gap=3e-3, keep=True, heats=(Heat(0.15, 0.015, 600), Heat(0.03, 0.007, 600)))
 
 
 def _nothing_to_lose(_: IntArray) -> list[tuple[Aim, int]]:
