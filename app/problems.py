@@ -127,10 +127,13 @@ def _fault(error: Exception) -> HearthError:
 
 
 def _methods(request: Request) -> set[str]:
-    """Return every documented method of the request's address, whichever route takes it."""
-    paths = request.app.openapi()["paths"].items()
-    path = request.url.path
-    return {method.upper() for template, item in paths if compile_path(template)[0].match(path) for method in item}
+    """Return every documented method of the request's address, whichever route takes it.
+
+    An address that is documented by itself, such as /applications/verify, is no reference of /applications/{reference}.
+    """
+    paths, path = request.app.openapi()["paths"], request.url.path
+    matching = [path] if path in paths else [each for each in paths if compile_path(each)[0].match(path)]
+    return {method.upper() for template in matching for method in paths[template]}
 
 
 class PlainTextAsProblem:

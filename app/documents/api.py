@@ -20,7 +20,12 @@ from app.references import normalised
 from app.registry.queries import visible_application
 from app.settings import Settings
 
-router = APIRouter(tags=["documents"], route_class=SignedInFirst, form_limits={"max_files": 1, "max_fields": 2})
+MOST_PARTS = 20
+"""Parts of a form that are looked at; those that have no name of ours are passed over."""
+
+router = APIRouter(
+    tags=["documents"], route_class=SignedInFirst, form_limits={"max_files": MOST_PARTS, "max_fields": MOST_PARTS}
+)
 MayRead = Annotated[Principal, requires(Permission.DOCUMENT_READ)]
 MayWrite = Annotated[Principal, requires(Permission.HOUSEHOLD_WRITE)]
 BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
