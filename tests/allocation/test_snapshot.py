@@ -107,7 +107,8 @@ def test_the_problem_is_the_snapshots_with_the_lottery_of_the_seed(session: Sess
     assert {row["id"]: row["lottery"] for row in problem["households"]} == lottery_numbers(
         "4 17 23", "RUN-00000000", families
     )
-    assert Problem.from_dict(problem) != Problem.from_dict(problem_of(snapshot, "another"))
+    others = (Problem.from_dict(problem_of(snapshot, f"another {number}")) for number in range(20))
+    assert any(other != Problem.from_dict(problem) for other in others)  # two of four families may fall alike
 
 
 def test_only_eligible_applications_take_part_and_ineligible_ones_say_why(session: Session) -> None:
