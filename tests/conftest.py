@@ -5,8 +5,8 @@ import shutil
 import sqlite3
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -104,19 +104,35 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Address of an empty, migrated database of this test's own; on each kind of database in turn."""
-    if request.param == "sqlite":
-        path = tmp_path / "hearth.db"
+NewDatabase = Callable[[str], AbstractContextManager[str]]
+
+
+@pytest.fixture
+def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewDatabase:
+    """Makes an empty, migrated database of a kind, and gives its address."""
+
+    @contextmanager
+    def sqlite() -> Iterator[str]:
+        path = tmp_path / f"{uuid.uuid4().hex}.db"
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
-        return
-    server_url = request.getfixturevalue("postgresql_url")
-    name = f"hearth_{uuid.uuid4().hex}"
-    _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('postgresql_template')}")
-    yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
-    _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextmanager
+    def postgresql() -> Iterator[str]:
+        server_url, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("url", "template"))
+        name = f"hearth_{uuid.uuid4().hex}"
+        _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")  # the faster here
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+        _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+    return lambda kind: sqlite() if kind == "sqlite" else postgresql()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, new_database_url: NewDatabase) -> Iterator[str]:
+    """Address of an empty, migrated database of this test's own; on each kind of database in turn."""
+    with new_database_url(request.param) as url:
+        yield url
 
 
 @pytest.fixture

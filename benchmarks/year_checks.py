@@ -1,0 +1,123 @@
+"""What must hold of a register at any moment of a year, read past the operations that keep it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.allocation.models import Proposal, ProposalState, Run
+from app.allocation.offer_models import Offer
+from app.audit import Act
+from app.audit.models import AuditEntry
+from app.housing.models import House, HouseState
+from app.registry.models import Application, ApplicationState, Household
+from app.tenancy.models import Tenancy
+
+MOVES = ("kept", "moved", "ended")
+STATEFUL: dict[str, type[Application] | type[Offer] | type[House] | type[Run]] = {
+    "application": Application,
+    "offer": Offer,
+    "house": House,
+    "run": Run,
+}
+
+
+def faults(session: Session, registered: int) -> Iterator[str]:
+    """Name every rule that is broken now. `registered`: households that were ever registered."""
+    holds = [
+        ("house", Tenancy.house_id, Tenancy.moved_out_on.is_(None)),
+        ("household", Tenancy.household_id, Tenancy.moved_out_on.is_(None)),
+        ("house", Proposal.house_id, Proposal.state == ProposalState.RESERVED),
+        ("household", Proposal.household_id, Proposal.state == ProposalState.RESERVED),
+        ("house", Offer.house_id, Offer.ended_at.is_(None)),
+        ("household", Offer.household_id, Offer.ended_at.is_(None)),
+    ]
+    for thing, column, condition in holds:
+        yield from _twice(session, thing, column, condition)
+    yield from _both(session)
+    yield from _houses(session)
+    yield from _applications(session, registered)
+
+
+def _twice(
+    session: Session, thing: str, column: InstrumentedAttribute[Any], condition: ColumnElement[bool]
+) -> Iterator[str]:
+    query = select(column).where(condition).group_by(column).having(func.count() > 1)
+    for number in session.scalars(query):
+        yield f"{thing} {number} is given twice in {column.class_.__tablename__}"
+
+
+def _both(session: Session) -> Iterator[str]:
+    """A family that lives in one house and holds another, or a house lived in by one and held for another."""
+    lives, held = Tenancy.moved_out_on.is_(None), Proposal.state == ProposalState.RESERVED
+    query = select(Tenancy.reference, Proposal.reference).where(
+        lives, held, or_(Tenancy.house_id == Proposal.house_id, Tenancy.household_id == Proposal.household_id)
+    )
+    for tenancy, proposal in session.execute(query):
+        yield f"{tenancy} and {proposal} give one house or one family twice"
+
+
+def _houses(session: Session) -> Iterator[str]:
+    """A house's state says who is in it."""
+    reserved = select(Proposal.house_id).where(Proposal.state == ProposalState.RESERVED)
+    occupied = select(Tenancy.house_id).where(Tenancy.moved_out_on.is_(None))
+    for state, holders in ((HouseState.RESERVED, reserved), (HouseState.OCCUPIED, occupied)):
+        claimed = set(session.scalars(holders))
+        stated = set(session.scalars(select(House.id).where(House.state == state)))
+        unfit = set(session.scalars(select(House.id).where(House.state == HouseState.UNFIT)))
+        if wrong := (claimed ^ stated) - unfit:
+            yield f"houses {sorted(wrong)[:5]} are {state.value} in one place only"
+
+
+def _applications(session: Session, registered: int) -> Iterator[str]:
+    """Every family that registered has exactly one application that goes on, or withdrew its last."""
+    households = session.scalar(select(func.count()).select_from(Household)) or 0
+    if households != registered:
+        yield f"{registered} households registered and {households} are there"
+    live = Counter(
+        session.scalars(select(Application.household_id).where(Application.state != ApplicationState.WITHDRAWN))
+    )
+    ended = set(
+        session.scalars(select(Application.household_id).where(Application.state == ApplicationState.WITHDRAWN))
+    )
+    for household in session.scalars(select(Household.id)):
+        if live[household] > 1 or (not live[household] and household not in ended):
+            yield f"household {household} has {live[household]} applications that go on"
+    allocated = set(session.scalars(select(Application.id).where(Application.state == ApplicationState.ALLOCATED)))
+    reserved = set(session.scalars(select(Proposal.application_id).where(Proposal.state == ProposalState.RESERVED)))
+    if allocated ^ reserved:
+        yield f"applications {sorted(allocated ^ reserved)[:5]} are allocated in one place only"
+
+
+def offers_moved(session: Session) -> Counter[str]:
+    """Return what became of offers that later runs could move, as the trail tells it: kept, moved, ended."""
+    found: Counter[str] = Counter()
+    for details in session.scalars(select(AuditEntry.details).where(AuditEntry.act == Act.RUN_APPROVE)):
+        found.update({name: number for name, number in json.loads(details).items() if name in MOVES})
+    return found
+
+
+def untold(session: Session) -> Iterator[str]:
+    """Name every transition that the audit trail does not tell: each begins where the one before ended, and the last
+    ends at the state that the thing is in now."""
+    now: dict[tuple[str, str], str] = {
+        (thing, reference): state.value
+        for thing, model in STATEFUL.items()
+        for reference, state in session.execute(select(model.reference, model.state))
+    }
+    told: dict[tuple[str, str], str] = {}
+    for details in session.scalars(select(AuditEntry.details).order_by(AuditEntry.id)):
+        for change in json.loads(details).get("changes", ()):
+            key = (change["thing"], change["reference"])
+            if change["thing"] not in STATEFUL or "state" not in change["after"]:
+                continue
+            before = change["before"].get("state")
+            if key in told and before != told[key]:
+                yield f"{key[1]} goes from {told[key]} to {before} untold"
+            told[key] = change["after"]["state"]
+    for key, state in now.items():
+        if key in told and told[key] != state:
+            yield f"{key[1]} is {state}, and the trail left it {told[key]}"
