@@ -40,7 +40,7 @@ from tests.allocation.conftest import Register, drawn, read, said
 from tests.conftest import ActingAs
 
 PERSONAL = (Household, Person, Application, KinGroup)
-KNOWN = {"reference", "state"}  # what documents may hold of them
+KNOWN = {"reference", "state", "decided_policy"}  # what documents may hold of them
 REFERENCE = r"(?:HH|AP|ST|HO|KG|PL|RUN|PO)-[0-9A-HJKMNP-TV-Z]{8}"
 PARTS = (Snapshot, PlacementPart, PolicyPart, SettlementPart, ClassPart, NeedPart, RulePart, HouseholdPart, ProfilePart)
 PROBLEM_FIELDS = {
