@@ -65,7 +65,7 @@ def _houses(session: Session) -> Iterator[str]:
     reserved = select(Proposal.house_id).where(Proposal.state == ProposalState.RESERVED)
     occupied = select(Tenancy.house_id).where(Tenancy.moved_out_on.is_(None))
     for state, holders in ((HouseState.RESERVED, reserved), (HouseState.OCCUPIED, occupied)):
-        claimed = set(session.scalars(holders))
+        claimed = {number for number in session.scalars(holders) if number is not None}
         stated = set(session.scalars(select(House.id).where(House.state == state)))
         unfit = set(session.scalars(select(House.id).where(House.state == HouseState.UNFIT)))
         if wrong := (claimed ^ stated) - unfit:

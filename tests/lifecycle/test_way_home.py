@@ -22,7 +22,7 @@ def test_no_order_of_acts_breaks_a_rule(kind: str, new_database_url: NewDatabase
     class Machine(WayHome):
         new_database = staticmethod(partial(new_database_url, kind))
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=max(STEPS // STEPS_AT_ONCE, 1),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,7 @@ from app.housing import queries as stock
 from app.housing.models import House, HouseState, Origin, Settlement, SettlementStatus
 from app.policy.facts import Accommodation, DeclineReason, Relationship, Sex
 from app.registry import applications, households
-from app.registry.models import Application, ApplicationState, Household, ReturnReason
+from app.registry.models import Application, ApplicationState, Household, KinGroup, ReturnReason
 from app.registry.queries import visible_application
 from app.tenancy import answers, moves, offer_queries, offers
 from app.verification import verdicts, verifications
@@ -138,7 +139,7 @@ class WayHome(RuleBasedStateMachine):
                 "phone": None,
                 "language": None,
             }
-            group = session.get_one(factories.KinGroup, self.kin_group) if kin else None
+            group = session.get_one(KinGroup, self.kin_group) if kin else None
             caseworker = self.actors[Role.CASEWORKER]
             origin = session.scalars(
                 select(Origin).where(Origin.id == self.origin).options(joinedload(Origin.settlement))
@@ -436,7 +437,7 @@ class WayHome(RuleBasedStateMachine):
         with self.database.session(writes=False) as session:
             overdue = offers.overdue(session, ZONE)
         for reference in overdue:
-            self.attempt(lambda session, reference=reference: offers.expire(session, reference, ZONE))
+            self.attempt(partial(offers.expire, reference=reference, zone=ZONE))
 
     @rule(number=which)
     def move_in(self, number: int) -> None:
