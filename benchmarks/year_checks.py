@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.allocation.models import Proposal, ProposalState, Run
@@ -51,13 +51,16 @@ def _twice(
 
 
 def _both(session: Session) -> Iterator[str]:
-    """A family that lives in one house and holds another, or a house lived in by one and held for another."""
-    lives, held = Tenancy.moved_out_on.is_(None), Proposal.state == ProposalState.RESERVED
-    query = select(Tenancy.reference, Proposal.reference).where(
-        lives, held, or_(Tenancy.house_id == Proposal.house_id, Tenancy.household_id == Proposal.household_id)
+    """A family that lives in one house and holds another, unless the first is unfit; or one house with two families."""
+    held = (Tenancy.moved_out_on.is_(None), Proposal.state == ProposalState.RESERVED)
+    pairs = select(Tenancy.reference, Proposal.reference).where(*held)
+    one_house = pairs.where(Tenancy.house_id == Proposal.house_id, Tenancy.household_id != Proposal.household_id)
+    one_family = pairs.join(Tenancy.house).where(
+        Tenancy.household_id == Proposal.household_id, House.state != HouseState.UNFIT
     )
-    for tenancy, proposal in session.execute(query):
-        yield f"{tenancy} and {proposal} give one house or one family twice"
+    for query in (one_house, one_family):
+        for tenancy, proposal in session.execute(query):
+            yield f"{tenancy} and {proposal} give one house or one family twice"
 
 
 def _houses(session: Session) -> Iterator[str]:
