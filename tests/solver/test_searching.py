@@ -19,7 +19,11 @@ def task(capacity: float) -> Task:
     return Task(model.export_model().SerializeToString(), 100, 0.0, time.monotonic() + 60)
 
 
-SOON = Deadline(time.monotonic() + 600)
+def soon() -> Deadline:
+    """A deadline that is not met: from now on, not from when this was imported."""
+    return Deadline(time.monotonic() + 600)
+
+
 CAPACITIES = (2, 3, 5, 7)
 FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 
@@ -28,14 +32,14 @@ FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 def test_any_number_of_processes_finds_the_same_in_the_same_order(workers: int) -> None:
     with Searchers(workers) as searchers:
         for _ in range(2):
-            found = searchers.run([task(capacity) for capacity in CAPACITIES], SOON)
+            found = searchers.run([task(capacity) for capacity in CAPACITIES], soon())
             assert [None if values is None else values.round().tolist() for values in found] == FOUND
         assert len(searchers.children) <= min(workers, len(CAPACITIES))
 
 
 def test_nothing_is_found_where_nothing_can_be() -> None:
     with Searchers(2) as searchers:
-        assert searchers.run([task(-1), task(-1)], SOON) == [None, None]
+        assert searchers.run([task(-1), task(-1)], soon()) == [None, None]
 
 
 def test_past_the_deadline_nothing_need_be_found() -> None:
@@ -47,17 +51,17 @@ def test_past_the_deadline_nothing_need_be_found() -> None:
 def test_a_process_that_was_ended_from_outside_is_an_error() -> None:
     with Searchers(2) as searchers:
         tasks = [task(capacity) for capacity in CAPACITIES]
-        searchers.run(tasks, SOON)
+        searchers.run(tasks, soon())
         for child in searchers.children:
             child.kill()
             child.wait()
         with pytest.raises(OSError, match="ended from outside"):
-            searchers.run(tasks, SOON)
+            searchers.run(tasks, soon())
 
 
 def test_processes_end_with_those_who_ask() -> None:
     with Searchers(2) as searchers:
-        searchers.run([task(2), task(3)], SOON)
+        searchers.run([task(2), task(3)], soon())
     assert all(child.returncode is not None for child in searchers.children)
 
 
