@@ -59,7 +59,7 @@ def add_document(
     principal: MayWrite,
     store: DocumentStore,
     kind: Annotated[DocumentKind, Form(description="What it shows.")],
-    file: Annotated[UploadFile, File(description="A PDF, or a picture (JPEG, PNG, HEIC).")],
+    file: Annotated[UploadFile, File(description="A PDF, or a picture (JPEG, PNG, HEIC).", examples=["%PDF-1.7"])],
 ) -> DocumentRead:
     """Its type is what its content says. The same file again gives the document that is there."""
     settings: Settings = request.app.state.settings
