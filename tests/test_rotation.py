@@ -143,7 +143,7 @@ def test_a_register_from_before_is_encrypted_where_it_is(families: Database) -> 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_nothing_of_the_plain_text_stays_in_the_file(families: Database, database_url: str) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
-    everything: Callable[[], bytes] = lambda: b"".join(each.read_bytes() for each in path.parent.glob("hearth.db*"))  # noqa: E731
+    everything: Callable[[], bytes] = lambda: b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))  # noqa: E731
     _to_plain_text(families)
     assert b"+999 50 3" in everything()
     migration.upgrade(families)
