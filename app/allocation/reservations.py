@@ -61,7 +61,7 @@ def lock(session: Session, proposal: Proposal) -> House:
         .with_for_update(of=House)
         .execution_options(populate_existing=True)
     )
-    session.refresh(proposal, ["state", "house_id"], with_for_update=True)
+    session.refresh(proposal, ["state", "house_id", "is_firm"], with_for_update=True)
     if house is None or proposal.state is not ProposalState.RESERVED:
         raise Conflict(f"Proposal {proposal.reference} is {proposal.state.value}: no house is reserved by it.")
     return house
