@@ -8,12 +8,13 @@ import typer
 
 from app import console
 from app.access.permissions import OPERATOR
-from app.allocation import bundle, bundle_check, proof, queries, runs
+from app.allocation import bundle, bundle_check, proof, queries, runs, what_ifs
 from app.allocation.models import Run
 from app.allocation.report import run_report
 from app.database import Database
 from app.errors import Conflict, FieldError, Invalid
 from app.opening import acting, opened, settlement_named
+from app.pagination import LARGEST
 from app.references import normalised
 from app.settings import Settings
 
@@ -96,6 +97,18 @@ def list_runs() -> None:
     """Print every run, the newest first."""
     with opened() as database, database.session(writes=False) as session:
         console.show_runs(session.scalars(queries.runs(OPERATOR).order_by(Run.id.desc())).unique().all())
+
+
+@run_commands.command("smallest-changes")
+def ask_smallest_changes(reference: RunReference, username: ActingAs = None) -> None:
+    """Ask what would have housed each family without a house. Workers solve it; explanations and letters tell it."""
+    asked, left = 0, 1
+    with opened() as database:
+        while left:  # transaction by transaction: others write between them
+            with database.session(writes=True) as session:
+                now, left = what_ifs.ask_of_run(session, normalised(reference), LARGEST, acting(session, username))
+            asked += now
+    console.say(f"Asked for {asked:,} families. Print their letters once it is answered.")
 
 
 @run_commands.command("bundle")

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app import cli, keys
+from app import keys
 from app.exchange import demo, exports
 
 SEED, SCALE = 7, 0.05
@@ -35,18 +35,9 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def hearth(data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hearth:
-    """Runs the command line in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hearth", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
+def hearth(data_dir: Path, commands: Hearth) -> Hearth:
+    """Runs the command line over a database in a folder of this test's own."""
+    return commands
 
 
 @pytest.fixture(scope="module")

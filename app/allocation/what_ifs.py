@@ -4,17 +4,18 @@ One worker answers at a time, and one that lost its claim writes nothing.
 """
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, func, not_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload, undefer
 
 from app import audit
 from app.access.permissions import SERVICE, Permission, Principal
-from app.allocation import corrections
+from app.allocation import corrections, queries
 from app.allocation.corrections import Correction
 from app.allocation.models import APPROVED, Proposal, ProposalState, Run
 from app.allocation.snapshot import Snapshot
@@ -78,6 +79,29 @@ def ask_smallest_change(session: Session, proposal: Proposal, actor: Principal) 
     return row
 
 
+def ask_of_run(session: Session, reference: str, most: int, actor: Principal) -> tuple[int, int]:
+    """Ask what smallest change would have housed the households of a run that the actor may see and that got no house.
+
+    Of those for whom it was not asked, `most` at a time, first those who come first. Returns for how many it was asked,
+    and for how many it still is not. Raises NotFound, and Conflict where nobody has decided on the run.
+    """
+    proposals = queries.proposals(session, actor, reference)
+    if session.scalar(select(Run.state).where(Run.reference == reference)) not in APPROVED:
+        raise Conflict(f"Nobody has decided on run {reference} yet: there is nothing to ask of it.")
+    asked = exists().where(
+        WhatIf.proposal_id == Proposal.id,
+        WhatIf.kind == WhatIfKind.SMALLEST_CHANGE,
+        WhatIf.state != WhatIfState.FAILED,
+    )
+    waiting = proposals.where(Proposal.state == ProposalState.NOT_HOUSED, not_(asked))
+    left = session.scalar(select(func.count()).select_from(waiting.with_only_columns(Proposal.id).subquery())) or 0
+    first = waiting.order_by(Proposal.tier, Proposal.points.desc(), Proposal.id).limit(most)
+    rows = session.scalars(first.options(contains_eager(Proposal.run))).all()
+    for row in rows:
+        ask_smallest_change(session, row, actor)
+    return len(rows), left - len(rows)
+
+
 def _asked(session: Session, proposal: Proposal) -> WhatIf | None:
     return session.scalar(
         select(WhatIf).where(
@@ -121,26 +145,28 @@ def _question(proposal: Proposal, kind: WhatIfKind, given: dict[str, Any], actor
     )
 
 
-def answered(session: Session, proposal_id: int) -> dict[str, Any] | None:
-    """Return the smallest change for the household of a proposal, if it was asked for and found."""
-    return session.scalar(
-        select(WhatIf.found).where(
-            WhatIf.proposal_id == proposal_id,
-            WhatIf.kind == WhatIfKind.SMALLEST_CHANGE,
-            WhatIf.state == WhatIfState.DONE,
-        )
+def answered(session: Session, proposals: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return proposal → the smallest change for its household, of those for whom it was asked and found."""
+    query = select(WhatIf.proposal_id, WhatIf.found).where(
+        WhatIf.proposal_id.in_(proposals),
+        WhatIf.kind == WhatIfKind.SMALLEST_CHANGE,
+        WhatIf.state == WhatIfState.DONE,
     )
+    return {proposal: found for proposal, found in session.execute(query) if found is not None}
 
 
 def take(session: Session, silent_for: timedelta) -> Question | None:
-    """Claim the question that has waited longest, also one whose worker has been silent for so long."""
+    """Claim the question that has waited longest, also one whose worker has been silent for so long.
+
+    Corrections come first: a decision on an appeal waits for them, and many smallest changes may be asked for at once.
+    """
     found = session.scalar(
         select(WhatIf)
         .where(
             (WhatIf.state == WhatIfState.QUEUED)
             | ((WhatIf.state == WhatIfState.SOLVING) & (WhatIf.heartbeat_at < utc_now() - silent_for))
         )
-        .order_by(WhatIf.id)
+        .order_by(WhatIf.kind != WhatIfKind.CORRECTION, WhatIf.id)
         .limit(1)
         .options(joinedload(WhatIf.household))
         .with_for_update(skip_locked=True, of=WhatIf)

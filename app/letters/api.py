@@ -15,8 +15,8 @@ from app.audit import Act
 from app.errors import Conflict
 from app.languages.words import words_for
 from app.letters import cases, letters, rendering
-from app.letters.schemas import ExplanationRead, SmallestChangeRead
-from app.pagination import Paging, page
+from app.letters.schemas import ExplanationRead, SmallestChangeRead, SmallestChangesRead
+from app.pagination import LARGEST, Paging, page
 from app.problems import ACT, READ
 from app.references import normalised
 from app.tenancy import offer_queries
@@ -81,6 +81,22 @@ def ask_smallest_change(reference: str, request: Request, session: DbSession, pr
     if not audit.is_noted(session):
         audit.record(session, principal, Act.EXPLANATION_READ, case.application)
     return SmallestChangeRead.model_validate(asked)
+
+
+@router.post(
+    "/runs/{reference}/smallest-changes",
+    status_code=status.HTTP_202_ACCEPTED,
+    operation_id="ask_smallest_changes",
+    summary="Ask what would have housed the families of a run",
+    responses=ACT,
+)
+def ask_smallest_changes(reference: str, session: DbSession, principal: MayRead) -> SmallestChangesRead:
+    """For families that you may see and that got no house, at most 200 at once: before their letters are printed.
+
+    Each takes a worker several solves. Who it was asked for is not asked for again.
+    """
+    asked, left = what_ifs.ask_of_run(session, normalised(reference), LARGEST, principal)
+    return SmallestChangesRead(asked=asked, left=left)
 
 
 @router.get(

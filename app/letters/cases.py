@@ -106,7 +106,7 @@ def case_of(session: Session, principal: Principal, reference: str, zone: tzinfo
     offered = _offered(session, [proposal], zone).get(proposal.id) if proposal is not None else None
     signed = application.decided_policy if application.state is ApplicationState.INELIGIBLE else None
     policy = _policy(session, proposal, signed)
-    change = what_ifs.answered(session, proposal.id) if proposal is not None else None
+    change = what_ifs.answered(session, [proposal.id]).get(proposal.id) if proposal is not None else None
     return Case(
         application, proposal, policy.appeals, policy.name, offered, zone, _appeals(session, application), change
     )
@@ -126,9 +126,18 @@ def cases_of(session: Session, proposals: Iterable[int], zone: tzinfo) -> list[C
         .all()
     )
     offers = _offered(session, found, zone)
+    changes = what_ifs.answered(session, [each.id for each in found])
     of_version = {each.run.policy_version_id: _policy(session, each) for each in found}
     return [
-        Case(each.application, each, policy.appeals, policy.name, offers.get(each.id), zone)
+        Case(
+            each.application,
+            each,
+            policy.appeals,
+            policy.name,
+            offers.get(each.id),
+            zone,
+            smallest_change=changes.get(each.id),
+        )
         for each in found
         for policy in (of_version[each.run.policy_version_id],)
     ]

@@ -52,7 +52,7 @@ def of_decision(case: Case, words: Words) -> list[Section]:
     rules = content.AppealRules(case.appeal_until, case.rules.decide_within_days)
     found = [content.about_offer(offer, words)] if offer is not None else []
     found.append(decided)
-    if case.smallest_change is not None:
+    if case.smallest_change is not None and case.ineligible_for is None:  # of the run, and that was decided since
         change = sentences.smallest_change(dict(case.smallest_change), words)
         found.append(content.what_would_change(change, words))
     return [*found, content.what_you_can_do(rules, words)]

@@ -27,6 +27,13 @@ class SmallestChangeRead(Wire):
     asked_at: datetime = Field(description="When it was asked for the first time.")
 
 
+class SmallestChangesRead(Wire):
+    """For how many families of a run it was asked what would have housed them."""
+
+    asked: int = Field(description="For so many it was asked now.", ge=0)
+    left: int = Field(description="For so many of those without a house it is not asked yet: ask again.", ge=0)
+
+
 class ExplanationRead(Wire):
     """A case in the family's language, to be read or read aloud."""
 

@@ -130,6 +130,9 @@ ROWS = [
     Row("read_letter", "application", 409, 409, GONE, "caseworker verifier planner approver"),
     Row("read_offer_letter", "offered", 200, 200, GONE, "caseworker planner approver village_administrator"),
     Row("list_letters", "drawn", 200, 200, GONE, "caseworker verifier planner approver"),
+    Row("ask_smallest_changes", "drawn", 202, 202, GONE, "caseworker verifier planner approver"),
+    Row("ask_smallest_changes", "proposed", 409, 409, 409, "planner approver"),
+    Row("ask_smallest_changes", "proposed", GONE, GONE, GONE, "caseworker verifier"),
     Row("list_letters", "proposed", 409, 409, 409, "planner approver"),  # it names one of theirs
     Row("list_letters", "proposed", GONE, GONE, GONE, "caseworker verifier"),
     # who may be registered twice

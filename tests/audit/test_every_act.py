@@ -371,6 +371,12 @@ def _ask_smallest_change(session: Session, _database: Database) -> Request:
     return lambda client: client.post(f"/applications/{given.application.reference}/smallest-change")
 
 
+def _ask_smallest_changes(session: Session, _database: Database) -> Request:
+    given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+    given.state, given.house_id = ProposalState.NOT_HOUSED, None
+    return lambda client: client.post(f"/runs/{given.run.reference}/smallest-changes")
+
+
 def _move_in(session: Session, _database: Database) -> Request:
     reserved = factories.house(session, factories.settlement(session))
     body = {"household": factories.accepted(session, reserved).household.reference, "moved_in_on": TODAY}
@@ -622,6 +628,7 @@ CASES = {
     "decide_appeal": Expected(Act.APPEAL_DECIDE, "appeal", _decide_appeal),
     "withdraw_appeal": Expected(Act.APPEAL_WITHDRAW, "appeal", _withdraw_appeal),
     "ask_smallest_change": Expected(Act.WHAT_IF_ASK, "what_if", _ask_smallest_change),
+    "ask_smallest_changes": Expected(Act.WHAT_IF_ASK, "what_if", _ask_smallest_changes),
     "sign_in": Expected(Act.USER_SIGN_IN, "user", _sign_in),
     "sign_out": Expected(Act.USER_SIGN_OUT, "user", _sign_out),
     "change_password": Expected(Act.USER_CHANGE_PASSWORD, "user", _change_password),

@@ -2,17 +2,26 @@
 
 import io
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
-from typer.testing import CliRunner
+from sqlalchemy import func, select
 
 from app.access.models import Role
-from app.cli import cli
+from app.allocation import policies, what_ifs
+from app.allocation.corrections import Correction
+from app.allocation.models import Proposal, ProposalState
+from app.allocation.what_if_models import WhatIfKind
+from app.answering import answer_one
 from app.database import Database, utc_now
+from app.housing.models import Settlement
+from app.registry.models import Application, ApplicationState
+from app.settings import Settings
 from tests import factories
 from tests.allocation.conftest import Register, drawn, proposed, register, settings
-from tests.conftest import ActingAs
+from tests.conftest import ActingAs, CommandLine
 from tests.letters.test_explanation import speaking
 from tests.letters.test_rendering import read
 
@@ -79,10 +88,76 @@ def test_a_run_has_a_letter_for_every_family_page_by_page(
 
 
 def test_the_command_line_writes_them_all(
-    database: Database, register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, register: Register, tmp_path: Path, command_line: CommandLine
 ) -> None:
-    run = drawn(database)
-    monkeypatch.setenv("HEARTH_DATABASE_URL", database.url.render_as_string(hide_password=False))
-    made = CliRunner().invoke(cli, ["letters", run, str(tmp_path / "letters"), "--language", "ar"])
-    assert made.exit_code == 0, made.output
+    code, _, err = command_line("letters", drawn(database), str(tmp_path / "letters"), "--language", "ar")
+    assert code == 0, err
     assert len(list((tmp_path / "letters").glob("letter-AP-*.pdf"))) == len(register.families)
+
+
+def test_what_would_have_housed_them_is_asked_for_a_run_and_stands_in_every_letter(
+    database: Database, register: Register, settings: Settings, acting_as: ActingAs
+) -> None:
+    application = speaking(database, register.families["rented"], "az")
+    run, client = drawn(database), acting_as(Role.PLANNER)
+    heading = "Nə olsaydı, ev alardınız"
+    assert heading not in read(_of_run(client, run, application))
+    with database.session(writes=False) as session:
+        without = session.scalars(select(func.count()).where(Proposal.state == ProposalState.NOT_HOUSED)).one()
+    path = f"/runs/{run}/smallest-changes"
+    first = client.post(path)
+    assert (first.status_code, first.json()) == (202, {"asked": without, "left": 0})
+    assert client.post(path).json() == {"asked": 0, "left": 0}
+    while answer_one(database, settings):
+        pass
+    said = read(_of_run(client, run, application))
+    assert heading in said
+    assert said == read(client.get(f"/applications/{application}/letter").content)
+
+
+def test_some_are_asked_for_at_once_and_corrections_before_them(database: Database, register: Register) -> None:
+    with database.session(writes=True) as session:
+        wanted = session.scalars(select(Settlement).where(Settlement.reference == register.valley)).one()
+        factories.applicant(session, wanted)
+    run = drawn(database)
+    with database.session(writes=True) as session:
+        reader = factories.user(session, Role.PLANNER)
+        asked, left = what_ifs.ask_of_run(session, run, 1, reader)
+        assert (asked, left) == (1, 1)
+        of_appeal = session.scalars(select(Proposal).where(Proposal.state == ProposalState.RESERVED).limit(1)).one()
+        what_ifs.ask_correction(session, of_appeal, Correction(tier=1), reader)
+    with database.session(writes=True) as session:
+        question = what_ifs.take(session, timedelta(seconds=30))
+    assert question is not None
+    assert question.kind is WhatIfKind.CORRECTION
+
+
+def test_nothing_is_asked_of_a_run_that_nobody_decided_on(
+    database: Database, register: Register, acting_as: ActingAs
+) -> None:
+    answer = acting_as(Role.PLANNER).post(f"/runs/{proposed(database)}/smallest-changes")
+    assert (answer.status_code, "Nobody has decided" in answer.json()["detail"]) == (409, True)
+
+
+def test_what_was_found_of_a_run_is_not_told_of_a_later_decision(
+    database: Database, register: Register, settings: Settings, acting_as: ActingAs, command_line: CommandLine
+) -> None:
+    application = speaking(database, register.families["rented"], "en")
+    code, out, _ = command_line("run", "smallest-changes", drawn(database))
+    assert (code, out.startswith("Asked for ")) == (0, True)
+    while answer_one(database, settings):
+        pass
+    client = acting_as(Role.CASEWORKER)
+    told = "What would have given you a house"
+    assert told in read(client.get(f"/applications/{application}/letter").content)
+    with database.session(writes=True) as session:
+        signed = session.scalars(select(Application).where(Application.reference == application)).one()
+        signed.state, signed.ineligible_for, signed.decided_at = ApplicationState.INELIGIBLE, ["no_consent"], utc_now()
+        signed.decided_policy = policies.in_force(session)[0].reference
+    said = read(client.get(f"/applications/{application}/letter").content)
+    assert (told in said, "cannot take part" in said) == (False, True)
+
+
+def _of_run(client: httpx2.Client, run: str, application: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/runs/{run}/letters").content)) as archive:
+        return archive.read(f"letter-{application}.pdf")
