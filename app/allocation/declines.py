@@ -12,7 +12,7 @@ from app.allocation.offer_models import Offer, OfferState
 from app.housing.models import House
 from app.policy.facts import Decline
 from app.policy.offers import OfferRules, is_offered_again
-from app.registry.models import Application
+from app.registry.models import Application, Household
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,11 @@ PastOffers = Mapping[int, tuple[PastOffer, ...]]
 
 
 def past_offers(session: Session, on: date, households: Collection[int] | None = None) -> PastOffers:
-    """Return what these households, or all, declined or left unanswered, as of a day."""
+    """Return what these households, or all, declined or left unanswered, as of a day.
+
+    What was offered to one that was merged into another was offered to that one.
+    """
+    goes_on = _merged(session)
     query = (
         select(Offer.household_id, House.settlement_id, Offer.decline_reason, Offer.ended_at, Offer.asked_again_at)
         .join(Offer.house)
@@ -38,13 +42,28 @@ def past_offers(session: Session, on: date, households: Collection[int] | None =
         .order_by(Offer.id)
     )
     if households is not None:
-        query = query.where(Offer.household_id.in_(households))
+        merged = [each for each in goes_on if _last(goes_on, each) in set(households)]
+        query = query.where(Offer.household_id.in_([*households, *merged]))
     found: dict[int, list[PastOffer]] = defaultdict(list)
     for household, settlement, reason, ended_at, asked_again_at in session.execute(query):
         if ended_at is not None:
             decline = Decline(reason, max((on - ended_at.date()).days, 0))
-            found[household].append(PastOffer(settlement, decline, ended_at, asked_again_at is not None))
+            found[_last(goes_on, household)].append(
+                PastOffer(settlement, decline, ended_at, asked_again_at is not None)
+            )
     return {household: tuple(offers) for household, offers in found.items()}
+
+
+def _merged(session: Session) -> Mapping[int, int]:
+    """Household → the one that it was merged into."""
+    query = select(Household.id, Household.merged_into_id).where(Household.merged_into_id.is_not(None))
+    return {household: into for household, into in session.execute(query) if into is not None}
+
+
+def _last(goes_on: Mapping[int, int], household: int) -> int:
+    while household in goes_on:
+        household = goes_on[household]
+    return household
 
 
 def of(offers: PastOffers, household_id: int) -> tuple[Decline, ...]:

@@ -1,6 +1,6 @@
 """Turning a decided run into reservations: everything it rests on is locked, and verified as it stands now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -11,8 +11,9 @@ from app.allocation.models import Proposal, ProposalState, Run
 from app.allocation.placement_models import Placement, PlacementKind
 from app.allocation.snapshot import Snapshot, class_of
 from app.errors import Conflict
+from app.housing.closures import kept_open
 from app.housing.models import House, HouseState, Settlement
-from app.housing.readiness import FREE, gates
+from app.housing.readiness import FREE, gates, loaded_for_gates
 from app.policy.occupancy import Measure
 from app.registry.models import Application, ApplicationState
 
@@ -44,19 +45,11 @@ def closed(settlement: Settlement) -> str:
 
 
 def houses(session: Session, run: Run, snapshot: Snapshot, given: Mapping[str, str]) -> dict[str, House]:
-    """Lock the drawn houses, and those that the run may take back, in the order of their references.
+    """Lock the drawn houses, and those that the run may take back, in the order of their references; then the gates.
 
     Raises Conflict unless each drawn one can still be allocated as what the snapshot says it is.
     """
     drawn, held = set(given.values()), set(snapshot.held.values())
-    used = {part.settlement for part in snapshot.house_classes if set(part.houses) & drawn}
-    shut = [
-        sentence
-        for part in run.settlements
-        if part.settlement.reference in used and (sentence := closed(part.settlement))
-    ]
-    if shut:
-        raise Conflict(f"{' '.join(shut)} Reject this run and request another.")
     places = {part.settlement_id: part.settlement.reference for part in run.settlements}
     measure = Measure(snapshot.households[0].need.measure)
     classes = {house: part.id for part in snapshot.house_classes for house in part.houses}
@@ -67,6 +60,8 @@ def houses(session: Session, run: Run, snapshot: Snapshot, given: Mapping[str, s
         for house in session.scalars(query.with_for_update(of=House).execution_options(populate_existing=True))
         if house.reference in drawn | held
     }
+    used = {part.settlement for part in snapshot.house_classes if set(part.houses) & drawn}
+    _require_open(session, [identifier for identifier, place in places.items() if place in used])
     gone = sorted(
         house
         for house in drawn
@@ -77,6 +72,16 @@ def houses(session: Session, run: Run, snapshot: Snapshot, given: Mapping[str, s
     if gone:
         raise Conflict(f"Houses that cannot be allocated any more: {listed(gone)}. Reject this run, request another.")
     return locked
+
+
+def _require_open(session: Session, settlement_ids: Collection[int]) -> None:
+    """Refuse where a gate has closed, and let none close until the transaction ends."""
+    shut = set(settlement_ids) - kept_open(session, settlement_ids)
+    if shut:
+        query = select(Settlement).where(Settlement.id.in_(shut)).order_by(Settlement.reference)
+        as_it_is = query.options(*loaded_for_gates()).execution_options(populate_existing=True)
+        sentences = " ".join(map(closed, session.scalars(as_it_is)))
+        raise Conflict(f"{sentences} Reject this run and request another.")
 
 
 def take_back(session: Session, run: Run, held: Mapping[str, str], moves: Moves, locked: Mapping[str, House]) -> None:
@@ -114,14 +119,19 @@ def take_back(session: Session, run: Run, held: Mapping[str, str], moves: Moves,
         reservations.give_back(session, proposal, locked[held[family]], f"Run {run.reference} moved it.")
 
 
-def applications(session: Session, run: Run, ids: Sequence[int]) -> dict[int, Application]:
-    """Lock the applications, and refuse where one waits no more, or was decided on anew: the run rests on before."""
-    query = select(Application).where(Application.id.in_(ids)).order_by(Application.id).with_for_update()
+def applications(session: Session, run: Run, proposals: Sequence[Proposal]) -> dict[int, Application]:
+    """Lock the applications, and refuse where one waits no more, or was decided on anew: the run rests on before.
+
+    So it does where an application is another household's by now: two records of one family were merged.
+    """
+    families = {proposal.application_id: proposal.household_id for proposal in proposals}
+    query = select(Application).where(Application.id.in_(families)).order_by(Application.id).with_for_update()
     found = {each.id: each for each in session.scalars(query)}
     gone = sorted(
         each.reference
         for each in found.values()
         if each.state is not ApplicationState.ELIGIBLE
+        or each.household_id != families[each.id]
         or (each.decided_at is not None and each.decided_at > run.requested_at)
     )
     if gone:

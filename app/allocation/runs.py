@@ -307,7 +307,7 @@ def approve(session: Session, run: Run, actor: Principal) -> Run:
     moves = Moves.of(snapshot.held, given)
     reserving.take_back(session, run, snapshot.held, moves, houses)
     moving = [proposal for proposal in proposals if proposal.household.reference not in moves.kept]
-    applications = reserving.applications(session, run, [proposal.application_id for proposal in moving])
+    applications = reserving.applications(session, run, moving)
     classes = {each.household.reference: each.house_class or "" for each in proposals}
     reserving.require_placements(session, snapshot, classes, given)
     for proposal in proposals:

@@ -21,6 +21,7 @@ from app.registry import duplicates
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, Person
+from app.tenancy.appeal_models import Appeal, AppealState
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def decide(session: Session, reference: str, decision: Decision, actor: Principa
     """Decide on an open candidate; return the merge, if it led to one.
 
     Raises NotFound and Forbidden unless both households lie in the actor's scope, Forbidden for who submitted both
-    applications, Conflict for a candidate decided already and where a house or an undecided run stands in the way,
-    Invalid for people or a survivor that are not in it.
+    applications, Conflict for a candidate decided already and where a house, an undecided run or an appeal stands in
+    the way, Invalid for people or a survivor that are not in it.
     """
     candidate = _locked_candidate(session, reference, actor)
     if candidate.state is not CandidateState.OPEN:
@@ -112,6 +113,18 @@ def _refuse_undecided_run(session: Session, *households: Household) -> None:
         raise Conflict(f"Run {held} rests on these households as they are. Decide on that run or cancel it first.")
 
 
+def _refuse_appeal(session: Session, *households: Household) -> None:
+    """Raise Conflict while an appeal of one of these households, whose applications are locked, is to be decided."""
+    lodged = session.scalar(
+        select(Appeal.reference)
+        .where(Appeal.household_id.in_([each.id for each in households]), Appeal.state == AppealState.LODGED)
+        .order_by(Appeal.id)
+        .limit(1)
+    )
+    if lodged is not None:
+        raise Conflict(f"The appeal {lodged} is about one of them as it is. Let it be decided, or withdrawn, first.")
+
+
 def _refuse_placement(session: Session, merged: Household) -> None:
     """Raise Conflict where somebody has placed the household that would be merged: that is decided anew."""
     placed = session.scalar(
@@ -134,6 +147,7 @@ def _merge(
     into = _survivor(session, first, second, decision.survivor)
     merged = second if into is first else first
     _refuse_undecided_run(session, into, merged)
+    _refuse_appeal(session, into, merged)
     _refuse_placement(session, merged)
     who_is_who = dict(duplicates.compare(merged, into).pairs)
     taken = Steps(session)
@@ -305,3 +319,4 @@ def _refuse_irreversible(session: Session, merge: Merge, source: Household, into
             "that it has moved out; then this can be undone."
         )
     _refuse_undecided_run(session, source, into)
+    _refuse_appeal(session, source, into)

@@ -32,7 +32,7 @@ KEY_LENGTH = 80
 JUDGED_BY = frozenset(
     {"relationship", "needs_step_free", "occupation", "partner_id", "origin_id", "displaced_on", "consent_on"}
 )
-"""What the rules judge a household by, beside who lives in it."""
+"""What the rules judge a household by, beside who lives in it and which household's application it is."""
 
 
 def live_application(session: Session, household: Household) -> Application | None:
@@ -73,9 +73,7 @@ def check_anew(session: Session, household: Household, steps: Steps, actor: Prin
 
     Who merged has handed in what stands there now, and so does not verify it.
     """
-    is_other = any(
-        step["name"] in JUDGED_BY or (step["name"], step["thing"]) == ("household_id", "person") for step in steps.taken
-    )
+    is_other = any(step["name"] in JUDGED_BY or step["name"] == "household_id" for step in steps.taken)
     application = live_application(session, household)
     if not is_other or application is None or application.state not in CHECKED:
         return

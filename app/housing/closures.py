@@ -40,10 +40,19 @@ def note(session: Session, settlement_ids: Collection[int] | None = None) -> Non
             session.add(GateClosure(settlement_id=identifier, closed_at=now))
 
 
+def kept_open(session: Session, settlement_ids: Collection[int]) -> set[int]:
+    """Return those of these settlements whose gates are all met, and keep them so until the transaction ends.
+
+    Houses are locked before: the order of all who rely on both.
+    """
+    chosen = select(Settlement.id).where(Settlement.id.in_(settlement_ids)).order_by(Settlement.id)
+    session.execute(chosen.with_for_update(read=True))
+    return set(session.scalars(chosen.where(ready())))  # asked once they are locked
+
+
 def require_open(session: Session, settlement: Settlement) -> None:
     """Raise Conflict unless every gate of `settlement` is met, and keep them so until the transaction ends."""
-    session.execute(select(Settlement.id).where(Settlement.id == settlement.id).with_for_update(read=True))
-    if session.scalar(select(Settlement.id).where(Settlement.id == settlement.id, ready())) is None:
+    if not kept_open(session, [settlement.id]):
         raise Conflict(
             f"Nobody can move to {settlement.name} now: a gate of the settlement has closed. Read its gates."
         )

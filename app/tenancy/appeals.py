@@ -59,7 +59,7 @@ def lodge(
     """
     household = application.household
     require(actor, household.origin, Permission.APPEAL_LODGE)
-    session.refresh(application, LOCKED, with_for_update=True)
+    _lock_of_household(session, application)
     subject = subject_of(session, application, against, zone)
     rules, today = subject.policy.appeals, utc_now().astimezone(zone).date()
     if today > (last := rules.lodged_by(subject.told_on)):
@@ -89,6 +89,17 @@ def lodge(
         ) from error
     audit.record(session, actor, Act.APPEAL_LODGE, appeal)
     return appeal
+
+
+def _lock_of_household(session: Session, application: Application) -> None:
+    """Lock an application. Raises Conflict where its household was merged into another since it was read."""
+    session.refresh(application, (*LOCKED, "household_id"), with_for_update=True)
+    session.refresh(application.household, ["merged_into_id"])
+    if application.household.merged_into_id is not None or application.household_id != application.household.id:
+        raise Conflict(
+            f"{application.household.reference} was merged into another household at this moment. Lodge the appeal for "
+            "the application of that one."
+        )
 
 
 def _locked(session: Session, appeal: Appeal, to: AppealState) -> Application:

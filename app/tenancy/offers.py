@@ -14,8 +14,8 @@ from app.allocation.offer_models import Offer, OfferState
 from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict
+from app.housing.closures import kept_open
 from app.housing.models import House, HouseState
-from app.housing.readiness import settlement_is_ready
 from app.tenancy.deadlines import deadlines
 
 LOCKED = ("state", "ended_at", "asked_again_at")
@@ -62,7 +62,8 @@ def issue(session: Session, run: Run, zone: tzinfo, actor: Principal) -> Issued:
             .with_for_update()
         )
     }
-    open_houses = set(session.scalars(select(House.id).where(House.id.in_(houses), settlement_is_ready())))
+    open_places = kept_open(session, {house.settlement_id for house in houses.values()})
+    open_houses = {house.id for house in houses.values() if house.settlement_id in open_places}
     offers = [
         Offer(
             proposal=proposal,
