@@ -39,7 +39,7 @@ def letter(language: str, number: int) -> letters.Letter:
         programme="Return and resettlement",
         addressee=Addressee(f"HH-{number:08}", f"AP-{number:08}", f"Amina Kovalenko {number}"),
         written_on=date(2026, 11, 27),
-        offer=offer,
+        about=offer,
         sections=[
             content.about_offer(offer, words),
             content.what_you_can_do(AppealRules(date(2026, 12, 27), 30), words),

@@ -19,11 +19,12 @@ from app.letters.schemas import ExplanationRead, SmallestChangeRead, SmallestCha
 from app.pagination import LARGEST, Paging, page
 from app.problems import ACT, READ
 from app.references import normalised
-from app.tenancy import offer_queries
+from app.tenancy import appeal_queries, offer_queries
 
 router = APIRouter(tags=["letters"])
 MayRead = Annotated[Principal, requires(Permission.PROPOSAL_READ)]
 MayReadOffers = Annotated[Principal, requires(Permission.OFFER_READ)]
+MayReadAppeals = Annotated[Principal, requires(Permission.APPEAL_READ)]
 Language = Annotated[
     str | None,
     Query(
@@ -132,6 +133,25 @@ def read_offer_letter(
     letter = letters.of_case(case, language)
     audit.record(session, principal, Act.LETTER_READ, offer)
     return Response(rendering.pdf(letter), media_type=PDF, headers=_attached(f"letter-{offer.reference}.pdf"))
+
+
+@router.get(
+    "/appeals/{reference}/letter",
+    operation_id="read_appeal_letter",
+    summary="Write to the family about its appeal",
+    response_class=Response,
+    responses={**READ, **_binary(PDF, "The letter.")},
+)
+def read_appeal_letter(
+    reference: str, request: Request, session: DbSession, principal: MayReadAppeals, language: Language = None
+) -> Response:
+    """A letter to print: that the appeal is there and until when it is decided, or what became of it, why, and what
+    follows."""
+    appeal = appeal_queries.appeal(session, principal, normalised(reference))
+    case = cases.case_of(session, principal, appeal.application.reference, request.app.state.settings.zone)
+    letter = letters.of_appeal(case.appeal(appeal.reference), case, language)
+    audit.record(session, principal, Act.LETTER_READ, appeal)
+    return Response(rendering.pdf(letter), media_type=PDF, headers=_attached(f"letter-{appeal.reference}.pdf"))
 
 
 @router.get(

@@ -76,6 +76,10 @@ class Case:
         """The last day for an appeal against the last decision."""
         return self.rules.lodged_by(self.day(self.decided_at)) if self.decided_at is not None else None
 
+    def appeal(self, reference: str) -> Appeal:
+        """Return the appeal of that reference, which is one of this application."""
+        return next(each for each in self.appeals if each.reference == reference)
+
     def day(self, moment: datetime) -> date:
         """Return the programme's day of a moment."""
         return moment.astimezone(self.zone).date()

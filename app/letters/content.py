@@ -74,13 +74,15 @@ def of_family(addressee: Addressee, words: Words) -> Phrase:
     return words.say("To the family with the number {reference}", reference=addressee.household)
 
 
-def references(addressee: Addressee, offer: OfferTold | None, words: Words) -> Rows:
+def references(addressee: Addressee, about: OfferTold | AppealTold | None, words: Words) -> Rows:
     """Return the references to give when the family calls or comes."""
     rows: Rows = [
         (words.say("Family"), addressee.household),
         (words.say("Application"), addressee.application),
     ]
-    return [*rows, (words.say("Offer"), offer.reference)] if offer else rows
+    if isinstance(about, AppealTold):
+        return [*rows, (words.say("Appeal"), about.reference)]
+    return [*rows, (words.say("Offer"), about.reference)] if about else rows
 
 
 def house_offered(offer: OfferTold, words: Words) -> Rows:
@@ -229,6 +231,18 @@ def written_on(day: date, words: Words) -> Phrase:
     return words.say("Written on {date}", date=day)
 
 
-def title(*, is_offer: bool, words: Words) -> Phrase:
+def title(about: OfferTold | AppealTold | None, words: Words) -> Phrase:
     """Return what a letter is called."""
-    return words.say("Offer of a house") if is_offer else words.say("Decision on your application")
+    if about is None:
+        return words.say("Decision on your application")
+    if isinstance(about, OfferTold):
+        return words.say("Offer of a house")
+    return APPEAL_TITLES[about.state](words)
+
+
+APPEAL_TITLES: Mapping[str, Callable[[Words], Phrase]] = {
+    "lodged": lambda words: words.say("We have your appeal"),
+    "upheld": lambda words: words.say("Decision on your appeal"),
+    "dismissed": lambda words: words.say("Decision on your appeal"),
+    "withdrawn": lambda words: words.say("End of your appeal"),
+}

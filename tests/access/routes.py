@@ -201,6 +201,7 @@ ROWS = [
     Row("lodge_appeal", "decided", 201, 201, GONE, "caseworker"),
     Row("list_appeals", "appeal", 200, 200, HIDDEN, "caseworker verifier planner approver"),
     Row("read_appeal", "appeal", 200, 200, GONE, "caseworker verifier planner approver"),
+    Row("read_appeal_letter", "appeal", 200, 200, GONE, "caseworker verifier planner approver"),
     Row("decide_appeal", "appeal", 200, 200, GONE, "verifier"),
     Row("decide_appeal", "appeal", 403, 403, GONE, "approver"),
     Row("decide_appeal", "run_appeal", 200, 200, GONE, "approver"),

@@ -78,6 +78,11 @@ def _appeal(session: Session) -> Looked:
     return Looked(f"/appeals/{reference}", [reference])
 
 
+def _appeal_letter(session: Session) -> Looked:
+    looked = _appeal(session)
+    return Looked(f"{looked.path}/letter", looked.references)
+
+
 def _appeals(session: Session) -> Looked:
     made = appealing.appeal(session, factories.applicant(session, anywhere=True))
     return Looked("/appeals", [made.reference, made.household.reference])
@@ -217,6 +222,7 @@ LOOKS = {
     "list_appeals": Expected(Act.APPEAL_LIST, None, _appeals),
     "read_letter": Expected(Act.LETTER_READ, "application", _letter),
     "read_offer_letter": Expected(Act.LETTER_READ, "offer", _offer_letter),
+    "read_appeal_letter": Expected(Act.LETTER_READ, "appeal", _appeal_letter),
     "list_letters": Expected(Act.LETTER_LIST, None, _letters),
     "read_eligibility": Expected(Act.ELIGIBILITY_READ, "application", _eligibility),
     "list_corrections": Expected(Act.CORRECTION_LIST, None, _corrections),

@@ -37,7 +37,7 @@ def letter(language: str, name: str | None, **fields: Any) -> letters.Letter:
         programme="Return and resettlement",
         addressee=Addressee("HH-7K3M9QTX", "AP-7K3M9QTX", name),
         written_on=DAY,
-        offer=offer,
+        about=offer,
         sections=sections,
         words=words,
     )
