@@ -8,10 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.allocation import pinning
 from app.allocation.snapshot import HouseholdPart, Snapshot
 from app.errors import FieldError, Invalid
-from app.policy.assess import service_uses
+from app.policy.assess import assess, service_uses
 from app.policy.facts import Accommodation, HouseholdFacts
 from app.policy.parameters import Policy
-from app.policy.priority import priority
 from solver.tables import LAST_TIER
 
 Row = dict[str, Any]
@@ -56,7 +55,7 @@ def row_of(snapshot: Snapshot, part: HouseholdPart, correction: Correction, fact
         known = _row(snapshot, part, facts, policy)
     tier, points = correction.tier, correction.points
     if correction.accommodation is not None:
-        ranked = priority(_living(facts, correction.accommodation), policy.priority_rules, policy.default_tier)
+        ranked = assess(_living(facts, correction.accommodation), policy).priority
         tier, points = tier or ranked.tier, ranked.points if points is None else points
     row = dict(known)
     if tier is not None:

@@ -66,6 +66,11 @@ def _last(goes_on: Mapping[int, int], household: int) -> int:
     return household
 
 
+def before(offers: PastOffers, moment: datetime) -> PastOffers:
+    """Return those of `offers` that had ended by then."""
+    return {household: tuple(each for each in past if each.ended_at <= moment) for household, past in offers.items()}
+
+
 def of(offers: PastOffers, household_id: int) -> tuple[Decline, ...]:
     """Return the declines of one household."""
     return tuple(each.decline for each in offers.get(household_id, ()))

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload, un
 
 from app import audit
 from app.access.permissions import SERVICE, Permission, Principal
-from app.allocation import corrections, queries
+from app.allocation import corrections, declines, queries
 from app.allocation.corrections import Correction
 from app.allocation.models import APPROVED, Proposal, ProposalState, Run
 from app.allocation.snapshot import Snapshot
@@ -124,7 +124,8 @@ def ask_correction(session: Session, proposal: Proposal, correction: Correction,
     part = next((part for part in snapshot.households if part.reference == household.reference), None)
     if part is None:
         raise Conflict(f"Run {run.reference} knew nothing of the household.")
-    facts = facts_of(household, on=snapshot.on, has_home=False)
+    past = declines.before(declines.past_offers(session, snapshot.on, [household.id]), run.requested_at)
+    facts = facts_of(household, on=snapshot.on, has_home=False, declines=declines.of(past, household.id))
     row = corrections.row_of(snapshot, part, correction, facts)
     question = _question(proposal, WhatIfKind.CORRECTION, {"row": row}, actor)
     session.add(question)

@@ -13,7 +13,7 @@ from app.allocation.placement_models import Placement, PlacementState
 from app.allocation.runs import UNDECIDED
 from app.audit import Act
 from app.database import utc_now
-from app.duplicates import candidates, merging, steps
+from app.duplicates import candidates, history, merging, steps
 from app.duplicates.merging import PLACED
 from app.duplicates.steps import Steps
 from app.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
@@ -151,9 +151,9 @@ def _merge(
     _refuse_placement(session, merged)
     who_is_who = dict(duplicates.compare(merged, into).pairs)
     taken = Steps(session)
-    was_placed = is_placed(session, into)
+    was_placed, was = is_placed(session, into), history.before(session, into, merged)
     merging.unite(session, into, merged, who_is_who, taken)
-    merging.check_anew(session, into, taken, actor)
+    history.keep(session, into, was, taken, f"{merged.reference} was merged into {into.reference}.", actor)
     return _written(session, candidate, merged, into, taken, actor, was_placed=was_placed)
 
 
@@ -209,10 +209,11 @@ def _move(
     _refuse_undecided_run(session, source, target)
     twins = dict(duplicates.compare(source, target).pairs)
     taken = Steps(session)
-    was_placed = is_placed(session, target)
+    was_placed, was = is_placed(session, target), history.before(session, source, target)
     set_aside = merging.move_people(source, target, people, twins, taken)
     for household in (source, target):
-        merging.check_anew(session, household, taken, actor)
+        why = f"Somebody moved from {source.reference} to {target.reference}."
+        history.keep(session, household, was, taken, why, actor)
     return _written(session, candidate, source, target, taken, actor, was_placed=was_placed, set_aside=set_aside)
 
 
@@ -278,6 +279,7 @@ def undo(session: Session, reference: str, reason: str, actor: Principal) -> Mer
     for household in (source, into):
         require(actor, household.origin, Permission.DUPLICATE_DECIDE)
     _refuse_irreversible(session, merge, source, into)
+    was = history.before(session, source, into)
     steps.undo(session, merge.changes)
     if merge.set_aside_id is not None:
         kept = session.get_one(Household, merge.set_aside_id)
@@ -292,6 +294,7 @@ def undo(session: Session, reference: str, reason: str, actor: Principal) -> Mer
     candidate.decided_by_id = candidate.decision_reason = None
     for household in (source, into):
         household.updated_at = utc_now()
+        history.keep(session, household, was, None, f"The merge {merge.reference} was undone.", actor)
     _look_again(session, source, into)
     why = audit.digest("merge", merge.reference, "undone_reason", reason)
     audit.record(session, actor, Act.MERGE_UNDO, merge, reason=why)

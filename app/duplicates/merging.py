@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.access.permissions import Principal
 from app.database import utc_now
 from app.duplicates.steps import Steps
 from app.errors import Conflict, FieldError, Invalid
 from app.policy.facts import Relationship
-from app.registry.checks import CHECKED, RECORDED
 from app.registry.models import Application, ApplicationState, Household, Person
 
 PROGRESS = (
@@ -29,10 +27,6 @@ PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 FILLED = ("origin_id", "displaced_on", "kin_group_id", "phone", "language", "consent_on")
 """What of a household is taken from the one that is merged into it, where it has none."""
 KEY_LENGTH = 80
-JUDGED_BY = frozenset(
-    {"relationship", "needs_step_free", "occupation", "partner_id", "origin_id", "displaced_on", "consent_on"}
-)
-"""What the rules judge a household by, beside who lives in it and which household's application it is."""
 
 
 def live_application(session: Session, household: Household) -> Application | None:
@@ -66,21 +60,6 @@ def unite(session: Session, into: Household, merged: Household, who_is_who: Mapp
         if person not in twins:
             _move(person, merged, into, steps, keeps_relationship=same_head)
     steps.set(merged, "merged_into_id", into.id)
-
-
-def check_anew(session: Session, household: Household, steps: Steps, actor: Principal) -> None:
-    """Have the application of a household verified and decided on anew, where the steps change what it rests on.
-
-    Who merged has handed in what stands there now, and so does not verify it.
-    """
-    is_other = any(step["name"] in JUDGED_BY or step["name"] == "household_id" for step in steps.taken)
-    application = live_application(session, household)
-    if not is_other or application is None or application.state not in CHECKED:
-        return
-    steps.set(application, "state", ApplicationState.SUBMITTED)
-    steps.set(application, "submitted_by_id", actor.user_id)
-    for name in RECORDED:
-        steps.set(application, name, None)
 
 
 def _applications(session: Session, into: Household, merged: Household, steps: Steps) -> None:

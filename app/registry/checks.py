@@ -74,3 +74,15 @@ def household_changed(session: Session, household: Household, before: Picture, a
     )
     if application is not None:
         corrected(session, application, found, actor)
+
+
+def put_right(
+    session: Session, application: Application, found: Sequence[Mapping[str, Any]], reason: str, actor: Principal
+) -> None:
+    """Keep what was put right of `application`, which is locked, or of its household, by a decision with a reason.
+
+    Who decided has put their name to it, so that nothing is checked anew.
+    """
+    if found:
+        application.updated_at = utc_now()
+        corrections.keep(session, application, application.state, found, {}, actor, reason)

@@ -17,7 +17,8 @@ from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.lifecycles import require_transition
-from app.registry import applications
+from app.registry import applications, checks, corrections
+from app.registry.corrections import Picture
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround, AppealState
@@ -38,6 +39,7 @@ HAS_HOUSE = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 PENDING = (WhatIfState.QUEUED, WhatIfState.SOLVING)
 LOST = (OfferState.DECLINED, OfferState.EXPIRED, OfferState.WITHDRAWN)
 LOCKED = ("state", "version")
+OF_APPLICATION = (*LOCKED, "size_override", "size_override_reason")
 
 
 def lodge(
@@ -92,20 +94,22 @@ def lodge(
 
 
 def _lock_of_household(session: Session, application: Application) -> None:
-    """Lock an application. Raises Conflict where its household was merged into another since it was read."""
+    """Lock an application, and its household before it. Raises Conflict where that was merged since it was read."""
+    household = application.household
+    session.refresh(household, ["merged_into_id", "version"], with_for_update={"read": True})
     session.refresh(application, (*LOCKED, "household_id"), with_for_update=True)
-    session.refresh(application.household, ["merged_into_id"])
-    if application.household.merged_into_id is not None or application.household_id != application.household.id:
+    if household.merged_into_id is not None or application.household_id != household.id:
         raise Conflict(
-            f"{application.household.reference} was merged into another household at this moment. Lodge the appeal for "
-            "the application of that one."
+            f"{household.reference} was merged into another household at this moment. Lodge the appeal for the "
+            "application of that one."
         )
 
 
 def _locked(session: Session, appeal: Appeal, to: AppealState) -> Application:
-    """Lock the application, then the appeal: the order in which everything here is locked. Raises Conflict."""
+    """Lock household, application and appeal: the order in which everything here is locked. Raises Conflict."""
     application = appeal.application
-    session.refresh(application, LOCKED, with_for_update=True)
+    session.refresh(appeal.household, ["current_accommodation", "version"], with_for_update=True)
+    session.refresh(application, OF_APPLICATION, with_for_update=True)
     session.refresh(appeal, LOCKED, with_for_update=True)
     require_transition("appeal", TRANSITIONS, appeal.state, to)
     return application
@@ -133,7 +137,7 @@ def decide(
     appeal.reason, appeal.ended_at, appeal.decided_by_id = reason, utc_now(), actor.user_id
     if upheld:
         first = _lost_a_house(session, appeal) if first_in_line is None else first_in_line
-        _correct(appeal, application)
+        _correct(session, appeal, application, actor)
         if appeal.against is AppealAgainst.INELIGIBILITY and application.state is ApplicationState.INELIGIBLE:
             applications.reopen(session, application, f"Appeal {appeal.reference} was upheld.", actor)
         if first and application.state is not ApplicationState.WITHDRAWN:
@@ -159,14 +163,29 @@ def _lost_a_house(session: Session, appeal: Appeal) -> bool:
     return asked.found is not None and bool(asked.found["housed"])
 
 
-def _correct(appeal: Appeal, application: Application) -> None:
+def _correct(session: Session, appeal: Appeal, application: Application, actor: Principal) -> None:
     """Enter what the appeal has shown; what people of the household need is for a caseworker to enter."""
-    correction = Correction.model_validate(appeal.corrections)
+    correction, household = Correction.model_validate(appeal.corrections), appeal.household
+    why = f"Appeal {appeal.reference} was upheld."
+    before = _picture(appeal)
     if correction.accommodation is not None:
-        appeal.household.current_accommodation = correction.accommodation
+        household.current_accommodation = correction.accommodation
+        household.updated_at = utc_now()
     if correction.size is not None:
-        application.size_override = correction.size
-        application.size_override_reason = f"Appeal {appeal.reference} was upheld."
+        application.size_override, application.size_override_reason = correction.size, why
+    checks.put_right(session, application, corrections.changes(before, _picture(appeal)), why, actor)
+
+
+def _picture(appeal: Appeal) -> Picture:
+    """Return what may be put right by an appeal."""
+    household, application = appeal.household, appeal.application
+    return {
+        household.reference: {"current_accommodation": household.current_accommodation.value},
+        application.reference: {
+            "size_override": application.size_override,
+            "size_override_reason": application.size_override_reason,
+        },
+    }
 
 
 def withdraw(session: Session, appeal: Appeal, actor: Principal) -> Appeal:

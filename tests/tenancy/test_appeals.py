@@ -11,13 +11,19 @@ from sqlalchemy.orm import joinedload
 from typer.testing import CliRunner
 
 from app.access.models import Role
-from app.allocation import runs
+from app.access.permissions import OPERATOR
+from app.allocation import policies, runs, what_ifs
+from app.allocation.corrections import Correction
 from app.allocation.models import Proposal, Run, RunState
+from app.allocation.offer_models import Offer
 from app.allocation.what_if_models import WhatIf, WhatIfState
 from app.answering import answer_one
 from app.cli import cli
 from app.database import Database, utc_now
 from app.housing.models import House, HouseState
+from app.policy.facts import Accommodation
+from app.policy.offers import LaterTier, OfferRules
+from app.policy.parameters import DEFAULT_POLICY
 from app.registry.models import Application, ApplicationState, Household
 from app.settings import Settings
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealState
@@ -80,6 +86,12 @@ def test_a_fact_put_right_is_calculated_and_puts_a_lost_house_first_in_line(
     with database.session(writes=False) as session:
         family = session.scalars(select(Household).where(Household.id == application.household_id)).one()
         assert family.current_accommodation == "unsafe_building"
+    caseworker = acting_as(Role.CASEWORKER)
+    (kept,) = caseworker.get(f"/applications/{application.reference}/corrections").json()["items"]
+    assert (kept["reason"], kept["state_before"]) == (f"Appeal {reference} was upheld.", "eligible")
+    (change,) = kept["changes"]
+    assert (change["before"], change["after"]) == ("rented", "unsafe_building")
+    assert caseworker.get(f"/applications/{application.reference}").json()["state"] == "eligible"
 
 
 def test_who_has_precedence_is_housed_before_all_others_and_others_are_told_so(
@@ -122,6 +134,33 @@ def test_precedence_ends_with_an_offer_that_was_declined_and_not_with_one_taken_
         other.ended_at = utc_now()
         session.flush()
         assert not declines.has_precedence(declines.past_offers(session, utc_now().date()), family)
+
+
+@on_sqlite
+def test_what_would_have_been_goes_by_what_the_family_had_declined(database: Database) -> None:
+    """By a policy that puts it later for that; and not by what it declined after the run."""
+    later = OfferRules(effect=LaterTier(tiers=2), counted_declines=1)
+    with database.session(writes=True) as session:
+        policy = DEFAULT_POLICY.model_copy(update={"offers": later})
+        draft = policies.draft(session, policy, factories.user(session, Role.PLANNER))
+        policies.put_in_force(session, draft, factories.user(session, Role.APPROVER))
+        place = factories.settlement(session)
+        living.declined_offer(session, factories.house(session, place))
+        factories.house(session, factories.settlement(session))
+        factories.applicant(session, place)
+    run = drawn(database)
+    unsafe = Correction(accommodation=Accommodation.UNSAFE_BUILDING)
+    with database.session(writes=True) as session:
+        before = session.scalars(select(Offer)).one()
+        tiers = {}
+        for proposal in session.scalars(select(Proposal).join(Proposal.run).where(Run.reference == run)):
+            asked = what_ifs.ask_correction(session, proposal, unsafe, OPERATOR)
+            tiers[proposal.household_id == before.household_id] = asked.given["row"]["tier"]
+        assert tiers == {True: 3, False: 1}
+        before.ended_at = utc_now()
+        session.flush()
+        proposal = session.scalars(select(Proposal).where(Proposal.household_id == before.household_id)).all()[-1]
+        assert what_ifs.ask_correction(session, proposal, unsafe, OPERATOR).given["row"]["tier"] == 1
 
 
 @on_sqlite

@@ -1,14 +1,17 @@
 """The rules' verdict, and signing it: what is signed is what the rules said."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy.orm import Session
 
 from app.access.models import Role
 from app.access.permissions import OPERATOR
 from app.allocation import policies, runs
-from app.database import Database
+from app.database import Database, utc_now
 from app.demo import check_applications
 from app.errors import Conflict, NotFound
+from app.policy.offers import OfferRules, Wait
 from app.policy.parameters import DEFAULT_POLICY
 from app.registry import applications, queries
 from app.registry.checks import CHECKED
@@ -19,6 +22,7 @@ from tests import factories
 from tests.allocation.conftest import Register, decide, proposed, register, settings  # noqa: F401 - fixtures
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
+from tests.tenancy import living
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -86,13 +90,39 @@ def test_the_same_household_has_the_same_hash_tomorrow(session: Session) -> None
     policies.ensure_default(session)
     application = factories.verified(session, children=1)
     in_force = policies.in_force(session)
-    before = verdicts.verdict(application, *in_force)
+    before = verdicts.verdict(application, *in_force, {})
     application.household.registered_on = factories.LONG_AGO
-    assert verdicts.verdict(application, *in_force).facts_hash == before.facts_hash
+    assert verdicts.verdict(application, *in_force, {}).facts_hash == before.facts_hash
     application.household.people.reverse()
-    assert verdicts.verdict(application, *in_force).facts_hash == before.facts_hash
+    assert verdicts.verdict(application, *in_force, {}).facts_hash == before.facts_hash
     application.household.people[0].needs_step_free = True
-    assert verdicts.verdict(application, *in_force).facts_hash != before.facts_hash
+    assert verdicts.verdict(application, *in_force, {}).facts_hash != before.facts_hash
+
+
+@on_sqlite
+def test_who_waits_after_declines_is_not_signed_as_eligible(session: Session) -> None:
+    """Where a policy says so; and the hash goes by what was declined, not by how long ago."""
+    waits = DEFAULT_POLICY.model_copy(update={"offers": OfferRules(effect=Wait(days=30), counted_declines=1)})
+    draft = policies.draft(session, waits, factories.user(session, Role.PLANNER))
+    policies.put_in_force(session, draft, factories.user(session, Role.APPROVER))
+    offer = living.declined_offer(session, factories.house(session, factories.settlement(session)))
+    application = session.scalars(queries.applications(OPERATOR)).one()
+    application.state = ApplicationState.VERIFIED
+    session.flush()
+    with pytest.raises(Conflict, match="The rules say that it is not eligible"):
+        verdicts.sign(session, application, Stated(eligible=True), factories.user(session, Role.VERIFIER))
+    hashes = set()
+    for days in (1, 31):
+        offer.ended_at = utc_now() - timedelta(days=days)
+        session.flush()
+        past = verdicts.past_offers(session, [application])
+        found = verdicts.verdict(application, *policies.in_force(session), past)
+        assert found.eligible is (days == 31)
+        hashes.add(found.facts_hash)
+    assert len(hashes) == 1
+    assert verdicts.verdict(application, *policies.in_force(session), {}).facts_hash not in hashes
+    signed = verdicts.sign(session, application, Stated(eligible=True), factories.user(session, Role.VERIFIER))
+    assert signed.state is ApplicationState.ELIGIBLE
 
 
 def test_two_verdicts_at_once_are_one(acting_as: ActingAs, database: Database) -> None:
