@@ -1,9 +1,10 @@
 """create_app(): the only place where parts are wired together."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import BaseRoute
 
 import app.access.account_api
 import app.access.api
@@ -128,6 +130,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
+        routes=[*_of_features(settings.max_upload_mb, settings.max_document_mb)],
     )
     metrics = Metrics()
     service.state.settings, service.state.database = settings, database
@@ -146,13 +149,15 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     service.add_middleware(SecurityHeaders)
     service.add_middleware(RequestLog, metrics=metrics)
     documentation.install(service)
-    _include_features(service, settings)
     service.include_router(_operation(database, metrics))
     service.openapi = lambda: _openapi(service)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return service
 
 
-def _include_features(service: FastAPI, settings: Settings) -> None:
+@cache
+def _of_features(upload_mb: int, document_mb: int) -> Sequence[BaseRoute]:
+    """Return the routes of the features, made once in a process: at its first request a route takes FastAPI long."""
+    api = APIRouter()
     answers = responses(
         errors.Malformed,
         errors.TooSlow,
@@ -190,21 +195,22 @@ def _include_features(service: FastAPI, settings: Settings) -> None:
         app.tenancy.swaps_api,
     )
     for router in [*(each.router for each in further), *routers]:
-        service.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)
-    service.include_router(
+        api.include_router(router, prefix=PREFIX, responses=answers, dependencies=query, max_body_size=LARGEST_BODY)
+    api.include_router(
         app.exchange.api.router,
         prefix=PREFIX,
         responses=answers,
         dependencies=query,
-        max_body_size=settings.max_upload_mb * 1024 * 1024,
+        max_body_size=upload_mb * 1024 * 1024,
     )
-    service.include_router(
+    api.include_router(
         app.documents.api.router,
         prefix=PREFIX,
         responses=answers,
         dependencies=query,
-        max_body_size=settings.max_document_mb * 1024 * 1024 + FORM_AROUND,
+        max_body_size=document_mb * 1024 * 1024 + FORM_AROUND,
     )
+    return api.routes
 
 
 async def _check_query(request: Request) -> None:
