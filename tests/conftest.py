@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import event, make_url
 from sqlalchemy.orm import Session
 
 from app import cli, keys, migration
@@ -26,6 +26,7 @@ from app.database import Database
 from app.main import create_app
 from app.settings import Settings
 from tests import factories
+from tests.postgresql_databases import PostgresqlDatabases, administer
 
 SHARED_FOLDER = "HEARTH_TEST_POSTGRESQL_FOLDER"
 
@@ -69,28 +70,21 @@ def postgresql_url() -> Iterator[str]:
 
     with get_server(shared / "postgresql", cleanup_mode="stop") as server:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            _administer(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")  # nothing here outlives the tests
-        _administer(server.get_uri(), "SELECT pg_reload_conf()")
+            administer(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")  # nothing here outlives the tests
+        administer(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
-
-
-def _administer(server_url: str, statement: str) -> None:
-    engine = create_engine(make_url(server_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
 
 
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql_url: str) -> Iterator[str]:
     """Name of a migrated PostgreSQL database that nobody connects to."""
     name = f"hearth_template_{uuid.uuid4().hex}"
-    _administer(postgresql_url, f"CREATE DATABASE {name}")
+    administer(postgresql_url, f"CREATE DATABASE {name}")
     database = Database(make_url(postgresql_url).set(database=name).render_as_string(hide_password=False))
     migration.upgrade(database)
     database.dispose()
     yield name
-    _administer(postgresql_url, f"DROP DATABASE {name}")
+    administer(postgresql_url, f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +97,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_url: str, postgresql_template: str) -> Iterator[PostgresqlDatabases]:
+    """The databases of this worker on the PostgreSQL server of all."""
+    databases = PostgresqlDatabases(postgresql_url, postgresql_template)
+    yield databases
+    databases.drop_all()
 
 
 NewDatabase = Callable[[str], AbstractContextManager[str]]
@@ -120,11 +122,10 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewDatab
 
     @contextmanager
     def postgresql() -> Iterator[str]:
-        server_url, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("url", "template"))
-        name = f"hearth_{uuid.uuid4().hex}"
-        _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")  # the faster here
-        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
-        _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+        databases: PostgresqlDatabases = request.getfixturevalue("postgresql_databases")
+        name = databases.take()
+        yield databases.url(name)
+        databases.give_back(name)
 
     return lambda kind: sqlite() if kind == "sqlite" else postgresql()
 
