@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import solver
-from app.allocation import grounds
+from app.allocation import grounds, placed
 from app.allocation.grounds import Facts, Grounds, Places
 from app.allocation.snapshot import ClassPart, HouseholdPart, Snapshot
 from app.policy.eligibility import Ineligibility
@@ -87,8 +87,9 @@ class _Words:
 
     def solved(self, part: HouseholdPart, solved: SolverExplanation) -> Explanation:
         """Return what the solver found of a household, in words."""
-        sentence = self.sentences[solved.reason](part, solved.facts)
-        return Explanation(solved.reason.value, sentence, self.data.grounds(part, solved))
+        found = self.data.grounds(part, solved)
+        sentence = self.sentences[solved.reason](part, solved.facts) + placed.sentence(found.get("placed", ()))
+        return Explanation(solved.reason.value, sentence, found)
 
     def _housed(self, part: HouseholdPart, facts: Facts) -> str:
         given = self._house(self.classes[str(facts["house_class"])], part.need.measure)
@@ -109,7 +110,7 @@ class _Words:
         return f"It needs {self._need(part)}; such houses are only where it did not ask to live: {places}."
 
     def _taken_by_priority(self, part: HouseholdPart, facts: Facts) -> str:
-        bound = " Others are there because their kin is housed there." if facts["bound"] else ""
+        bound = " Others are there because of their kin or a placement." if facts["bound"] else ""
         tier = int(str(facts["lowest_tier"])) - self.tiers_before
         last = f"in tier {tier} with {facts['lowest_points']} points" if tier else "first in line after an appeal"
         return (
@@ -160,8 +161,8 @@ def _equals_fit_better(part: HouseholdPart, _facts: Facts) -> str:
 
 def _held_together(_part: HouseholdPart, _facts: Facts) -> str:
     return (
-        "Houses that fit it went to households of a lower tier or fewer points, which stay with their kin or need "
-        "fewer places of a full service."
+        "Houses that fit it went to households of a lower tier or fewer points, which are placed there, stay with "
+        "their kin or need fewer places of a full service."
     )
 
 

@@ -3,9 +3,12 @@
 They name settlements and sizes of houses and hold numbers. No other household is in them, not even kin.
 """
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from app.allocation import placed
+from app.allocation.pinning import PlacementPart
 from app.allocation.snapshot import ClassPart, HouseholdPart, Snapshot
 from solver.explain import Explanation as SolverExplanation
 from solver.explain import Reason
@@ -29,6 +32,9 @@ class Places:
         self._classes = {part.id: part for part in snapshot.house_classes}
         self._rows = {row["id"]: row for row in snapshot.problem["households"]}
         self._tiers_before = snapshot.tiers_before
+        self._placements: dict[str, list[PlacementPart]] = defaultdict(list)
+        for placement in snapshot.placements:
+            self._placements[placement.household].append(placement)
         self._of: Mapping[Reason, Callable[[HouseholdPart, Facts], Grounds]] = {
             Reason.HOUSED: self._housed,
             Reason.NO_CLASS_FITS: self._no_class_fits,
@@ -42,8 +48,10 @@ class Places:
         }
 
     def grounds(self, part: HouseholdPart, solved: SolverExplanation) -> Grounds:
-        """Return what decided about a household that took part."""
-        return self._of[solved.reason](part, solved.facts)
+        """Return what decided about a household that took part; `placed`, where people did before."""
+        found = self._of[solved.reason](part, solved.facts)
+        decided = placed.grounds(self._placements.get(part.reference, ()), self._names)
+        return found | {"placed": decided} if decided else found
 
     def place(self, reference: str) -> str:
         """Return the name of a settlement."""
@@ -87,7 +95,8 @@ class Places:
         return {"need": self._need(part)}
 
     def _not_asked_for(self, part: HouseholdPart, facts: Facts) -> Grounds:
-        places = [self._names[place] for place in _names(facts["settlements"])]
+        kept_from = {place for placement in self._placements.get(part.reference, ()) for place in placement.forbids}
+        places = [self._names[place] for place in _names(facts["settlements"]) if place not in kept_from]
         return {"need": self._need(part), "places": places[:KEPT], "more_places": max(len(places) - KEPT, 0)}
 
     def _taken_by_priority(self, part: HouseholdPart, facts: Facts) -> Grounds:
@@ -96,8 +105,14 @@ class Places:
             "points": part.points,
             "lowest_tier": int(str(facts["lowest_tier"])) - self._tiers_before,
             "lowest_points": facts["lowest_points"],
-            "bound": bool(facts["bound"]),
+            **self._bound(_names(facts["bound"])),
         }
+
+    def _bound(self, households: Iterable[str]) -> Grounds:
+        """Whether any of these households is bound to its house by its kin, and whether by decision of people."""
+        rows = [self._rows[household] for household in households]
+        by_hand = any(row.get("pinned") is not None for row in rows)
+        return {"bound": any(row.get("pinned") is None for row in rows)} | ({"by_hand": True} if by_hand else {})
 
     def _services_full(self, _part: HouseholdPart, facts: Facts) -> Grounds:
         services = [self.service(text) for text in _names(facts["services"])]
@@ -112,8 +127,9 @@ class Places:
     def _equals_fit_better(self, part: HouseholdPart, _facts: Facts) -> Grounds:
         return {"tier": part.tier, "points": part.points}
 
-    def _held_together(self, _part: HouseholdPart, _facts: Facts) -> Grounds:
-        return {}
+    def _held_together(self, _part: HouseholdPart, facts: Facts) -> Grounds:
+        bound = self._bound(_names(facts["households"]))
+        return bound if "by_hand" in bound else {}
 
 
 def _names(fact: int | str | list[str]) -> list[str]:

@@ -5,6 +5,7 @@ They blame nobody and name no other family.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from app.allocation import placed
 from app.allocation.grounds import Grounds
 from app.languages.words import Phrase, Words
 from app.policy.assess import Service
@@ -20,7 +21,14 @@ def reasons(reason: str, grounds: Grounds, words: Words) -> Sentences:
     """Return why a household has the house it has, or none."""
     if "codes" in grounds:
         return why_ineligible(grounds["codes"], words)
-    return REASONS[Reason(reason)](grounds, words)
+    decided = grounds.get("placed", [])
+    if placed.is_how(decided, *placed.GIVES_HOUSE) and reason == Reason.HOUSED:
+        found: Sentences = [_given(grounds, words)]
+    elif placed.is_how(decided, placed.How.ELSEWHERE):
+        found = [_none(words)]
+    else:
+        found = REASONS[Reason(reason)](grounds, words)
+    return [*found, *placed.told(decided, words)]
 
 
 def is_ineligible(reason: str) -> bool:
@@ -90,7 +98,7 @@ def _services(grounds: Grounds, words: Words) -> Phrase:
 
 
 def _housed(grounds: Grounds, words: Words) -> Sentences:
-    found = [words.say("You have been given this house: {house}.", house=house(grounds["house"], words))]
+    found = [_given(grounds, words)]
     if not grounds["better"]:
         return [*found, words.say("No other house of this allocation would have met your wishes better.")]
     better = words.listed([house(each, words) for each in grounds["better"]], grounds["more_better"])
@@ -105,16 +113,22 @@ def _housed(grounds: Grounds, words: Words) -> Sentences:
     ]
 
 
+def _given(grounds: Grounds, words: Words) -> Phrase:
+    return words.say("You have been given this house: {house}.", house=house(grounds["house"], words))
+
+
 def _no_class_fits(grounds: Grounds, words: Words) -> Sentences:
     need = _need(grounds, words)
     return [_none(words), words.say("No house of this allocation fits what your family needs: {need}.", need=need)]
 
 
 def _not_asked_for(grounds: Grounds, words: Words) -> Sentences:
+    found = [_none(words), words.say("Your family needs: {need}.", need=_need(grounds, words))]
+    if not grounds["places"]:  # such houses are only where it is not to live
+        return found
     places = words.listed(grounds["places"], grounds["more_places"])
     return [
-        _none(words),
-        words.say("Your family needs: {need}.", need=_need(grounds, words)),
+        *found,
         words.say("There are such houses, but only in places that you did not ask for: {places}.", places=places),
     ]
 
@@ -139,7 +153,13 @@ def _taken_by_priority(grounds: Grounds, words: Words) -> Sentences:
     ]
     if grounds["bound"]:
         found.append(words.say("Some of these houses went to families whose relatives are housed in the same place."))
-    return found
+    return [*found, *_by_hand(grounds, words)]
+
+
+def _by_hand(grounds: Grounds, words: Words) -> Sentences:
+    if "by_hand" not in grounds:
+        return []
+    return [words.say("Some of these houses went to families for which people decided so, and not the calculation.")]
 
 
 def _services_full(grounds: Grounds, words: Words) -> Sentences:
@@ -190,13 +210,22 @@ def _equals_fit_better(grounds: Grounds, words: Words) -> Sentences:
     ]
 
 
-def _held_together(_grounds: Grounds, words: Words) -> Sentences:
+def _held_together(grounds: Grounds, words: Words) -> Sentences:
+    if not grounds.get("bound", True):
+        return [
+            _none(words),
+            words.say(
+                "Houses that fit you went to families after you in the order, because people decided so, and not the "
+                "calculation."
+            ),
+        ]
     return [
         _none(words),
         words.say(
             "Some houses that fit you went to families after you in the order, because those stay with their relatives "
             "or need fewer of the places that are short, at school or at the clinic."
         ),
+        *_by_hand(grounds, words),
     ]
 
 
@@ -263,8 +292,10 @@ RETURNED: Mapping[str, Callable[[Words], Phrase]] = {
 
 
 def smallest_change(found: Grounds, words: Words) -> Sentences:
-    """Return what would have housed a household, or that no change that was tried would have."""
+    """Return what would have housed a household, or that no change that was tried would have; none, where none was."""
     first = found["verified"]
+    if first is None and not found["tried"]:
+        return []
     if first is None:
         return [
             words.say(

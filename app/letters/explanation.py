@@ -52,10 +52,16 @@ def of_decision(case: Case, words: Words) -> list[Section]:
     rules = content.AppealRules(case.appeal_until, case.rules.decide_within_days)
     found = [content.about_offer(offer, words)] if offer is not None else []
     found.append(decided)
-    if case.smallest_change is not None and case.ineligible_for is None:  # of the run, and that was decided since
-        change = sentences.smallest_change(dict(case.smallest_change), words)
+    if change := _smallest_change(case, words):
         found.append(content.what_would_change(change, words))
     return [*found, content.what_you_can_do(rules, words)]
+
+
+def _smallest_change(case: Case, words: Words) -> Sequence[str]:
+    """What would have housed it in the run; nothing, where it was found to be ineligible since."""
+    if case.smallest_change is None or case.ineligible_for is not None:
+        return ()
+    return sentences.smallest_change(dict(case.smallest_change), words)
 
 
 def offer_told(case: Case, words: Words) -> OfferTold | None:

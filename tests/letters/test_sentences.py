@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from app.allocation import sentences
+from app.allocation import placed, sentences
 from app.allocation.grounds import Grounds
+from app.allocation.placed import How
+from app.allocation.placement_models import PlacementReason
 from app.languages.words import SCRIPTS, words_for
 from app.policy.eligibility import Ineligibility
 from app.registry.models import ApplicationState, ReturnReason
@@ -41,6 +43,7 @@ in_every_language = pytest.mark.parametrize("language", SCRIPTS)
 def test_nothing_is_left_unsaid() -> None:
     assert set(GROUNDS) == set(sentences.REASONS) == set(Reason)
     assert set(CHANGES) == set(sentences.CHANGES) == set(Kind)
+    assert (set(placed.DECIDED), set(placed.REASONS)) == (set(How), set(PlacementReason))
     assert {each.value for each in Ineligibility} == set(sentences.INELIGIBLE)
     assert {each.value for each in ApplicationState} == set(sentences.STATES)
     assert {each.value for each in ReturnReason} == set(sentences.RETURNED)
@@ -56,6 +59,43 @@ def test_every_reason_is_said(reason: Reason, language: str) -> None:
     assert [number for number in ("17", "31", "11") if number in grounds and number not in said] == []
     if language != "en":
         assert said != " ".join(sentences.reasons(reason.value, GROUNDS[reason], ENGLISH))
+
+
+@in_every_language
+@pytest.mark.parametrize("how", How)
+def test_that_people_decided_is_said_with_the_reason(how: How, language: str) -> None:
+    words = words_for(language)
+    reason = Reason.HOUSED if how in placed.GIVES_HOUSE else Reason.NOT_ASKED_FOR
+    told = set()
+    for code in PlacementReason:
+        decided = {"how": how.value, "reason": code.value, "places": ["Hillside"] if how is How.NOT_THERE else []}
+        said = sentences.reasons(reason.value, GROUNDS[reason] | {"placed": [decided]}, words)
+        assert placed.REASONS[code](words) in said[-1]
+        assert ("Hillside" in said[-1]) == (how is How.NOT_THERE)
+        told.add(said[-1])
+    assert len(told) == len(PlacementReason)
+    without = sentences.reasons(reason.value, GROUNDS[reason], words)
+    # Wishes did not decide where people did; what they only narrowed is explained as ever.
+    assert said[:-1] == (without if how is How.NOT_THERE else without[:1])
+    if language != "en":
+        assert told.isdisjoint(placed.told([decided], ENGLISH))
+
+
+@in_every_language
+def test_that_people_decided_for_others_is_said_in_place_of_their_kin(language: str) -> None:
+    words = words_for(language)
+    lost = GROUNDS[Reason.TAKEN_BY_PRIORITY] | {"bound": False}
+    by_hand = sentences.reasons(Reason.TAKEN_BY_PRIORITY, lost | {"by_hand": True}, words)
+    assert len(by_hand) == len(sentences.reasons(Reason.TAKEN_BY_PRIORITY, lost, words)) + 1
+    kin = sentences.reasons(Reason.HELD_TOGETHER, {}, words)
+    hand = sentences.reasons(Reason.HELD_TOGETHER, {"bound": False, "by_hand": True}, words)
+    both = sentences.reasons(Reason.HELD_TOGETHER, {"bound": True, "by_hand": True}, words)
+    assert (hand[0], hand[1] != kin[1]) == (kin[0], True)
+    assert both == [*kin, by_hand[-1]]
+
+
+def test_of_changes_that_could_not_be_tried_nothing_is_said() -> None:
+    assert sentences.smallest_change({"verified": None, "tried": 0}, ENGLISH) == []
 
 
 @in_every_language
@@ -80,7 +120,7 @@ def test_every_smallest_change_is_said(kind: Kind, language: str) -> None:
 
 @in_every_language
 def test_that_no_change_helps_is_said(language: str) -> None:
-    assert len(sentences.smallest_change({"verified": None}, words_for(language))) == 1
+    assert len(sentences.smallest_change({"verified": None, "tried": 1}, words_for(language))) == 1
 
 
 def test_sizes_are_in_the_measure_of_the_need() -> None:
