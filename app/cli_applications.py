@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import console
 from app.access.permissions import Principal
+from app.cli_options import ActingAs
 from app.opening import acting, opened, origin_named, settlement_named
 from app.references import normalised
 from app.verification import bulk
@@ -18,9 +19,6 @@ from app.verification.bulk import Outcome, Selection
 application_commands = typer.Typer(help="Verifying applications and deciding on them.", no_args_is_help=True)
 References = Annotated[
     list[str] | None, typer.Argument(metavar="APPLICATION…", help="Public references; all that wait if left out.")
-]
-ActingAs = Annotated[
-    str | None, typer.Option("--as", metavar="USER", help="Who does it: a user, with that user's rights.")
 ]
 Settlement = Annotated[
     str | None, typer.Option(help="Only households from origins merged into this settlement (reference or key).")

@@ -10,6 +10,7 @@ from app.access.permissions import OPERATOR, Permission
 from app.allocation import placements
 from app.allocation.placement_models import Placement, PlacementReason, PlacementState
 from app.allocation.placements import Where
+from app.cli_options import ActingAs, sentence
 from app.errors import Invalid
 from app.housing.queries import named_house
 from app.opening import acting, opened, settlement_named
@@ -18,9 +19,6 @@ from app.registry.queries import visible_household
 
 placement_commands = typer.Typer(help="Where one household is to live, or not, by decision.", no_args_is_help=True)
 PlacementReference = Annotated[str, typer.Argument(metavar="PLACEMENT", help="Public reference of the placement.")]
-ActingAs = Annotated[
-    str | None, typer.Option("--as", metavar="USER", help="Who does it: a user, with that user's rights.")
-]
 
 
 @placement_commands.command("request")
@@ -32,7 +30,7 @@ def request_placement(
     size: Annotated[int | None, typer.Option(min=0, help="In the measure of the policy.")] = None,
     step_free: Annotated[bool, typer.Option("--step-free", help="In houses without a step.")] = False,
     forbid: Annotated[str | None, typer.Option(metavar="SETTLEMENT", help="Not in this settlement.")] = None,
-    note: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
+    note: Annotated[str | None, typer.Option(parser=sentence, metavar="TEXT", help="Why, in words.")] = None,
     username: ActingAs = None,
 ) -> None:
     """Ask for a placement. It counts once somebody else has confirmed it."""
@@ -72,7 +70,7 @@ def confirm_placement(reference: PlacementReference, username: ActingAs = None) 
 @placement_commands.command("lift")
 def lift_placement(
     reference: PlacementReference,
-    reason: Annotated[str, typer.Option(help="Why it counts no more, or is refused.")],
+    reason: Annotated[str, typer.Option(parser=sentence, metavar="TEXT", help="Why it counts no more, or is refused.")],
     username: ActingAs = None,
 ) -> None:
     """End a placement, or refuse one that was requested."""
