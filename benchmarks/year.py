@@ -5,8 +5,9 @@
 FOLDER holds files as `hearth export` writes them. The year starts with half of the families and a third of the houses;
 the others come until week 40, and the last weeks are for what is under way. Families accept, decline for a reason,
 stay silent or withdraw; land is suspected anew, a settlement is suspended, those that were not ready open. Every week
-has a run, approved and offered by others than who requested it. All of it goes through the operations that the
-service uses, at the simulated moment.
+has a run, approved and offered by others than who requested it. Families appeal, against all that can be appealed
+against; what would have been is calculated, and others decide, for some of them. All of it goes through the operations
+that the service uses, at the simulated moment.
 
 After every week each house, family and application is counted (benchmarks/year_checks.py). At the end the audit trail
 is verified, its states are held against the register, and the families housed are compared with what one run would
@@ -45,7 +46,7 @@ from app.policy.offers import OfferRules
 from app.registry.models import Application, ApplicationState, Household
 from app.settings import Settings
 from app.tenancy.models import Tenancy
-from benchmarks import year_acts, year_checks
+from benchmarks import year_acts, year_appeals, year_checks
 from benchmarks.year_acts import FIRST_DAY, Year
 from benchmarks.year_files import District
 
@@ -92,6 +93,7 @@ def simulate(district: District, year: Year, work: Path) -> Iterator[str]:
             open_everything(year)
         if week < WEEKS:
             year_acts.allocate(year, move_issued=week % AGAIN_EVERY == AGAIN_EVERY - 1)
+        year_appeals.foresee(year)
         for _ in range(7 if week < WEEKS else DAYS_TO_END):
             year.pass_day()
         with year.database.session(writes=False) as session:
@@ -111,10 +113,14 @@ def open_everything(year: Year) -> None:
 
 @dataclass(frozen=True)
 class Known:
-    """What the year has shown of its families, by the senders' references: who withdrew, and who will not go where."""
+    """What the year has shown of its families, by the senders' references.
+
+    Who withdrew, who will not go where, and what of the files was otherwise, as columns of these.
+    """
 
     withdrew: set[str]
     declined: set[tuple[str, str]]
+    otherwise: dict[str, dict[str, str]]
 
 
 def known_of(year: Year) -> Known:
@@ -135,6 +141,7 @@ def known_of(year: Year) -> Known:
         return Known(
             {key or "" for key in session.scalars(withdrew)},
             {(key or "", settlement or "") for key, settlement in session.execute(declined)},
+            year_appeals.shown(session),
         )
 
 
@@ -158,7 +165,7 @@ def with_hindsight(district: District, seed: int, work: Path, known: Known) -> d
         year.travel.move_to(FIRST_DAY + timedelta(weeks=WEEKS))
         # Kin of a family that would not go there live there without it, as in the year.
         alone = {key for key, _settlement in known.declined}
-        year_acts.register(year, district.start(work, whole=True, alone=alone))
+        year_acts.register(year, district.start(work, True, alone, known.otherwise))
         open_everything(year)
         with year.database.session(writes=False) as session:
             leaving = session.scalars(select(Household.id).where(Household.key.in_(known.withdrew))).all()
@@ -182,6 +189,7 @@ def measure(folder: Path, seed: int) -> dict[str, Any]:
             faults = list(simulate(district, year, Path(work)))
             with year.database.session(writes=False) as session:
                 faults += year_checks.untold(session)
+                faults += year_checks.appeals(session)
                 faults += [fault.sentence for fault in Verification(session).faults()]
                 entries = session.scalar(select(func.count()).select_from(AuditEntry)) or 0
                 moved = year_checks.offers_moved(session)

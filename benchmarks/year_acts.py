@@ -41,18 +41,20 @@ TIME_LIMIT_SECONDS = 120
 ACCEPTS, DECLINES, SILENT = 0.78, 0.12, 0.07
 """Shares of the answers to an offer; who does none of it withdraws."""
 DAYS_TO_MOVE = (3, 21)
+JUDGES = {Permission.APPEAL_DECIDE_CASE: Role.VERIFIER, Permission.APPEAL_DECIDE_ALLOCATION: Role.APPROVER}
 ENDED_OR_HOUSED = (ApplicationState.WITHDRAWN, ApplicationState.HOUSED)
 
 
 @dataclass
 class Year:
-    """The state of a simulated year. `plan`: day number → what happens then."""
+    """The state of a simulated year. `plan`: day number → what happens then; `judges`: who decide on appeals."""
 
     database: Database
     settings: Settings
     random: Random
     travel: time_machine.Traveller
     actors: dict[Role, Principal] = field(default_factory=dict)
+    judges: dict[Permission, Principal] = field(default_factory=dict)
     plan: dict[int, list[Callable[[], None]]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     solving_seconds: list[float] = field(default_factory=list)
@@ -81,19 +83,25 @@ class Year:
 
 
 def appoint(year: Year) -> None:
-    """Put a policy in force, and add a user for each role that acts in the year."""
+    """Put a policy in force, and add a user for each role that acts in the year; others decide on appeals."""
     with year.database.session(writes=True) as session:
         policies.ensure_default(session)
         for role in (Role.CASEWORKER, Role.VERIFIER, Role.PLANNER, Role.APPROVER, Role.VILLAGE_ADMINISTRATOR):
-            made = users.add(
-                session,
-                username=role.value,
-                display_name=role.value,
-                password_hash=NO_PASSWORD,
-                roles=[HeldRole(role)],
-                actor=OPERATOR,
-            )
-            year.actors[role] = tokens.principal_of(made)
+            year.actors[role] = _user(session, role.value, role)
+        for permission, role in JUDGES.items():
+            year.judges[permission] = _user(session, f"{role.value}-of-appeals", role)
+
+
+def _user(session: Session, name: str, role: Role) -> Principal:
+    made = users.add(
+        session,
+        username=name,
+        display_name=name,
+        password_hash=NO_PASSWORD,
+        roles=[HeldRole(role)],
+        actor=OPERATOR,
+    )
+    return tokens.principal_of(made)
 
 
 def hand_over(year: Year, keys: list[str]) -> None:

@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from app.allocation.models import Proposal, ProposalState, Run
 from app.allocation.offer_models import Offer
+from app.allocation.what_if_models import WhatIf, WhatIfState
 from app.audit import Act
 from app.audit.models import AuditEntry
 from app.housing.models import House, HouseState
 from app.registry.models import Application, ApplicationState, Household
+from app.tenancy.appeal_models import Appeal, AppealState
 from app.tenancy.models import Tenancy
 
 MOVES = ("kept", "moved", "ended")
-STATEFUL: dict[str, type[Application] | type[Offer] | type[House] | type[Run]] = {
+STATEFUL: dict[str, type[Appeal] | type[Application] | type[Offer] | type[House] | type[Run]] = {
+    "appeal": Appeal,
     "application": Application,
     "offer": Offer,
     "house": House,
@@ -93,6 +96,23 @@ def _applications(session: Session, registered: int) -> Iterator[str]:
     reserved = set(session.scalars(select(Proposal.application_id).where(Proposal.state == ProposalState.RESERVED)))
     if allocated ^ reserved:
         yield f"applications {sorted(allocated ^ reserved)[:5]} are allocated in one place only"
+
+
+def appeals(session: Session) -> Iterator[str]:
+    """Name what is wrong with the appeals once the year is over: each is decided, in time, by who took no part."""
+    for appeal in session.scalars(select(Appeal).options(joinedload(Appeal.application))):
+        name = appeal.reference
+        if appeal.state is AppealState.LODGED or appeal.ended_at is None:
+            yield f"appeal {name} goes on after the year"
+        elif appeal.state is not AppealState.WITHDRAWN:
+            if appeal.ended_at.date() > appeal.decide_by:
+                yield f"appeal {name} was decided too late"
+            if appeal.decided_by_id in (*appeal.took_part, appeal.lodged_by_id):
+                yield f"appeal {name} was decided by somebody who took part"
+        if appeal.gives_precedence and appeal.application.precedence_since is None:
+            yield f"appeal {name} gave precedence, and the application does not have it"
+    for asked in session.scalars(select(WhatIf.reference).where(WhatIf.state != WhatIfState.DONE)):
+        yield f"what would have been, {asked}, was not calculated"
 
 
 def offers_moved(session: Session) -> Counter[str]:

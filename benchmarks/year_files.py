@@ -4,8 +4,11 @@ import csv
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 
 Row = dict[str, str]
+WITHOUT_CONSENT = 0.04
+"""The share of the families that register without it, and cannot take part until it is there."""
 
 
 def read(path: Path) -> list[Row]:
@@ -43,6 +46,9 @@ class District:
         self._households = read(folder / "households.csv")
         self._people = _one_number_each(read(folder / "people.csv"))
         self._houses = read(folder / "houses.csv")
+        for row in self._households:
+            if random.random() < WITHOUT_CONSENT:
+                row["consent_on"] = ""
         self._arrives = self._spread(
             sorted({row["kin_group"] or row["household"] for row in self._households}), at_once=0.55
         )
@@ -61,10 +67,16 @@ class District:
         waves = {week: order[first + number :: len(weeks)] for number, week in enumerate(weeks)}
         return {0: order[:first]} | waves
 
-    def start(self, target: Path, whole: bool = False, alone: Collection[str] = ()) -> Path:
+    def start(
+        self,
+        target: Path,
+        whole: bool = False,
+        alone: Collection[str] = (),
+        otherwise: Mapping[str, Row] = MappingProxyType({}),
+    ) -> Path:
         """Write into a folder of `target` what is there at the start, or the `whole` of the year, and return it.
 
-        Households in `alone` are in no kin group.
+        Households in `alone` are in no kin group, and `otherwise` has columns of some that are not as in the files.
         """
         target = target / ("whole" if whole else "start")
         target.mkdir()
@@ -81,7 +93,7 @@ class District:
             ]
         )
         write(target / "houses.csv", houses, self._houses[0])
-        self._register(target, lambda week: whole or week == 0, alone)
+        self._register(target, lambda week: whole or week == 0, alone, otherwise)
         return target
 
     def arrivals(self, target: Path, week: int) -> Path | None:
@@ -90,10 +102,17 @@ class District:
         target.mkdir()
         return target if self._register(target, lambda arrived: arrived == week) else None
 
-    def _register(self, target: Path, comes: Callable[[int], bool], alone: Collection[str] = ()) -> bool:
+    def _register(
+        self,
+        target: Path,
+        comes: Callable[[int], bool],
+        alone: Collection[str] = (),
+        otherwise: Mapping[str, Row] = MappingProxyType({}),
+    ) -> bool:
         rows = [row for row in self._households if comes(self._arrives[row["kin_group"] or row["household"]])]
         keys = {row["household"] for row in rows}
         rows = [row | {"kin_group": "" if row["household"] in alone else row["kin_group"]} for row in rows]
+        rows = [row | otherwise.get(row["household"], {}) for row in rows]
         write(target / "households.csv", rows, self._households[0])
         write(target / "people.csv", (row for row in self._people if row["household"] in keys), self._people[0])
         return bool(rows)
