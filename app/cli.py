@@ -28,10 +28,12 @@ from app.cli_audit import audit_commands
 from app.cli_duplicates import duplicate_commands
 from app.cli_keys import key_commands
 from app.cli_letters import letter_commands
+from app.cli_occupancy import occupancy_commands
 from app.cli_offers import offer_commands
 from app.cli_placements import placement_commands
 from app.cli_privacy import privacy_commands
 from app.cli_runs import run_commands
+from app.cli_swaps import swap_commands
 from app.database import Database
 from app.errors import HearthError, NotFound, Unavailable
 from app.exchange import exports, imports
@@ -59,6 +61,8 @@ cli.add_typer(user_commands, name="users")
 cli.add_typer(application_commands, name="applications")
 cli.add_typer(run_commands, name="run")
 cli.add_typer(offer_commands, name="offers")
+cli.add_typer(occupancy_commands, name="occupancy")
+cli.add_typer(swap_commands, name="swaps")
 cli.add_typer(placement_commands, name="placement")
 cli.add_typer(key_commands, name="keys")
 cli.add_typer(audit_commands, name="audit")

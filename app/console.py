@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from time import sleep
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
@@ -31,6 +32,7 @@ from app.worker import SILENT_FOR, work_one
 SHOWN_REFUSALS = 20
 LOOK_SECONDS = 0.3
 MOST_SIZES = 8
+WIDEST = 100_000
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of writing."""
 
@@ -213,6 +215,15 @@ def show_placements(placements: Sequence[Placement]) -> None:
     for each in placements:
         where = each.settlement.name if each.house is None else f"{each.house.reference}, {each.settlement.name}"
         table.add_row(each.reference, each.state.value, each.household.reference, f"{each.kind} {where}", each.reason)
+    out.print(table)
+
+
+def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print rows of plain texts under their columns, each on one line: a reference is found and copied whole."""
+    table = Table(*columns, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    table.width = out.measure(table, options=out.options.update(max_width=WIDEST)).maximum
     out.print(table)
 
 

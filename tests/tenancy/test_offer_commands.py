@@ -2,9 +2,9 @@
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import joinedload
 
-from app.access.models import Role, User
+from app.access.models import Role
 from app.allocation.offer_models import GivenHow, Offer, OfferState
 from app.database import Database, utc_now
 from app.housing.models import HouseState
@@ -13,11 +13,6 @@ from tests import factories
 from tests.conftest import CommandLine
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-def username(session: Session, *roles: Role) -> str:
-    principal = factories.user(session, *roles)
-    return session.scalars(select(User.username).where(User.id == principal.user_id)).one()
 
 
 @pytest.fixture
@@ -35,8 +30,8 @@ def read(database: Database) -> Offer:
 
 def test_a_house_is_taken(database: Database, issued: str, command_line: CommandLine) -> None:
     with database.session(writes=True) as session:
-        caseworker = username(session, Role.CASEWORKER)
-        planner = username(session, Role.PLANNER)
+        caseworker = factories.user(session, Role.CASEWORKER).username
+        planner = factories.user(session, Role.PLANNER).username
     accept = ("offers", "accept", issued.lower(), "--how", "in_person")
     assert command_line("offers", "accept", issued)[0] == 2  # how did it say so?
     assert (command_line(*accept, "--as", planner)[0], read(database).state) == (1, OfferState.ISSUED)
@@ -75,7 +70,7 @@ def test_a_house_is_not_taken_and_may_be_asked_for_again(
 
 def test_an_offer_is_taken_back_by_who_may_offer(database: Database, issued: str, command_line: CommandLine) -> None:
     with database.session(writes=True) as session:
-        caseworker = username(session, Role.CASEWORKER)
+        caseworker = factories.user(session, Role.CASEWORKER).username
     withdraw = ("offers", "withdraw", issued, "--reason", "Measured wrongly.")
     assert command_line(*withdraw, "--as", caseworker)[0] == 1
     assert read(database).state is OfferState.ISSUED

@@ -1,0 +1,98 @@
+"""hearth occupancy …: what was found at houses, and where that and the record do not fit together."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from app import audit, console
+from app.access.permissions import OPERATOR
+from app.audit import Act
+from app.cli_options import ActingAs, Day, sentence
+from app.database import utc_now
+from app.housing.models import House, Settlement
+from app.housing.queries import house as visible_house
+from app.opening import acting, opened, settlement_named
+from app.references import normalised
+from app.tenancy import check_queries, checks
+from app.tenancy.models import Finding, OccupancyCheck
+
+DAYS = 90
+"""For so long a house may go unchecked, and keys unused."""
+
+occupancy_commands = typer.Typer(help="Who was found living where.", no_args_is_help=True)
+Place = Annotated[str | None, typer.Option("--settlement", help="Only in this settlement (reference or key).")]
+
+
+@occupancy_commands.command("check")
+def check_house(
+    house: Annotated[str, typer.Argument(metavar="HOUSE", help="Public reference of the house.")],
+    finding: Annotated[Finding, typer.Option(help="What was found.")],
+    note: Annotated[str | None, typer.Option(parser=sentence, metavar="TEXT", help="What is to be said of it.")] = None,
+    on: Day = None,
+    username: ActingAs = None,
+) -> None:
+    """Record what was found at a house. It changes nothing by itself: see hearth occupancy reconcile."""
+    with opened() as database, database.session(writes=True) as session:
+        actor = acting(session, username)
+        found = visible_house(session, actor, normalised(house))
+        day = on.date() if on is not None else utc_now().date()
+        made = checks.record(session, found, finding=finding, checked_on=day, note=note, actor=actor)
+        console.say(f"Recorded {made.reference}.")
+
+
+@occupancy_commands.command("list")
+def list_checks(
+    settlement: Place = None,
+    finding: Annotated[Finding | None, typer.Option(help="Only where this was found.")] = None,
+) -> None:
+    """Print what was found at houses, in the order in which it was recorded."""
+    query = check_queries.checks(OPERATOR)
+    if finding is not None:
+        query = query.where(OccupancyCheck.finding == finding)
+    with opened() as database, database.session(writes=True) as session:
+        if settlement is not None:
+            query = query.where(Settlement.id == settlement_named(session, settlement).id)
+        rows = session.scalars(query.order_by(OccupancyCheck.id)).all()
+        households = (row.tenancy.household for row in rows if row.tenancy)
+        audit.record(session, OPERATOR, Act.OCCUPANCY_CHECK_LIST, details=audit.listed(rows, households))
+    console.show_table(("check", "day", "house", "settlement", "household", "found"), map(_check_row, rows))
+
+
+def _check_row(check: OccupancyCheck) -> Iterable[str]:
+    yield from (check.reference, str(check.checked_on), check.house.reference, check.house.settlement.name)
+    yield check.tenancy.household.reference if check.tenancy else ""
+    yield check.finding.value
+
+
+@occupancy_commands.command("reconcile")
+def reconcile(
+    settlement: Place = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="For so many days a house may go unchecked.")] = DAYS,
+) -> None:
+    """Print the houses where the record and what was found do not fit together, for somebody to put right."""
+    query = check_queries.to_reconcile(OPERATOR, days)
+    with opened() as database, database.session(writes=True) as session:
+        if settlement is not None:
+            query = check_queries.in_settlement(query, settlement_named(session, settlement).reference)
+        rows = session.scalars(query.order_by(House.id)).all()
+        found = check_queries.contradictions(session, rows, days)
+        tenancies = check_queries.current_tenancies(session, rows)
+        last = check_queries.last_checks(session, rows)
+        households = (tenancy.household for tenancy in tenancies.values())
+        audit.record(session, OPERATOR, Act.OCCUPANCY_RECONCILE, details=audit.listed(rows, households))
+    console.show_table(
+        ("house", "settlement", "state", "household", "last found", "does not fit"),
+        (
+            (
+                house.reference,
+                house.settlement.name,
+                house.state.value,
+                tenancies[house.id].household.reference if house.id in tenancies else "",
+                f"{last[house.id].finding.value} {last[house.id].checked_on}" if house.id in last else "",
+                ", ".join(found[house.id]),
+            )
+            for house in rows
+        ),
+    )
+    console.say(f"{len(rows):,} houses are to be looked into.")
