@@ -1,12 +1,13 @@
 """Turning a decided run into reservations: everything it rests on is locked, and verified as it stands now."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app.allocation import placements, reservations
+from app.allocation import placements, places, reservations
 from app.allocation.models import Proposal, ProposalState, Run
 from app.allocation.placement_models import Placement, PlacementKind
 from app.allocation.snapshot import Snapshot, class_of
@@ -14,7 +15,9 @@ from app.errors import Conflict
 from app.housing.closures import kept_open
 from app.housing.models import House, HouseState, Settlement
 from app.housing.readiness import FREE, gates, loaded_for_gates
+from app.policy.assess import Service
 from app.policy.occupancy import Measure
+from app.policy.parameters import Policy
 from app.registry.models import Application, ApplicationState
 
 NAMED_AT_MOST = 5
@@ -139,6 +142,24 @@ def applications(session: Session, run: Run, proposals: Sequence[Proposal]) -> d
             f"Applications that changed or wait no more: {listed(gone)}. Reject this run and request another."
         )
     return found
+
+
+def require_places(session: Session, snapshot: Snapshot, proposals: Sequence[Proposal]) -> None:
+    """Refuse where more would use a school or clinic than it has places, now that these are reserved and flushed.
+
+    Families may have swapped into a settlement since, or its school not be there any more. The settlements are locked.
+    """
+    uses = {row["id"]: row["uses"] for row in snapshot.problem["households"]}
+    more: Counter[tuple[int, Service]] = Counter()
+    for proposal in proposals:
+        for service, number in uses[proposal.household.reference].items():
+            more[proposal.settlement_id or 0, Service(service)] += number
+    policy = Policy.model_validate(snapshot.policy.document)
+    there = places.now(session, {place for place, _service in more}, policy, snapshot.on)
+    there.add({each: -number for each, number in more.items()})  # they are counted already
+    if lacking := there.lacking(more):
+        sentences = " ".join(there.sentence(*each) for each in lacking)
+        raise Conflict(f"{sentences} Reject this run and request another.")
 
 
 def require_placements(

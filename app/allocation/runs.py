@@ -323,6 +323,7 @@ def approve(session: Session, run: Run, actor: Principal) -> Run:
         session.flush()
     except IntegrityError as error:
         raise Conflict("A house or household of this run was reserved at the same moment. Reject the run.") from error
+    reserving.require_places(session, snapshot, moving)
     told = {"kept": len(moves.kept), "moved": len(moves.moved), "ended": len(moves.lost)} if snapshot.held else {}
     audit.record(session, actor, Act.RUN_APPROVE, run, details=told)
     return run

@@ -6,14 +6,14 @@ with the solution every address: nothing else is needed to redo a run.
 
 import copy
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.allocation import declines, pinning
+from app.allocation import declines, pinning, places
 from app.allocation.draw import lottery_numbers
 from app.allocation.gather import Gathered
 from app.allocation.order import stages_of
@@ -22,7 +22,7 @@ from app.allocation.placement_models import PlacementKind
 from app.allocation.wishes import Sectors, Wish, Worth
 from app.housing.models import House
 from app.housing.readiness import capacities
-from app.policy.assess import Assessment, Service, assess, service_uses
+from app.policy.assess import Assessment, Service, assess
 from app.policy.eligibility import Ineligibility
 from app.policy.facts import HouseFacts
 from app.policy.occupancy import Measure, measured
@@ -243,10 +243,7 @@ def build(rows: Gathered) -> Snapshot:
 
 
 def _settlements(rows: Gathered) -> tuple[SettlementPart, ...]:
-    taken: dict[int | None, Counter[Service]] = defaultdict(Counter)
-    for application in rows.placed:
-        facts = facts_of(application.household, on=rows.on, has_home=True)
-        taken[application.settlement_id].update(service_uses(facts, rows.policy.services))
+    taken = places.taken(rows.placed, rows.policy, rows.on)
     return tuple(
         SettlementPart(
             reference=settlement.reference,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
 from app.access.permissions import Permission, Principal
-from app.allocation import policies
+from app.allocation import places, policies
 from app.allocation.offer_models import GivenHow
 from app.audit import Act
 from app.database import utc_now
@@ -18,12 +18,14 @@ from app.housing.closures import require_open
 from app.housing.models import House, HouseState, Settlement
 from app.housing.queries import within
 from app.housing.readiness import settlement_is_ready
+from app.policy.assess import service_uses
 from app.policy.parameters import Policy
+from app.registry.facts import facts_of
 from app.registry.models import Application, ApplicationState, Household
-from app.tenancy import swap_endings, swaps
+from app.tenancy import swap_endings, swap_places, swaps
 from app.tenancy.models import Tenancy, TenancyEnd, TenancyHolder
 from app.tenancy.swap_models import SwapCycle, SwapCycleState, SwapMove, SwapWish, SwapWishState
-from app.tenancy.trading_cycles import faults, trade
+from app.tenancy.swap_places import Member
 
 REFUSED = "A family did not agree."
 SWAPPED = "Swapped for house {house}."
@@ -32,8 +34,8 @@ SWAPPED = "Swapped for house {house}."
 def propose(session: Session, actor: Principal) -> list[SwapCycle]:
     """Find who could swap among the open wishes where `actor` plans, and propose it to the families.
 
-    Top trading cycles: nobody gets a house that it did not name or that does not fit it. What was found is checked by
-    other means before it is proposed. Raises Forbidden.
+    Top trading cycles: nobody gets a house that it did not name or that does not fit it, and no school or clinic gets
+    more users than places. What was found is checked by other means before it is proposed. Raises Forbidden.
     """
     actor.require_somewhere(Permission.SWAP_PROPOSE)
     _, policy = policies.in_force(session)
@@ -41,12 +43,11 @@ def propose(session: Session, actor: Principal) -> list[SwapCycle]:
     owned = {wish.reference: wish.tenancy.house.reference for wish in wishes}
     houses = {wish.tenancy.house.reference: wish.tenancy.house for wish in wishes}
     ranks = _ranks(session, wishes, list(houses.values()), policy)
-    cycles = trade(owned, ranks)
-    got = dict(owned)
-    for cycle in cycles:
-        got |= {wish: owned[following] for wish, following in zip(cycle, [*cycle[1:], cycle[0]], strict=True)}
-    if wrong := faults(owned, ranks, got):
-        raise RuntimeError(f"the swaps that were found do not hold: {wrong[0]}")
+    on = utc_now().date()
+    stands_in = {reference: house.settlement_id for reference, house in houses.items()}
+    there = places.now(session, set(stands_in.values()), policy, on)
+    members = {wish.reference: _member(wish, policy, on) for wish in wishes}
+    cycles = swap_places.cycles(owned, ranks, members, stands_in, there)
     by_reference = {wish.reference: wish for wish in wishes}
     found = [
         SwapCycle(
@@ -56,9 +57,9 @@ def propose(session: Session, actor: Principal) -> list[SwapCycle]:
                 SwapMove(
                     wish=by_reference[wish],
                     from_house=by_reference[wish].tenancy.house,
-                    to_house=houses[got[wish]],
+                    to_house=houses[owned[following]],
                 )
-                for wish in cycle
+                for wish, following in zip(cycle, [*cycle[1:], cycle[0]], strict=True)
             ],
         )
         for cycle in cycles
@@ -121,6 +122,12 @@ def _ranks(
         )
         for wish in wishes
     }
+
+
+def _member(wish: SwapWish, policy: Policy, on: date) -> Member:
+    """Return what the family of a wish uses where it lives."""
+    uses = service_uses(facts_of(wish.household, on=on, has_home=True), policy.services)
+    return Member(uses, wish.tenancy.house.settlement_id)
 
 
 def _move_of(cycle: SwapCycle, household: str) -> SwapMove:
@@ -226,6 +233,9 @@ def _locked(session: Session, cycle: SwapCycle, settlements: dict[int, Settlemen
         .options(joinedload(House.settlement))
         .execution_options(populate_existing=True)
     ).all()
+    # Against each other too, and against runs: both bring families to the same school.
+    lock = select(Settlement.id).where(Settlement.id.in_(settlements)).order_by(Settlement.id)
+    session.execute(lock.with_for_update(key_share=True))
     for number in sorted(settlements):
         require_open(session, settlements[number])
     for move in sorted(cycle.moves, key=lambda move: move.wish_id):
@@ -257,7 +267,10 @@ def _locked(session: Session, cycle: SwapCycle, settlements: dict[int, Settlemen
 
 
 def _verify(session: Session, cycle: SwapCycle) -> None:
-    """Refuse unless each family gets a house that it named and that fits it today, and every house one family."""
+    """Refuse unless each family gets a house that it named and that fits it today, and every house one family.
+
+    And where more would use a school or a clinic than it has places.
+    """
     _, policy = policies.in_force(session)
     houses = [move.from_house for move in cycle.moves]
     ranks = _ranks(session, [move.wish for move in cycle.moves], houses, policy)
@@ -268,6 +281,11 @@ def _verify(session: Session, cycle: SwapCycle) -> None:
     )
     if worse:
         raise Conflict(f"Not any more what its family named or needs: {', '.join(worse)}. Refuse this swap.")
+    on = utc_now().date()
+    moves = [(_member(move.wish, policy, on), move.to_house.settlement_id) for move in cycle.moves]
+    there = places.now(session, {house.settlement_id for house in houses}, policy, on)
+    if lacking := there.lacking(swap_places.change(moves)):
+        raise Conflict(f"{' '.join(there.sentence(*each) for each in lacking)} Refuse this swap, or approve it later.")
 
 
 def _move(session: Session, move: SwapMove, former: Tenancy, today: date, actor: Principal) -> None:
