@@ -25,12 +25,14 @@ from app.audit import heads
 from app.cli_appeals import appeal_commands
 from app.cli_applications import application_commands
 from app.cli_audit import audit_commands
+from app.cli_documents import document_commands
 from app.cli_duplicates import duplicate_commands
 from app.cli_keys import key_commands
 from app.cli_letters import letter_commands
 from app.cli_occupancy import occupancy_commands
 from app.cli_offers import offer_commands
 from app.cli_placements import placement_commands
+from app.cli_policies import policy_commands
 from app.cli_privacy import privacy_commands
 from app.cli_runs import run_commands
 from app.cli_swaps import swap_commands
@@ -59,6 +61,8 @@ user_commands = typer.Typer(help="Who works with Hearth.", no_args_is_help=True)
 cli.add_typer(database_commands, name="db")
 cli.add_typer(user_commands, name="users")
 cli.add_typer(application_commands, name="applications")
+cli.add_typer(document_commands, name="documents")
+cli.add_typer(policy_commands, name="policy")
 cli.add_typer(run_commands, name="run")
 cli.add_typer(offer_commands, name="offers")
 cli.add_typer(occupancy_commands, name="occupancy")
