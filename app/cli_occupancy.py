@@ -1,6 +1,7 @@
-"""hearth occupancy …: what was found at houses, and where that and the record do not fit together."""
+"""hearth occupancy …: keys and moves, what was found at houses, and where that and the record do not fit together."""
 
 from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -8,25 +9,110 @@ import typer
 from app import audit, console
 from app.access.permissions import OPERATOR
 from app.audit import Act
-from app.cli_options import ActingAs, Day, sentence
+from app.cli_options import ActingAs, Day, name, sentence
 from app.database import utc_now
 from app.housing.models import House, Settlement
 from app.housing.queries import house as visible_house
 from app.opening import acting, opened, settlement_named
 from app.references import normalised
-from app.tenancy import check_queries, checks
-from app.tenancy.models import Finding, OccupancyCheck
+from app.tenancy import check_queries, checks, moves
+from app.tenancy.models import Finding, OccupancyCheck, TenancyEnd
 
 DAYS = 90
 """For so long a house may go unchecked, and keys unused."""
 
-occupancy_commands = typer.Typer(help="Who was found living where.", no_args_is_help=True)
+occupancy_commands = typer.Typer(help="Who lives where, on record and found.", no_args_is_help=True)
+HouseReference = Annotated[str, typer.Argument(metavar="HOUSE", help="Public reference of the house.")]
+Family = Annotated[str, typer.Argument(metavar="HOUSEHOLD", help="Public reference of the household.")]
 Place = Annotated[str | None, typer.Option("--settlement", help="Only in this settlement (reference or key).")]
+
+
+@occupancy_commands.command("keys")
+def give_keys(
+    house: HouseReference,
+    household: Family,
+    received_by: Annotated[
+        str | None, typer.Option(metavar="PERSON", help="The member who took them (public reference).")
+    ] = None,
+    representative: Annotated[
+        str | None, typer.Option(parser=name, metavar="NAME", help="Who took them for the family, where no member did.")
+    ] = None,
+    on: Day = None,
+    username: ActingAs = None,
+) -> None:
+    """Record that a family got the keys: it has accepted the house, and every gate of the settlement is met."""
+    if (received_by is None) == (representative is None):
+        raise typer.BadParameter("name the member who took the keys (--received-by), or the --representative.")
+    with opened() as database, database.session(writes=True) as session:
+        actor = acting(session, username)
+        made = moves.give_keys(
+            session,
+            visible_house(session, actor, normalised(house), lock=True),
+            normalised(household),
+            _past(on),
+            actor,
+            received_by=normalised(received_by) if received_by else None,
+            representative=representative,
+        )
+        console.say(f"Recorded as {made.reference}.")
+
+
+@occupancy_commands.command("move-in")
+def move_in(house: HouseReference, household: Family, on: Day = None, username: ActingAs = None) -> None:
+    """Record that a family lives in its house. It has the keys, or gets them with this."""
+    with opened() as database, database.session(writes=True) as session:
+        actor = acting(session, username)
+        found = visible_house(session, actor, normalised(house), lock=True)
+        made = moves.move_in(session, found, normalised(household), _past(on), actor)
+        console.say(f"Recorded as {made.reference}.")
+
+
+@occupancy_commands.command("move-out")
+def move_out(
+    house: HouseReference,
+    reason: Annotated[str, typer.Option(parser=sentence, metavar="TEXT", help="Why, in words.")],
+    code: Annotated[TenancyEnd, typer.Option(help="Why, as a code.")] = TenancyEnd.OTHER,
+    on: Day = None,
+    username: ActingAs = None,
+) -> None:
+    """Record that a family left. The house is free for another at once, unless it is unfit."""
+    with opened() as database, database.session(writes=True) as session:
+        actor = acting(session, username)
+        found = visible_house(session, actor, normalised(house), lock=True)
+        moves.move_out(session, found, _past(on), reason, actor, ended_for=code)
+    console.say("Recorded.")
+
+
+@occupancy_commands.command("unfit")
+def declare_unfit(
+    house: HouseReference,
+    reason: Annotated[str, typer.Option(parser=sentence, metavar="TEXT", help="What is wrong with it.")],
+    username: ActingAs = None,
+) -> None:
+    """Say that nobody should live in a house: a reservation is released, and who lives there waits for another."""
+    with opened() as database, database.session(writes=True) as session:
+        actor = acting(session, username)
+        moves.declare_unfit(session, visible_house(session, actor, normalised(house), lock=True), reason, actor)
+    console.say("Recorded.")
+
+
+@occupancy_commands.command("fit")
+def declare_fit(house: HouseReference, username: ActingAs = None) -> None:
+    """Say that a house can be lived in again: by whoever lives there, or it is free."""
+    with opened() as database, database.session(writes=True) as session:
+        actor = acting(session, username)
+        moves.declare_fit(session, visible_house(session, actor, normalised(house), lock=True), actor)
+    console.say("Recorded.")
+
+
+def _past(on: datetime | None) -> date:
+    """Today as it is everywhere by now, for what cannot lie in the future."""
+    return on.date() if on is not None else utc_now().date()
 
 
 @occupancy_commands.command("check")
 def check_house(
-    house: Annotated[str, typer.Argument(metavar="HOUSE", help="Public reference of the house.")],
+    house: HouseReference,
     finding: Annotated[Finding, typer.Option(help="What was found.")],
     note: Annotated[str | None, typer.Option(parser=sentence, metavar="TEXT", help="What is to be said of it.")] = None,
     on: Day = None,
@@ -36,8 +122,7 @@ def check_house(
     with opened() as database, database.session(writes=True) as session:
         actor = acting(session, username)
         found = visible_house(session, actor, normalised(house))
-        day = on.date() if on is not None else utc_now().date()
-        made = checks.record(session, found, finding=finding, checked_on=day, note=note, actor=actor)
+        made = checks.record(session, found, finding=finding, checked_on=_past(on), note=note, actor=actor)
         console.say(f"Recorded {made.reference}.")
 
 

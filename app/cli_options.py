@@ -8,10 +8,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.allocation.offer_models import GivenHow
 from app.database import utc_now
-from app.fields import Sentence
+from app.fields import Name, Sentence
 from app.settings import Settings
 
 _SENTENCE: TypeAdapter[str] = TypeAdapter(Sentence)
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 ActingAs = Annotated[
     str | None, typer.Option("--as", metavar="USER", help="Who does it: a user, with that user's rights.")
@@ -34,3 +35,11 @@ def sentence(given: str) -> str:
         return _SENTENCE.validate_python(given)
     except ValidationError as error:
         raise typer.BadParameter("give a sentence of at most 500 characters, without control characters.") from error
+
+
+def name(given: str) -> str:
+    """Return somebody's name for the record. Raises BadParameter for one that the API would refuse too."""
+    try:
+        return _NAME.validate_python(given)
+    except ValidationError as error:
+        raise typer.BadParameter("give a name of at most 200 characters, without control characters.") from error

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.access.models import Role
 from app.audit import Act
 from app.database import Database, utc_now
-from app.tenancy.models import Finding, OccupancyCheck, Tenancy
+from app.tenancy.models import Finding, OccupancyCheck, Tenancy, TenancyEnd
 from app.tenancy.swap_models import SwapCycle, SwapCycleState, SwapWish, SwapWishState
 from tests import factories
 from tests.audit.trail import acts
@@ -109,3 +109,41 @@ def test_a_family_that_does_not_want_to_leaves_all_where_they_are(
         assert session.scalars(select(SwapCycle.state)).one() is SwapCycleState.FELL_APART
         states = session.scalars(select(SwapWish.state).order_by(SwapWish.id)).all()
     assert (states, homes(database)) == ([SwapWishState.WITHDRAWN, SwapWishState.OPEN], before)
+
+
+def test_a_family_gets_the_keys_moves_in_and_leaves(database: Database, command_line: CommandLine) -> None:
+    with database.session(writes=True) as session:
+        given = factories.accepted(session, factories.house(session, factories.settlement(session)))
+        assert given.house is not None
+        house, family = given.house.reference, given.household.reference
+        member = given.household.people[0].reference
+        planner = factories.user(session, Role.PLANNER).username
+    keys = ("occupancy", "keys", house, family)
+    assert command_line(*keys)[0] == 2  # who took them?
+    assert command_line(*keys, "--received-by", member, "--representative", "Omar")[0] == 2
+    assert command_line(*keys, "--representative", "\x07")[0] == 2
+    assert "no person" in command_line(*keys, "--received-by", "PE-00000000")[2]
+    assert "tenancy.write" in command_line(*keys, "--received-by", member, "--as", planner)[2]
+    assert "another household" in command_line("occupancy", "keys", house, "HH-00000000", "--received-by", member)[2]
+    assert command_line(*keys, "--received-by", member)[1].startswith("Recorded as TE-")
+    assert command_line("occupancy", "move-in", house, family)[0] == 0
+    assert homes(database) == {family: house}
+    assert command_line("occupancy", "move-in", house, family)[0] == 1
+    leave = ("occupancy", "move-out", house, "--reason", "With relatives.")
+    assert "moved in on" in command_line(*leave, "--on", "2001-01-01")[2]
+    assert command_line(*leave, "--code", "boredom")[0] == 2
+    assert command_line(*leave, "--code", "with_relatives")[0] == 0
+    with database.session(writes=False) as session:
+        assert session.scalars(select(Tenancy.ended_for)).one() is TenancyEnd.WITH_RELATIVES
+    assert "nobody is recorded" in command_line(*leave)[2]
+
+
+def test_a_house_is_unfit_and_fit_again(database: Database, command_line: CommandLine) -> None:
+    with database.session(writes=True) as session:
+        house = factories.tenancy(session, factories.house(session, factories.settlement(session))).house.reference
+    assert command_line("occupancy", "unfit", house)[0] == 2
+    assert command_line("occupancy", "unfit", house, "--reason", "The roof leaks.")[0] == 0
+    assert " unfit " in command_line("occupancy", "reconcile")[1]
+    assert command_line("occupancy", "fit", house)[0] == 0
+    assert command_line("occupancy", "fit", house)[0] == 1
+    assert " occupied " in command_line("occupancy", "reconcile")[1]
