@@ -89,8 +89,10 @@ def _with_access(amount: Phrase, grounds: Grounds, words: Words) -> Phrase:
 
 def _service(grounds: Grounds, words: Words) -> Phrase:
     if grounds["service"] == Service.SCHOOL:
-        return words.say("{place}: places at school", place=grounds["place"])
-    return words.say("{place}: places at the clinic", place=grounds["place"])
+        said = words.say("{place}: places at school", place=grounds["place"])
+    else:
+        said = words.say("{place}: places at the clinic", place=grounds["place"])
+    return words.say("{service} (+{number})", service=said, number=grounds["more"]) if "more" in grounds else said
 
 
 def _services(grounds: Grounds, words: Words) -> Phrase:

@@ -32,7 +32,7 @@ GROUNDS: dict[Reason, Grounds] = {
 CHANGES: dict[Kind, dict[str, Any]] = {
     Kind.ANY_SETTLEMENT: {"place": "Valley"},
     Kind.WITHOUT_KIN: {"place": "Valley"},
-    Kind.PLACES: {"services": [CLINIC]},
+    Kind.PLACES: {"services": [CLINIC | {"more": 3}]},
     Kind.HOUSE: {"house": HOUSE},
     Kind.HOUSE_ELSEWHERE: {"house": HOUSE | {"size": 54, "measure": "floor_area_m2"}},
 }
@@ -114,6 +114,7 @@ def test_every_smallest_change_is_said(kind: Kind, language: str) -> None:
     found = {"verified": {"kind": kind.value, "proven": False, **CHANGES[kind]}}
     said = sentences.smallest_change(found, words_for(language))
     assert "Valley" in said[0]
+    assert (kind is not Kind.PLACES) or f"(+{words_for(language).number(3)})" in said[0]
     proven = sentences.smallest_change({"verified": {**found["verified"], "proven": True}}, words_for(language))
     assert len(said) == len(proven) + 1
 
