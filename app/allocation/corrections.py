@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.allocation import pinning
-from app.allocation.snapshot import HouseholdPart, Snapshot
+from app.allocation.parts import AsidePart, HouseholdPart
+from app.allocation.snapshot import Snapshot
 from app.errors import FieldError, Invalid
 from app.policy.assess import assess, service_uses
 from app.policy.facts import Accommodation, HouseholdFacts
@@ -41,8 +42,9 @@ class Correction(BaseModel):
 def row_of(snapshot: Snapshot, part: HouseholdPart, correction: Correction, facts: HouseholdFacts) -> Row:
     """Return the corrected row of a household in a run's problem.
 
-    `facts` are those of the register now: of a household that could not take part the run kept neither what places it
-    uses nor more of it. Raises Invalid where it could not take part, and the correction does not say that it may.
+    `facts` are those of the register now, for what the run kept nothing of: an older one of who could not take part
+    neither wishes for work nor kin. Raises Invalid where it could not take part, and the correction does not say that
+    it may.
     """
     policy = Policy.model_validate(snapshot.policy.document)
     known = next((row for row in snapshot.problem["households"] if row["id"] == part.reference), None)
@@ -52,7 +54,8 @@ def row_of(snapshot: Snapshot, part: HouseholdPart, correction: Correction, fact
             [FieldError("#/body/corrections/eligible", "Say true here where it should have been able to.")],
         )
     if known is None:
-        known = _row(snapshot, part, facts, policy)
+        beside = aside(snapshot, part.reference)
+        known = _row(snapshot, part, facts, policy) if beside is None else _taking_part(snapshot, part, beside)
     tier, points = correction.tier, correction.points
     if correction.accommodation is not None:
         ranked = assess(_living(facts, correction.accommodation), policy).priority
@@ -67,6 +70,24 @@ def row_of(snapshot: Snapshot, part: HouseholdPart, correction: Correction, fact
     if correction.size is not None:
         row["bedrooms_min"], row["bedrooms_max"] = correction.size, correction.size + policy.spare_allowed
     return row
+
+
+def part_of(snapshot: Snapshot, household: str) -> HouseholdPart | None:
+    """Return what a run knew of a household, also of one that was signed as ineligible before it."""
+    beside = aside(snapshot, household)
+    if beside is not None and beside.household is not None:
+        return beside.household
+    return next((part for part in snapshot.households if part.reference == household), None)
+
+
+def aside(snapshot: Snapshot, household: str) -> AsidePart | None:
+    """Return what a run has of a household that could not take part."""
+    return next((part for part in snapshot.aside if part.row["id"] == household), None)
+
+
+def _taking_part(snapshot: Snapshot, part: HouseholdPart, beside: AsidePart) -> Row:
+    tier = beside.row["tier"] + (0 if part.precedence else snapshot.tiers_before)
+    return beside.row | {"tier": min(tier, LAST_TIER)}
 
 
 def _row(snapshot: Snapshot, part: HouseholdPart, facts: HouseholdFacts, policy: Policy) -> Row:
@@ -100,8 +121,14 @@ def corrected(snapshot: Snapshot, row: Row) -> Snapshot:
         house_class | {"reserved": pinning.reserved(house_class, rows, percent)}
         for house_class in snapshot.problem["house_classes"]
     ]
-    households = tuple(_part(part, row, snapshot) for part in snapshot.households)
-    problem = snapshot.problem | {"households": rows, "house_classes": classes}
+    known, beside = list(snapshot.households), aside(snapshot, row["id"])
+    profiles = list(snapshot.problem["profiles"])
+    if beside is not None:
+        known += [] if beside.household is None else [beside.household]
+        profiles += [{"id": row["profile"], "values": dict(beside.work)}] if beside.work else []
+    known.sort(key=lambda part: part.reference)
+    households = tuple(_part(part, row, snapshot) for part in known)
+    problem = snapshot.problem | {"households": rows, "house_classes": classes, "profiles": profiles}
     return snapshot.model_copy(update={"problem": problem, "households": households})
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import solver
 from app.allocation import grounds, placed
 from app.allocation.grounds import Facts, Grounds, Places
-from app.allocation.snapshot import ClassPart, HouseholdPart, Snapshot
+from app.allocation.parts import ClassPart, HouseholdPart
+from app.allocation.snapshot import Snapshot
 from app.policy.eligibility import Ineligibility
 from app.policy.occupancy import Measure
 from solver import Problem, Solution

@@ -27,7 +27,7 @@ class Gathered:
     with household, people, kin group and preferences. `placed` are applications of households already allocated
     or housed in a settlement of the run, or in one kin group with anybody. `declined`: offers that families declined.
     `placements` are all that count. `held`: household → the house reserved for it, of those that the run may move; they
-    are among the applications, and their houses among the houses.
+    are among the applications, and their houses among the houses. `refused`: who was signed as ineligible.
     """
 
     run: str
@@ -43,6 +43,7 @@ class Gathered:
     declined: PastOffers
     placements: Sequence[Placement] = ()
     held: Mapping[int, House] = field(default_factory=dict)
+    refused: Sequence[Application] = ()
 
 
 def gather(
@@ -89,6 +90,11 @@ def gather(
         declined=past_offers(session, on),
         placements=placements.counting(session),
         held=held,
+        refused=session.scalars(
+            select(Application)
+            .where(Application.state == ApplicationState.INELIGIBLE)
+            .options(*with_people, selectinload(Application.preferences))
+        ).all(),
     )
 
 

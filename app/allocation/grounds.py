@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from app.allocation import placed
+from app.allocation.parts import ClassPart, HouseholdPart
 from app.allocation.pinning import PlacementPart
-from app.allocation.snapshot import ClassPart, HouseholdPart, Snapshot
+from app.allocation.snapshot import Snapshot
 from solver.explain import Explanation as SolverExplanation
 from solver.explain import Reason
 

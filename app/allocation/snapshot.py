@@ -7,16 +7,27 @@ with the solution every address: nothing else is needed to redo a run.
 import copy
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app.allocation import declines, pinning, places
 from app.allocation.draw import lottery_numbers
 from app.allocation.gather import Gathered
 from app.allocation.order import stages_of
+from app.allocation.parts import (
+    AsidePart,
+    ClassPart,
+    HouseholdPart,
+    NeedPart,
+    Part,
+    PolicyPart,
+    ProfilePart,
+    RulePart,
+    SettlementPart,
+)
 from app.allocation.pinning import PlacementPart
 from app.allocation.placement_models import PlacementKind
 from app.allocation.wishes import Sectors, Wish, Worth
@@ -31,87 +42,12 @@ from app.registry.models import Application
 from solver import canonical_json
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PolicyPart(_Part):
-    """The policy in force at the request, whole."""
-
-    reference: str
-    sha256: str
-    document: dict[str, Any]
-
-
-class SettlementPart(_Part):
-    """A settlement of the run: its places on the day, and those that households placed before take."""
-
-    reference: str
-    name: str
-    capacities: dict[Service, int]
-    taken: dict[Service, int]
-
-
-class ClassPart(_Part):
-    """Houses that the policy cannot tell apart, by public reference, sorted. `size` is in the policy's measure."""
-
-    id: str
-    settlement: str
-    size: int
-    step_free: bool
-    houses: tuple[str, ...]
-
-
-class NeedPart(_Part):
-    """The computed need."""
-
-    standard: str
-    version: int
-    measure: Measure
-    amount: int
-
-
-class RulePart(_Part):
-    """What one rule of priority gave."""
-
-    rule: str
-    tier: int | None
-    points: int
-
-
-class HouseholdPart(_Part):
-    """A household that takes part, under the policy. `size_override` is a caseworker's need, beside the computed.
-
-    `precedence`: it comes before all others, whatever its tier.
-    """
-
-    reference: str
-    application: str
-    eligible: bool
-    ineligible: tuple[Ineligibility, ...]
-    need: NeedPart
-    size_override: int | None
-    needs_step_free: bool
-    tier: int
-    points: int
-    rules: tuple[RulePart, ...]
-    options: dict[str, int]
-    anywhere: int | None
-    precedence: bool = Field(False, exclude_if=lambda precedence: not precedence)
-
-
-class ProfilePart(_Part):
-    """Households of one kind of work: sector → members."""
-
-    id: str
-    sectors: dict[str, int]
-
-
-class Snapshot(_Part):
+class Snapshot(Part):
     """All that decides a run. `problem` is a `hearth-problem/1` without lottery numbers.
 
     `held`: household → the house reserved for it, of those that the run may move. `stages`: what is optimised, first
-    things first, where that is not the model's own order.
+    things first, where that is not the model's own order. `aside`: who could not take part, as if it could; nothing of
+    the run rests on it, but what it would have given them can be worked out.
     What came to the format later is left out where it says nothing, so that older snapshots keep their spelling.
     """
 
@@ -126,6 +62,7 @@ class Snapshot(_Part):
     placements: tuple[PlacementPart, ...] = Field((), exclude_if=lambda placements: not placements)
     held: dict[str, str] = Field({}, exclude_if=lambda held: not held)
     stages: tuple[str, ...] = Field((), exclude_if=lambda stages: not stages)
+    aside: tuple[AsidePart, ...] = Field((), exclude_if=lambda aside: not aside)
     problem: dict[str, Any]
 
     @property
@@ -168,11 +105,7 @@ def build(rows: Gathered) -> Snapshot:
     places = {settlement.id: settlement.reference for settlement in rows.settlements}
     worth = Worth(rows.policy.wishes, places, rows.jobs, rows.suitabilities)
     applications = sorted(rows.applications, key=lambda application: application.household.reference)
-    assessed = [
-        (application, assess(facts_of(application.household, on=rows.on, has_home=False, declines=past), rows.policy))
-        for application in applications
-        for past in (declines.of(rows.declined, application.household_id),)
-    ]
+    assessed = _assessed(rows, applications)
     wishes = {application.id: worth.wish(application) for application in applications}
     settlements = _settlements(rows)
     anywhere = [wish for wish in wishes.values() if wish.anywhere is not None]
@@ -181,6 +114,7 @@ def build(rows: Gathered) -> Snapshot:
         for number, sectors in enumerate(sorted({wish.sectors for wish in anywhere if wish.sectors}), 1)
     }
     forbidden = _forbidden(rows, places)
+    aside = [each for each in assessed if not each[1].eligibility.eligible] + _assessed(rows, rows.refused)
     parts = tuple(
         _household(rows, application, assessment, wishes[application.id]) for application, assessment in assessed
     )
@@ -219,6 +153,7 @@ def build(rows: Gathered) -> Snapshot:
         placements=placements,
         held=held,
         stages=stages_of(rows.policy.stages, tiers, keeps=bool(held), before=before),
+        aside=_aside(rows, aside, worth, profiles, forbidden, sorted(places.values())),
         problem={
             "format": "hearth-problem/1",
             "spare_bedroom_penalty": rows.policy.spare_penalty,
@@ -240,6 +175,40 @@ def build(rows: Gathered) -> Snapshot:
             "households": households,
         },
     )
+
+
+def _assessed(rows: Gathered, applications: Iterable[Application]) -> list[tuple[Application, Assessment]]:
+    return [
+        (application, assess(facts_of(application.household, on=rows.on, has_home=False, declines=past), rows.policy))
+        for application in applications
+        for past in (declines.of(rows.declined, application.household_id),)
+    ]
+
+
+def _aside(
+    rows: Gathered,
+    assessed: Iterable[tuple[Application, Assessment]],
+    worth: Worth,
+    profiles: Mapping[Sectors, ProfilePart],
+    forbidden: Mapping[int, set[str]],
+    places: Sequence[str],
+) -> tuple[AsidePart, ...]:
+    found: list[AsidePart] = []
+    signed = {application.id for application in rows.refused}
+    for application, assessment in sorted(assessed, key=lambda each: each[0].household.reference):
+        wish = worth.wish(application)
+        row = _problem_row(rows, application, assessment, wish, profiles, forbidden)
+        work: dict[str, int] = {}
+        if wish.anywhere is not None and wish.sectors and row["profile"] is None:
+            row["profile"] = f"work-{len(profiles) + len(found) + 1}"
+            work = {place: worth.work(wish.sectors, place) for place in places}
+        part = None
+        if application.id in signed:
+            reasons = tuple(Ineligibility(code) for code in application.ineligible_for or ())
+            said = {"eligible": False, "ineligible": reasons}
+            part = _household(rows, application, assessment, wish).model_copy(update=said)
+        found.append(AsidePart(row=row, household=part, work=work))
+    return tuple(found)
 
 
 def _settlements(rows: Gathered) -> tuple[SettlementPart, ...]:
@@ -307,7 +276,7 @@ def _forbidden(rows: Gathered, places: Mapping[int, str]) -> dict[int, set[str]]
         if application.household.kin_group_id is not None and application.settlement_id is not None:
             homes[application.household.kin_group_id].add(places.get(application.settlement_id))
     forbidden = {}
-    for application in rows.applications:
+    for application in (*rows.applications, *rows.refused):
         declined = declines.not_again(rows.declined, application, rows.policy.offers)
         away = {places[each] for each in declined if each in places}
         kin = application.household.kin_group_id

@@ -31,7 +31,8 @@ class WhatIfState(StrEnum):
 class WhatIf(Base):
     """A question to a run about one household: what smallest change would have housed it, or what with other facts.
 
-    `given`: the household's corrected facts, as JSON; `found`: the answer. Neither names another household.
+    `given`: the household's corrected facts, as JSON; `found`: the answer. Neither names another household. Without a
+    proposal where the household was signed as ineligible before the run.
     """
 
     __tablename__ = "what_ifs"
@@ -44,7 +45,7 @@ class WhatIf(Base):
     reference: Mapped[str] = reference_column("WI")
     kind: Mapped[WhatIfKind] = mapped_column(enum_column(WhatIfKind), info=NOT_PERSONAL)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), info=NOT_PERSONAL)
-    proposal_id: Mapped[int] = mapped_column(
+    proposal_id: Mapped[int | None] = mapped_column(
         ForeignKey("proposals.id", ondelete="CASCADE"), index=True, info=NOT_PERSONAL
     )
     household_id: Mapped[int] = mapped_column(ForeignKey("households.id"), index=True, info=NOT_PERSONAL)

@@ -6,7 +6,7 @@ One worker answers at a time, and one that lost its claim writes nothing.
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, func, not_, select, update
@@ -66,7 +66,7 @@ def ask_smallest_change(session: Session, proposal: Proposal, actor: Principal) 
         )
     if (asked := _asked(session, proposal)) is not None:
         return asked
-    row = _question(proposal, WhatIfKind.SMALLEST_CHANGE, {}, actor)
+    row = _question(proposal, actor)
     try:
         with session.begin_nested():
             session.add(row)
@@ -112,36 +112,70 @@ def _asked(session: Session, proposal: Proposal) -> WhatIf | None:
     )
 
 
-def ask_correction(session: Session, proposal: Proposal, correction: Correction, actor: Principal) -> WhatIf:
-    """Ask what a run would have given the household of a proposal with corrected facts.
+def ask_correction(
+    session: Session,
+    run_id: int,
+    household_id: int,
+    correction: Correction,
+    actor: Principal,
+    *,
+    proposal_id: int | None = None,
+) -> WhatIf:
+    """Ask what a run would have given a household with corrected facts; also one that could not take part.
 
-    Whoever calls this has checked that `actor` may, and records the act. Raises Invalid.
+    `proposal_id`: what the run said of it. Whoever calls this has checked that `actor` may, and records the act. Raises
+    Invalid, and Conflict where the run knew nothing of it.
     """
-    run = session.scalars(select(Run).where(Run.id == proposal.run_id).options(undefer(Run.snapshot))).one()
+    run = session.scalars(select(Run).where(Run.id == run_id).options(undefer(Run.snapshot))).one()
     snapshot = Snapshot.model_validate_json(run.snapshot)
-    people = select(Household).where(Household.id == proposal.household_id).options(selectinload(Household.people))
+    people = select(Household).where(Household.id == household_id).options(selectinload(Household.people))
     household = session.scalars(people).one()
-    part = next((part for part in snapshot.households if part.reference == household.reference), None)
+    part = corrections.part_of(snapshot, household.reference)
     if part is None:
         raise Conflict(f"Run {run.reference} knew nothing of the household.")
     past = declines.before(declines.past_offers(session, snapshot.on, [household.id]), run.requested_at)
     facts = facts_of(household, on=snapshot.on, has_home=False, declines=declines.of(past, household.id))
-    row = corrections.row_of(snapshot, part, correction, facts)
-    question = _question(proposal, WhatIfKind.CORRECTION, {"row": row}, actor)
+    question = WhatIf(
+        kind=WhatIfKind.CORRECTION,
+        run_id=run.id,
+        proposal_id=proposal_id,
+        household_id=household.id,
+        state=WhatIfState.QUEUED,
+        given={"row": corrections.row_of(snapshot, part, correction, facts)},
+        asked_by_id=actor.user_id,
+    )
     session.add(question)
     session.flush()
     ring_on_commit(session)
     return question
 
 
-def _question(proposal: Proposal, kind: WhatIfKind, given: dict[str, Any], actor: Principal) -> WhatIf:
+def first_run_without(session: Session, household: str, since: datetime) -> int | None:
+    """Return the id of the first run, of those requested since and decided on, that set a household aside."""
+    runs = session.scalars(
+        select(Run)
+        .where(
+            Run.state.in_(APPROVED),
+            Run.requested_at >= since,
+            Run.snapshot.contains(f'"{household}"', autoescape=True),
+        )
+        .order_by(Run.id)
+        .options(undefer(Run.snapshot))
+    )
+    for run in runs:
+        if corrections.aside(Snapshot.model_validate_json(run.snapshot), household) is not None:
+            return run.id
+    return None
+
+
+def _question(proposal: Proposal, actor: Principal) -> WhatIf:
     return WhatIf(
-        kind=kind,
+        kind=WhatIfKind.SMALLEST_CHANGE,
         run_id=proposal.run_id,
         proposal_id=proposal.id,
         household_id=proposal.household_id,
         state=WhatIfState.QUEUED,
-        given=given,
+        given={},
         asked_by_id=actor.user_id,
     )
 
@@ -153,7 +187,7 @@ def answered(session: Session, proposals: Collection[int]) -> dict[int, dict[str
         WhatIf.kind == WhatIfKind.SMALLEST_CHANGE,
         WhatIf.state == WhatIfState.DONE,
     )
-    return {proposal: found for proposal, found in session.execute(query) if found is not None}
+    return {proposal: found for proposal, found in session.execute(query) if proposal is not None and found is not None}
 
 
 def take(session: Session, silent_for: timedelta) -> Question | None:

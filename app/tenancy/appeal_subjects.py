@@ -6,7 +6,7 @@ from datetime import date, tzinfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app.allocation import policies
+from app.allocation import policies, what_ifs
 from app.allocation.models import APPROVED, Proposal, ProposalState, Run
 from app.allocation.offer_models import Offer, OfferState
 from app.errors import Conflict
@@ -20,13 +20,17 @@ User = int | None
 
 @dataclass(frozen=True)
 class Subject:
-    """A decision, by reference; `proposal` is what the run said, where a run had a part in it."""
+    """A decision, by reference; `proposal` is what the run said, where a run had a part in it.
+
+    `run_id`: the run to ask what it would have given; of who was signed as ineligible the first since.
+    """
 
     reference: str
     told_on: date
     policy: Policy
     took_part: tuple[User, ...]
     proposal: Proposal | None
+    run_id: int | None
 
 
 def subject_of(session: Session, application: Application, against: AppealAgainst, zone: tzinfo) -> Subject:
@@ -75,7 +79,8 @@ def _signed(session: Session, application: Application, zone: tzinfo) -> Subject
         else policies.in_force(session)[0]
     )
     told_on = application.decided_at.astimezone(zone).date()
-    return Subject(application.reference, told_on, policies.policy_of(version), _of_case(application), None)
+    run_id = what_ifs.first_run_without(session, application.household.reference, application.decided_at)
+    return Subject(application.reference, told_on, policies.policy_of(version), _of_case(application), None, run_id)
 
 
 def _ineligible(application: Application, proposal: Proposal | None, zone: tzinfo) -> Subject | None:
@@ -94,7 +99,8 @@ def _of_run(application: Application, proposal: Proposal | None, zone: tzinfo, *
 def _subject(proposal: Proposal, zone: tzinfo, took_part: tuple[User, ...]) -> Subject:
     told_at = proposal.run.decided_at or proposal.run.requested_at
     policy = policies.policy_of(proposal.run.policy_version)
-    return Subject(proposal.reference, told_at.astimezone(zone).date(), policy, took_part, proposal)
+    told_on = told_at.astimezone(zone).date()
+    return Subject(proposal.reference, told_on, policy, took_part, proposal, proposal.run_id)
 
 
 def _offer(session: Session, application: Application, zone: tzinfo) -> Subject | None:
@@ -120,4 +126,5 @@ def _offer(session: Session, application: Application, zone: tzinfo) -> Subject 
         policies.policy_of(run.policy_version),
         (offer.issued_by_id, run.requested_by_id, run.decided_by_id, *answered),
         offer.proposal,
+        offer.proposal.run_id,
     )

@@ -79,8 +79,11 @@ def lodge(
         decide_by=rules.decided_by(today),
     )
     appeal.statement = statement
-    if subject.proposal is not None and not correction.says_nothing:
-        appeal.what_if = what_ifs.ask_correction(session, subject.proposal, correction, actor)
+    if subject.run_id is not None and not correction.says_nothing:
+        about = subject.proposal.id if subject.proposal is not None else None
+        appeal.what_if = what_ifs.ask_correction(
+            session, subject.run_id, household.id, correction, actor, proposal_id=about
+        )
     try:
         with session.begin_nested():
             session.add(appeal)

@@ -14,10 +14,8 @@ from sqlalchemy.orm import selectinload
 from app.access.models import Role
 from app.access.permissions import OPERATOR
 from app.allocation import placements
-from app.allocation.pinning import PlacementPart
-from app.allocation.placement_models import PlacementKind, PlacementReason
-from app.allocation.placements import Where
-from app.allocation.snapshot import (
+from app.allocation.parts import (
+    AsidePart,
     ClassPart,
     HouseholdPart,
     NeedPart,
@@ -25,8 +23,11 @@ from app.allocation.snapshot import (
     ProfilePart,
     RulePart,
     SettlementPart,
-    Snapshot,
 )
+from app.allocation.pinning import PlacementPart
+from app.allocation.placement_models import PlacementKind, PlacementReason
+from app.allocation.placements import Where
+from app.allocation.snapshot import Snapshot
 from app.database import Base, Database
 from app.housing.models import Job, Origin, Settlement
 from app.policy.eligibility import Ineligibility
@@ -42,7 +43,10 @@ from tests.conftest import ActingAs
 PERSONAL = (Household, Person, Application, KinGroup)
 KNOWN = {"reference", "state", "decided_policy"}  # what documents may hold of them
 REFERENCE = r"(?:HH|AP|ST|HO|KG|PL|RUN|PO)-[0-9A-HJKMNP-TV-Z]{8}"
-PARTS = (Snapshot, PlacementPart, PolicyPart, SettlementPart, ClassPart, NeedPart, RulePart, HouseholdPart, ProfilePart)
+PARTS = (
+    *(Snapshot, PlacementPart, PolicyPart, SettlementPart, ClassPart, NeedPart, RulePart, HouseholdPart, ProfilePart),
+    AsidePart,
+)
 PROBLEM_FIELDS = {
     *("format", "spare_bedroom_penalty", "settlements", "house_classes", "profiles", "households", "id", "capacities"),
     *("settlement", "bedrooms", "step_free", "count", "reserved", "values", "tier", "points", "bedrooms_min"),

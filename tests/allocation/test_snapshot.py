@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from app.allocation import corrections
+from app.allocation.corrections import Correction
 from app.allocation.draw import lottery_numbers
 from app.allocation.gather import Gathered, gather
 from app.allocation.snapshot import Snapshot, build, problem_of
+from app.errors import Invalid
 from app.housing.models import Milestone, Settlement
 from app.housing.readiness import ready_settlements
 from app.policy.parameters import DEFAULT_POLICY, Policy
+from app.registry.facts import facts_of
 from app.registry.models import Application, ApplicationState, Suitability
-from solver import Problem
+from solver import Problem, solve
 from tests import factories
 
 ON = date(2026, 5, 3)
@@ -242,3 +246,58 @@ def test_kin_follow_their_kin(session: Session, state: ApplicationState) -> None
     brother.state = state
     assert row(snapshot_of(session), sister)["forbidden"] == sorted([places[0].reference, places[2].reference])
     assert row(snapshot_of(session, [places[0]]), sister)["forbidden"] == [places[0].reference]
+
+
+def _refused(session: Session, *preferred: Settlement, **fields: Any) -> Application:
+    """An application that was signed as ineligible."""
+    application = factories.applicant(session, *preferred, **fields)
+    application.state, application.ineligible_for = ApplicationState.INELIGIBLE, ["no_consent"]
+    session.flush()
+    return application
+
+
+def test_who_was_refused_is_kept_beside_the_problem_and_changes_nothing_in_it(session: Session) -> None:
+    valley = factories.settlement(session, "Valley", openings={"health": 3})
+    factories.house(session, valley, bedrooms=2)
+    factories.applicant(session, valley)
+    unsaid = factories.applicant(session, valley, consent_on=None)
+    without = snapshot_of(session)
+    signed = _refused(session, anywhere=True, children=1, occupation="health", needs_step_free=True)
+    snapshot = snapshot_of(session)
+    assert (snapshot.problem, snapshot.households) == (without.problem, without.households)
+    beside = {each.row["id"]: each for each in snapshot.aside}
+    assert beside.keys() == {signed.household.reference, unsaid.household.reference}
+    mine = beside[signed.household.reference]
+    assert (mine.row["needs_step_free"], mine.row["uses"]) == (True, {"school": 1, "clinic": 2})
+    assert (mine.row["profile"], set(mine.work)) == ("work-1", {valley.reference})
+    assert mine.household is not None
+    assert mine.household.ineligible == ("no_consent",)
+    assert beside[unsaid.household.reference].household is None
+    assert [person.given_name for person in signed.household.people if person.given_name in snapshot.text()] == []
+    assert Snapshot.model_validate_json(snapshot.text()) == snapshot
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_who_was_refused_can_be_put_in_also_by_a_snapshot_from_before(session: Session, is_old: bool) -> None:
+    valley = factories.settlement(session, "Valley", openings={"health": 3})
+    factories.house(session, valley, bedrooms=2)
+    group = factories.kin_group(session)
+    factories.applicant(session, valley, kin_group=group)
+    unsaid = factories.applicant(session, anywhere=True, occupation="health", consent_on=None, kin_group=group)
+    snapshot = snapshot_of(session)
+    if is_old:
+        old = json.loads(snapshot.text())
+        assert old.pop("aside")
+        snapshot = Snapshot.model_validate(old)
+        assert "aside" not in snapshot.text()
+    reference = unsaid.household.reference
+    part = corrections.part_of(snapshot, reference)
+    assert part is not None
+    facts = facts_of(unsaid.household, on=ON, has_home=False)
+    with pytest.raises(Invalid, match="could not take part"):
+        corrections.row_of(snapshot, part, Correction(tier=1), facts)
+    found = corrections.row_of(snapshot, part, Correction(eligible=True, tier=1), facts)
+    assert (found["tier"], found["kin_group"]) == (1, None if is_old else group.reference)
+    problem = Problem.from_dict(problem_of(corrections.corrected(snapshot, found), "a seed"))
+    assert found["profile"] == (None if is_old else "work-1")
+    assert solve(problem).assignments is not None

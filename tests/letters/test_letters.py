@@ -125,7 +125,7 @@ def test_some_are_asked_for_at_once_and_corrections_before_them(database: Databa
         asked, left = what_ifs.ask_of_run(session, run, 1, reader)
         assert (asked, left) == (1, 1)
         of_appeal = session.scalars(select(Proposal).where(Proposal.state == ProposalState.RESERVED).limit(1)).one()
-        what_ifs.ask_correction(session, of_appeal, Correction(tier=1), reader)
+        what_ifs.ask_correction(session, of_appeal.run_id, of_appeal.household_id, Correction(tier=1), reader)
     with database.session(writes=True) as session:
         question = what_ifs.take(session, timedelta(seconds=30))
     assert question is not None

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import Session, joinedload
 from typer.testing import CliRunner
 
 from app.access.models import Role
@@ -28,7 +28,7 @@ from app.registry.models import Application, ApplicationState, Household
 from app.settings import Settings
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealState
 from tests import appealing, factories
-from tests.allocation.conftest import Register, decide, drawn, proposed, register, said, settings
+from tests.allocation.conftest import Register, decide, drawn, proposed, read, register, said, settings
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
 from tests.tenancy import living
@@ -136,6 +136,10 @@ def test_precedence_ends_with_an_offer_that_was_declined_and_not_with_one_taken_
         assert not declines.has_precedence(declines.past_offers(session, utc_now().date()), family)
 
 
+def _asked(session: Session, proposal: Proposal, correction: Correction) -> WhatIf:
+    return what_ifs.ask_correction(session, proposal.run_id, proposal.household_id, correction, OPERATOR)
+
+
 @on_sqlite
 def test_what_would_have_been_goes_by_what_the_family_had_declined(database: Database) -> None:
     """By a policy that puts it later for that; and not by what it declined after the run."""
@@ -154,13 +158,13 @@ def test_what_would_have_been_goes_by_what_the_family_had_declined(database: Dat
         before = session.scalars(select(Offer)).one()
         tiers = {}
         for proposal in session.scalars(select(Proposal).join(Proposal.run).where(Run.reference == run)):
-            asked = what_ifs.ask_correction(session, proposal, unsafe, OPERATOR)
+            asked = _asked(session, proposal, unsafe)
             tiers[proposal.household_id == before.household_id] = asked.given["row"]["tier"]
         assert tiers == {True: 3, False: 1}
         before.ended_at = utc_now()
         session.flush()
         proposal = session.scalars(select(Proposal).where(Proposal.household_id == before.household_id)).all()[-1]
-        assert what_ifs.ask_correction(session, proposal, unsafe, OPERATOR).given["row"]["tier"] == 1
+        assert _asked(session, proposal, unsafe).given["row"]["tier"] == 1
 
 
 @on_sqlite
@@ -213,6 +217,39 @@ def test_a_signed_ineligibility_is_reopened(database: Database, acting_as: Actin
     with database.session(writes=False) as session:
         again = session.scalars(select(Application)).one()
         assert (again.state, again.ineligible_for) == (ApplicationState.SUBMITTED, None)
+
+
+def test_who_was_signed_as_ineligible_is_calculated_too(
+    database: Database, register: Register, settings: Settings, acting_as: ActingAs
+) -> None:
+    """By the first run since, which kept beside its problem what that would have said of the family."""
+    with database.session(writes=True) as session:
+        policies.ensure_default(session)
+        application = session.scalars(
+            select(Application).join(Application.household).where(Household.reference == register.families["dormitory"])
+        ).one()
+        application.state, application.decided_at = ApplicationState.INELIGIBLE, utc_now()
+        application.ineligible_for = ["no_consent"]
+    caseworker = acting_as(Role.CASEWORKER)
+    says = {"against": "ineligibility", "corrections": {"eligible": True}}
+    early = lodged(caseworker, application, **says)
+    assert caseworker.get(f"/appeals/{early}").json()["calculated"] is None  # no run did without it yet
+    assert caseworker.post(f"/appeals/{early}/withdraw").status_code == 200
+    run = drawn(database)
+    drawn_again = read(database, run)
+    assert said(database, run).keys().isdisjoint({register.families["dormitory"]})
+    reference = lodged(caseworker, application, **says)
+    assert answer_one(database, settings) is not None
+    verifier = acting_as(Role.VERIFIER)
+    calculated = verifier.get(f"/appeals/{reference}").json()["calculated"]
+    assert (calculated["state"], calculated["housed"], calculated["proven"]) == ("done", True, True)
+    assert calculated["others_not_housed"] == 1
+    answer = verifier.post(f"/appeals/{reference}/decide", json=UPHOLD)
+    assert (answer.status_code, answer.json()["gives_precedence"]) == (200, True)
+    with database.session(writes=False) as session:
+        again = session.scalars(select(Application).where(Application.id == application.id)).one()
+        assert again.state is ApplicationState.SUBMITTED
+        assert session.scalars(select(WhatIf.run_id).where(WhatIf.proposal_id.is_(None))).one() == drawn_again.id
 
 
 @on_sqlite
