@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -71,6 +71,12 @@ Sign in with `POST /api/v1/tokens` and send the token as `Authorization: Bearer 
 Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents. What creates something takes an
 `Idempotency-Key`; what changes something needs the `ETag` that you read, as `If-Match`.
 """
+ABOUT: dict[str, Any] = {
+    "title": "Hearth",
+    "version": version("hearth"),
+    "description": DESCRIPTION,
+    "license_info": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+}
 TAGS = [
     {"name": "access", "description": "Signing in, and users."},
     {"name": "stock", "description": "Settlements, origins, houses, milestones, jobs and land release."},
@@ -121,19 +127,16 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         database.dispose()
 
     service = FastAPI(
-        title="Hearth",
-        version=version("hearth"),
-        description=DESCRIPTION,
+        **ABOUT,
         openapi_tags=TAGS,
         lifespan=lifespan,
         redirect_slashes=False,
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
-        routes=[*_of_features(settings.max_upload_mb, settings.max_document_mb)],
+        routes=[*_routes(settings.max_upload_mb, settings.max_document_mb)],
     )
     metrics = Metrics()
-    service.state.settings, service.state.database = settings, database
+    service.state.settings, service.state.database, service.state.metrics = settings, database, metrics
     service.state.access_rules = Rules(
         Limits(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)),
         required_roles(settings.second_factor_roles),
@@ -149,14 +152,14 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     service.add_middleware(SecurityHeaders)
     service.add_middleware(RequestLog, metrics=metrics)
     documentation.install(service)
-    service.include_router(_operation(database, metrics))
-    service.openapi = lambda: _openapi(service)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    document = partial(_document, settings.max_upload_mb, settings.max_document_mb)
+    service.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return service
 
 
 @cache
-def _of_features(upload_mb: int, document_mb: int) -> Sequence[BaseRoute]:
-    """Return the routes of the features, made once in a process: at its first request a route takes FastAPI long."""
+def _routes(upload_mb: int, document_mb: int) -> Sequence[BaseRoute]:
+    """Return the routes of every service of this process: they are slow to make, and at their first request too."""
     api = APIRouter()
     answers = responses(
         errors.Malformed,
@@ -210,6 +213,7 @@ def _of_features(upload_mb: int, document_mb: int) -> Sequence[BaseRoute]:
         dependencies=query,
         max_body_size=document_mb * 1024 * 1024 + FORM_AROUND,
     )
+    api.include_router(_operation())
     return api.routes
 
 
@@ -230,7 +234,7 @@ async def _check_query(request: Request) -> None:
         )
 
 
-def _operation(database: Database, metrics: Metrics) -> APIRouter:
+def _operation() -> APIRouter:
     router = APIRouter(tags=["operation"], responses=responses(errors.Malformed, errors.TooManyRequests))
 
     @router.get("/", include_in_schema=False)
@@ -246,9 +250,9 @@ def _operation(database: Database, metrics: Metrics) -> APIRouter:
     @router.get(
         "/readyz", operation_id="readyz", summary="Whether it can serve", responses=responses(errors.Unavailable)
     )
-    def readyz() -> Health:
+    def readyz(request: Request) -> Health:
         """The database answers and is migrated to this version."""
-        health.require_ready(database)
+        health.require_ready(request.app.state.database)
         return Health(status="ok")
 
     @router.get(
@@ -258,30 +262,23 @@ def _operation(database: Database, metrics: Metrics) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    def read_metrics() -> Response:
+    def read_metrics(request: Request) -> Response:
         """No label holds personal data."""
+        metrics: Metrics = request.app.state.metrics
         return Response(metrics.exposition(), media_type="text/plain; version=1.0.0; charset=utf-8")
 
     return router
 
 
-def _openapi(service: FastAPI) -> dict[str, Any]:
+@cache
+def _document(upload_mb: int, document_mb: int) -> dict[str, Any]:
     """Return the OpenAPI document: FastAPI's, with our problem documents in place of its own error bodies."""
-    if service.openapi_schema is None:
-        document = get_openapi(
-            title=service.title,
-            version=service.version,
-            description=service.description,
-            tags=service.openapi_tags,
-            routes=service.routes,
-            license_info=service.license_info,
-        )
-        schemas = document["components"]["schemas"]
-        for replaced in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(replaced, None)
-        own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(own.pop("$defs"))
-        schemas["Problem"] = own
-        documentation.give_examples(document)
-        service.openapi_schema = document
-    return service.openapi_schema
+    document = get_openapi(**ABOUT, tags=TAGS, routes=_routes(upload_mb, document_mb))
+    schemas = document["components"]["schemas"]
+    for replaced in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(replaced, None)
+    own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(own.pop("$defs"))
+    schemas["Problem"] = own
+    documentation.give_examples(document)
+    return document

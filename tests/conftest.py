@@ -174,15 +174,14 @@ def statements(database: Database) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document, which is slow to make and the same over every database."""
+    """The OpenAPI document."""
     return create_app(Settings(worker="separate")).openapi()
 
 
 @pytest.fixture
-def service(database: Database, openapi_document: dict[str, Any]) -> Iterator[TestClient]:
+def service(database: Database) -> Iterator[TestClient]:
     """The service over this test's database, whose runs nobody works. Nobody is signed in."""
     app = create_app(Settings(worker="separate", log_level="error"), database)
-    app.openapi_schema = openapi_document
     with TestClient(app) as client:
         yield client
 

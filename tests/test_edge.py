@@ -28,10 +28,9 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @contextmanager
-def served(database: Database, document: dict[str, Any], **settings: Any) -> Iterator[TestClient]:
+def served(database: Database, **settings: Any) -> Iterator[TestClient]:
     """The service under settings of its own."""
     app = create_app(Settings(worker="separate", log_level="error", **settings), database)
-    app.openapi_schema = document
     with TestClient(app) as client:
         yield client
 
@@ -101,8 +100,8 @@ def test_the_documentation_runs_nothing_but_its_own_script(service: TestClient) 
     "host", ["127.0.0.1", "127.0.0.1:8080", "localhost", "[::1]:8080", "homes.example", "A.EXAMPLE"]
 )
 @on_sqlite
-def test_a_host_that_the_service_has_is_served(database: Database, openapi_document: dict[str, Any], host: str) -> None:
-    with served(database, openapi_document, allowed_hosts="homes.example, *.example") as client:
+def test_a_host_that_the_service_has_is_served(database: Database, host: str) -> None:
+    with served(database, allowed_hosts="homes.example, *.example") as client:
         assert client.get("/livez", headers={"Host": host}).status_code == 200
 
 
@@ -110,8 +109,8 @@ def test_a_host_that_the_service_has_is_served(database: Database, openapi_docum
     "host", ["elsewhere.test", "example", "homes.example.test", "127.0.0.1@elsewhere.test", "", "a b", "127.0.0.1:x"]
 )
 @on_sqlite
-def test_a_host_that_it_has_not_is_refused(database: Database, openapi_document: dict[str, Any], host: str) -> None:
-    with served(database, openapi_document, allowed_hosts="*.example") as client:
+def test_a_host_that_it_has_not_is_refused(database: Database, host: str) -> None:
+    with served(database, allowed_hosts="*.example") as client:
         answer = client.get("/livez", headers={"Host": host})
         problem = assert_problem(answer, 400)
         assert "HEARTH_ALLOWED_HOSTS" in problem["detail"]
@@ -119,19 +118,17 @@ def test_a_host_that_it_has_not_is_refused(database: Database, openapi_document:
 
 
 @on_sqlite
-def test_the_address_listened_on_is_a_host_and_every_one_is_where_the_operator_says_so(
-    database: Database, openapi_document: dict[str, Any]
-) -> None:
-    with served(database, openapi_document, allowed_hosts="", host="10.1.2.3") as client:
+def test_the_address_listened_on_is_a_host_and_every_one_is_where_the_operator_says_so(database: Database) -> None:
+    with served(database, allowed_hosts="", host="10.1.2.3") as client:
         assert client.get("/livez", headers={"Host": "10.1.2.3:8080"}).status_code == 200
         assert client.get("/livez", headers={"Host": "testserver"}).status_code == 400
-    with served(database, openapi_document, allowed_hosts="*") as client:
+    with served(database, allowed_hosts="*") as client:
         assert client.get("/livez", headers={"Host": "anything"}).status_code == 200
 
 
 @on_sqlite
-def test_an_address_that_asks_too_much_waits(database: Database, openapi_document: dict[str, Any]) -> None:
-    with served(database, openapi_document, address_requests_per_minute=3) as client:
+def test_an_address_that_asks_too_much_waits(database: Database) -> None:
+    with served(database, address_requests_per_minute=3) as client:
         statuses = [client.get("/livez").status_code for _ in range(5)]
         assert statuses == [200, 200, 200, 429, 429]
         refused = client.get("/api/v1/households")
@@ -151,9 +148,8 @@ def test_a_user_who_asks_too_much_waits_and_others_do_not(acting_as: ActingAs, s
 
 
 @on_sqlite
-def test_addresses_of_one_network_share_an_allowance(database: Database, openapi_document: dict[str, Any]) -> None:
+def test_addresses_of_one_network_share_an_allowance(database: Database) -> None:
     app = create_app(Settings(worker="separate", log_level="error", address_requests_per_minute=2), database)
-    app.openapi_schema = openapi_document
 
     def status(address: str) -> int:
         with TestClient(app, client=(address, 50000)) as client:
@@ -177,9 +173,8 @@ def test_what_is_remembered_of_who_asks_does_not_grow() -> None:
 
 
 @contextmanager
-def _listening(database: Database, document: dict[str, Any], **settings: Any) -> Iterator[int]:
+def _listening(database: Database, **settings: Any) -> Iterator[int]:
     app = create_app(Settings(worker="separate", log_level="error", **settings), database)
-    app.openapi_schema = document
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
@@ -193,9 +188,9 @@ def _listening(database: Database, document: dict[str, Any], **settings: Any) ->
 
 
 @on_sqlite
-def test_a_body_that_does_not_come_is_not_waited_for(database: Database, openapi_document: dict[str, Any]) -> None:
+def test_a_body_that_does_not_come_is_not_waited_for(database: Database) -> None:
     head = b"POST /api/v1/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    with _listening(database, openapi_document, body_seconds=1) as port:
+    with _listening(database, body_seconds=1) as port:
         for rest in (b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"):
             with socket.create_connection(("127.0.0.1", port), timeout=20) as slow:
                 slow.sendall(head + rest)

@@ -36,10 +36,9 @@ def stream(acting_as: ActingAs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Str
 
 
 @pytest.fixture
-def noisy(database: Database, openapi_document: dict[str, Any], stream: StringIO) -> Iterator[TestClient]:
+def noisy(database: Database, stream: StringIO) -> Iterator[TestClient]:
     """The service, logging all that it can."""
     app = create_app(Settings(worker="separate", log_level="debug"), database)
-    app.openapi_schema = openapi_document
     with TestClient(app) as client:
         yield client
 

@@ -1,7 +1,6 @@
 """The second factor: beginning with one, each code once, recovery codes, and roles that wait for it."""
 
 import time
-from typing import Any
 
 import httpx2
 import pyotp
@@ -213,13 +212,10 @@ def test_it_is_removed_with_a_code_and_reset_by_an_administrator(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_which_roles_need_one_is_a_setting(
-    service: TestClient, database: Database, amina: User, openapi_document: dict[str, Any]
-) -> None:
+def test_which_roles_need_one_is_a_setting(service: TestClient, database: Database, amina: User) -> None:
     headers = _bearer(_sign_in(service))
     for setting, withheld in (("", []), ("verifier", ["verifier"]), (" planner , verifier", ["planner", "verifier"])):
         app = create_app(Settings(worker="separate", log_level="error", second_factor_roles=setting), database)
-        app.openapi_schema = openapi_document
         me = TestClient(app).get("/api/v1/me", headers=headers).json()
         assert [role["role"] for role in me["withheld"]] == withheld
     with pytest.raises(Invalid) as refused:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -73,12 +72,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def service(
-    settings: Settings, database: Database, openapi_document: dict[str, Any], clock: Clock
-) -> Iterator[TestClient]:
+def service(settings: Settings, database: Database, clock: Clock) -> Iterator[TestClient]:
     """The service over this test's database, with the provider set."""
     app = create_app(settings, database)
-    app.openapi_schema = openapi_document
     app.state.identity_provider = Provider(settings, clock)
     with TestClient(app) as client:
         yield client

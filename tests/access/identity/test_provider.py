@@ -24,12 +24,11 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @on_sqlite
 def test_a_provider_that_is_down_is_said_to_be_and_not_asked_at_every_request(
-    settings: Settings, database: Database, openapi_document: dict[str, Any], issuer: Issuer
+    settings: Settings, database: Database, issuer: Issuer
 ) -> None:
     clock = Clock()
     gone = Settings(**settings.model_dump() | {"oidc_issuer": "http://127.0.0.1:9"})
     app = create_app(gone, database)
-    app.openapi_schema = openapi_document
     provider = app.state.identity_provider = Provider(gone, clock)
     with TestClient(app) as client:
         for path in ("/api/v1/oidc", "/api/v1/oidc/sign-in"):
@@ -63,9 +62,8 @@ def test_metadata_that_make_no_sense_are_not_used(browser: httpx2.Client, issuer
 
 
 @on_sqlite
-def test_without_a_provider_there_is_none(database: Database, openapi_document: dict[str, Any]) -> None:
+def test_without_a_provider_there_is_none(database: Database) -> None:
     app = create_app(Settings(worker="separate", log_level="error"), database)
-    app.openapi_schema = openapi_document
     with TestClient(app) as client:
         for path in ("/oidc", "/oidc/sign-in", "/oidc/callback"):
             assert client.get(f"/api/v1{path}").status_code == 404
