@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ def is_new(database: Database) -> bool:
 
 def is_current(database: Database) -> bool:
     """Whether the database stands at the newest migration."""
-    heads = set(ScriptDirectory.from_config(_config()).get_heads())
     with database.engine.connect() as connection:
-        return set(MigrationContext.configure(connection).get_current_heads()) == heads
+        return set(MigrationContext.configure(connection).get_current_heads()) == _newest()
+
+
+@cache
+def _newest() -> frozenset[str]:
+    """The newest migration of this version; read once, for every migration is compiled for that."""
+    return frozenset(ScriptDirectory.from_config(_config()).get_heads())
