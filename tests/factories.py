@@ -14,7 +14,7 @@ from app.access.passwords import NO_PASSWORD
 from app.access.permissions import OPERATOR, Principal
 from app.access.tokens import principal_of
 from app.allocation import comparison, policies
-from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
+from app.allocation.models import PolicyVersion, Proposal, ProposalState, Run, RunSettlement, RunState
 from app.allocation.offer_models import GivenHow, Offer, OfferState
 from app.allocation.placement_models import Placement, PlacementKind, PlacementReason, PlacementState
 from app.allocation.preview_models import PolicyPreview, PreviewState
@@ -383,6 +383,16 @@ def preview(session: Session) -> PolicyPreview:
     session.add(row)
     session.flush()
     return row
+
+
+def previewed(session: Session, draft: PolicyVersion) -> PolicyVersion:
+    """The `draft`, which somebody has previewed against the policy in force."""
+    policies.ensure_default(session)
+    row = preview(session)
+    row.draft, row.in_force = draft, policies.in_force(session)[0]
+    row.state, row.is_solved, row.frozen, row.finished_at = PreviewState.DONE, False, None, utc_now()
+    session.flush()
+    return draft
 
 
 def tenancy(session: Session, lived_in: House, *, moved_in_on: date = LONG_AGO, **fields: Any) -> Tenancy:

@@ -49,6 +49,7 @@ def while_it_waits(
     client = acting_as(Role.APPROVER)
     with database.session(writes=True) as session:
         draft = policies.draft(session, DEFAULT_POLICY, factories.user(session, Role.PLANNER)).reference
+        factories.previewed(session, policies.get(session, draft))
         in_force = policies.in_force(session)[0].reference
     with ThreadPoolExecutor() as threads:
         with database.session(writes=True) as session:

@@ -10,6 +10,7 @@ from app import audit
 from app.access.permissions import SERVICE, Permission, Principal
 from app.allocation.models import PolicyState, PolicyVersion
 from app.allocation.order import stages_of
+from app.allocation.preview_models import PolicyPreview, PreviewState
 from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid, NotFound
@@ -73,8 +74,8 @@ def draft(session: Session, policy: Policy, actor: Principal) -> PolicyVersion:
 def put_in_force(session: Session, version: PolicyVersion, actor: Principal) -> PolicyVersion:
     """Put a draft in force; the version in force until now is superseded.
 
-    Raises Forbidden for who drafted it, Conflict where `version` is no draft, or where another was put in force at the
-    same moment.
+    Raises Forbidden for who drafted it, Conflict where `version` is no draft, where nobody has previewed what it
+    changes against the version in force, or where another was put in force at the same moment.
     """
     actor.require(Permission.POLICY_DECIDE)
     actor.require_another(version.created_by_id, "drafted this policy")
@@ -85,6 +86,7 @@ def put_in_force(session: Session, version: PolicyVersion, actor: Principal) -> 
         select(PolicyVersion).where(PolicyVersion.state == PolicyState.IN_FORCE).with_for_update()
     )
     if superseded is not None:
+        _require_preview(session, version, superseded)
         superseded.state = PolicyState.SUPERSEDED
         session.flush()  # before the next, so that the index of versions in force is never broken
     version.state, version.in_force_at = PolicyState.IN_FORCE, utc_now()
@@ -94,6 +96,26 @@ def put_in_force(session: Session, version: PolicyVersion, actor: Principal) -> 
         raise Conflict("Another policy was put in force at the same moment. Read it, and decide anew.") from error
     audit.record(session, actor, Act.POLICY_PUT_IN_FORCE, version)
     return version
+
+
+def _require_preview(session: Session, version: PolicyVersion, in_force: PolicyVersion) -> None:
+    """Refuse unless somebody has seen who gains and who loses by exactly this, against what is in force now."""
+    previewed = (
+        select(PolicyPreview.id)
+        .join(PolicyPreview.draft)
+        .where(
+            PolicyPreview.in_force_id == in_force.id,
+            PolicyPreview.state == PreviewState.DONE,
+            PolicyVersion.sha256 == version.sha256,
+        )
+        .limit(1)
+    )
+    if session.scalar(previewed) is None:
+        raise Conflict(
+            f"Nobody has previewed what policy {version.reference} changes against {in_force.reference}, which is in "
+            f"force. Preview it first: POST /policies/{version.reference}/preview, or "
+            f"`hearth policy preview {version.reference}`."
+        )
 
 
 def _version(policy: Policy, actor: Principal | None) -> PolicyVersion:

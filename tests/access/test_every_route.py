@@ -152,7 +152,7 @@ def _shared(session: Session, planner: Principal) -> dict[str, Any]:
     return {
         "user": tokens.user_named(session, "omar"),
         "disabled_user": disabled,
-        "policy": policies.draft(session, DEFAULT_POLICY, planner),
+        "policy": factories.previewed(session, policies.draft(session, DEFAULT_POLICY, planner)),
         "preview": factories.preview(session),
     }
 

@@ -219,6 +219,7 @@ def test_a_policy_is_drafted_and_put_in_force(client: TestClient, database: Data
     assert again.json()["reference"] == draft.json()["reference"]
     address = f"{V1}/policies/{draft.json()['reference']}"
     assert client.post(f"{address}/put-in-force").status_code == 403
+    assert client.post(f"{address}/preview", json={}).json()["state"] == "done"
     signed_in(client, database, Role.APPROVER)
     assert client.post(f"{address}/put-in-force").json()["state"] == "in_force"
     assert client.post(f"{address}/put-in-force").status_code == 409

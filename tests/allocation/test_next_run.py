@@ -168,7 +168,7 @@ def test_a_policy_says_whether_wishes_go_before_staying(
         factories.house(session, hillside, bedrooms=2)  # fits the family of three better: no spare bedroom
         if stages:
             draft = policies.draft(session, DEFAULT_POLICY.model_copy(update={"stages": stages}), OPERATOR)
-            policies.put_in_force(session, draft, factories.user(session, Role.APPROVER))
+            policies.put_in_force(session, factories.previewed(session, draft), factories.user(session, Role.APPROVER))
     reference = solved(database, settings)
     run = read(database, reference)
     assert [stage.name for stage in Solution.from_json(run.solution or "").stages][-2:] == (

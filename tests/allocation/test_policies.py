@@ -36,7 +36,9 @@ def test_a_draft_decides_nothing_until_it_is_put_in_force(session: Session) -> N
     first, _ = policies.in_force(session)
     draft = policies.draft(session, STRICTER, factories.user(session, Role.PLANNER))
     assert policies.in_force(session) == (first, DEFAULT_POLICY)
-    policies.put_in_force(session, draft, approver)
+    with pytest.raises(Conflict, match=f"Preview it first: POST /policies/{draft.reference}/preview"):
+        policies.put_in_force(session, draft, approver)
+    policies.put_in_force(session, factories.previewed(session, draft), approver)
     assert policies.in_force(session) == (draft, STRICTER)
     assert first.state is PolicyState.SUPERSEDED
     for version in (first, draft):
@@ -50,6 +52,23 @@ def test_nobody_puts_their_own_draft_in_force(session: Session) -> None:
     with pytest.raises(Forbidden, match="drafted this policy"):
         policies.put_in_force(session, draft, both)
     assert policies.put_in_force(session, draft, another).state is PolicyState.IN_FORCE
+
+
+def test_a_preview_counts_for_what_was_previewed_against_what_is_in_force(session: Session) -> None:
+    planner, approver = factories.user(session, Role.PLANNER), factories.user(session, Role.APPROVER)
+    other = DEFAULT_POLICY.model_copy(update={"version": "3"})
+    first, second, again = (policies.draft(session, each, planner) for each in (STRICTER, other, STRICTER))
+    factories.previewed(session, second)
+    with pytest.raises(Conflict, match="Nobody has previewed"):
+        policies.put_in_force(session, first, approver)
+    factories.preview(session).draft = first  # one that waits to be solved
+    session.flush()
+    with pytest.raises(Conflict, match="Nobody has previewed"):
+        policies.put_in_force(session, first, approver)
+    policies.put_in_force(session, factories.previewed(session, first), approver)
+    for draft in (second, again):  # they were compared with what is superseded by now
+        with pytest.raises(Conflict, match=f"against {first.reference}, which is in force"):
+            policies.put_in_force(session, draft, approver)
 
 
 def test_policies_are_the_planners_business_everywhere(session: Session) -> None:
@@ -68,10 +87,11 @@ def test_an_unknown_version_is_not_found(session: Session) -> None:
         policies.get(session, "PO-00000000")
 
 
-def test_of_two_put_in_force_at_once_both_hold_in_turn_or_one_is_told(database: Database) -> None:
+def test_of_two_put_in_force_at_once_one_is_told(database: Database) -> None:
     with database.session(writes=True) as session:
         planner = factories.user(session, Role.PLANNER)
-        drafts = [policies.draft(session, STRICTER, planner).reference for _ in range(2)]
+        drafts = [policies.draft(session, STRICTER, planner) for _ in range(2)]
+        references = [factories.previewed(session, draft).reference for draft in drafts]
     barrier = Barrier(2)
 
     def put(reference: str) -> str | None:
@@ -84,8 +104,9 @@ def test_of_two_put_in_force_at_once_both_hold_in_turn_or_one_is_told(database: 
         return None
 
     with ThreadPoolExecutor(2) as threads:
-        answers = list(threads.map(put, drafts))
-    assert [answer for answer in answers if answer and "at the same moment" not in answer] == []
+        answers = list(threads.map(put, references))
+    told = ("at the same moment", "Preview it first")  # the second was previewed against what is superseded
+    assert [any(each in answer for each in told) for answer in answers if answer] == [True]
     with database.session(writes=False) as session:
         states = session.scalars(select(PolicyVersion.state)).all()
     assert states.count(PolicyState.IN_FORCE) == 1

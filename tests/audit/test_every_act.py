@@ -251,6 +251,7 @@ def _policy(_session: Session, _database: Database) -> Request:
 
 def _put_in_force(session: Session, _database: Database) -> Request:
     draft = policies.draft(session, DEFAULT_POLICY.model_copy(update={"name": "Another"}), OPERATOR)
+    factories.previewed(session, draft)
     return lambda client: client.post(f"/policies/{draft.reference}/put-in-force")
 
 

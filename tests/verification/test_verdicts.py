@@ -77,6 +77,7 @@ def test_only_what_the_rules_say_is_signed(acting_as: ActingAs, database: Databa
     assert "has changed since you read" in refused.json()["detail"]
     with database.session(writes=True) as session:
         draft = policies.draft(session, DEFAULT_POLICY, factories.user(session, Role.PLANNER))
+        factories.previewed(session, draft)
         policies.put_in_force(session, draft, factories.user(session, Role.APPROVER))
     found = _shown(verifier.get(f"{path}/eligibility").json()) | {"policy": found["policy"]}
     refused = verifier.post(f"{path}/decide-eligibility", json=found)
