@@ -30,7 +30,7 @@ def worth(town: Network, at: IntArray) -> int:
 
 @pytest.fixture(scope="module")
 def town() -> Network:
-    problem = generate(400, 6, 2, kin_share=0.3, pinned_share=0.05)
+    problem = generate(200, 4, 2, kin_share=0.3, pinned_share=0.05)
     pinned = problem.households.pinned
     return network(problem, pinned, np.ones(len(pinned), np.bool_))
 
