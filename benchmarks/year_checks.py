@@ -10,17 +10,23 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from app.allocation.models import Proposal, ProposalState, Run
 from app.allocation.offer_models import Offer
+from app.allocation.placement_models import Placement
 from app.allocation.what_if_models import WhatIf, WhatIfState
 from app.audit import Act
 from app.audit.models import AuditEntry
 from app.housing.models import House, HouseState
+from app.registry.duplicate_models import Merge
 from app.registry.models import Application, ApplicationState, Household
 from app.tenancy.appeal_models import Appeal, AppealState
 from app.tenancy.models import Tenancy
+from app.tenancy.swap_models import SwapCycle, SwapMove, SwapWish, SwapWishState
 
 MOVES = ("kept", "moved", "ended")
-STATEFUL: dict[str, type[Appeal] | type[Application] | type[Offer] | type[House] | type[Run]] = {
+STATEFUL: dict[str, Any] = {
     "appeal": Appeal,
+    "placement": Placement,
+    "swap_cycle": SwapCycle,
+    "swap_wish": SwapWish,
     "application": Application,
     "offer": Offer,
     "house": House,
@@ -41,6 +47,7 @@ def faults(session: Session, registered: int) -> Iterator[str]:
     for thing, column, condition in holds:
         yield from _twice(session, thing, column, condition)
     yield from _both(session)
+    yield from _families(session)
     yield from _houses(session)
     yield from _applications(session, registered)
 
@@ -66,6 +73,46 @@ def _both(session: Session) -> Iterator[str]:
             yield f"{tenancy} and {proposal} give one house or one family twice"
 
 
+def _families(session: Session) -> Iterator[str]:
+    """A family in two records that were merged is one: it has one home, and holds no other unless that is unfit.
+
+    What is going on is about the household that goes on.
+    """
+    merged = select(Household.id, Household.merged_into_id).where(Household.merged_into_id.is_not(None))
+    into = {household: now for household, now in session.execute(merged) if now is not None}
+
+    def family(household: int) -> int:
+        while household in into:
+            household = into[household]
+        return household
+
+    lives = select(Tenancy.household_id, House.state).join(Tenancy.house).where(Tenancy.moved_out_on.is_(None))
+    homes = [(family(household), state is not HouseState.UNFIT) for household, state in session.execute(lives)]
+    holds = select(Proposal.household_id).where(Proposal.state == ProposalState.RESERVED)
+    held = [family(household) for household in session.scalars(holds)]
+    at_home = Counter(each for each, _is_fit in homes)
+    given = Counter(each for each, is_fit in homes if is_fit) + Counter(held)
+    for name in sorted(_more_than_one(at_home) | _more_than_one(given)):
+        yield f"family {name}, in several records, has several houses"
+    goes_on = [
+        ("tenancy", select(Tenancy.household_id).where(Tenancy.moved_out_on.is_(None))),
+        ("reservation", holds),
+        ("offer", select(Offer.household_id).where(Offer.ended_at.is_(None))),
+        ("appeal", select(Appeal.household_id).where(Appeal.state == AppealState.LODGED)),
+        ("swap", select(SwapWish.household_id).where(SwapWish.state == SwapWishState.OPEN)),
+    ]
+    for what, query in goes_on:
+        if hidden := sorted(set(session.scalars(query)) & into.keys()):
+            yield f"households {hidden} were merged into others, and their {what} goes on"
+    rests = select(SwapMove.id).join(SwapMove.wish).where(SwapMove.is_live, SwapWish.state != SwapWishState.OPEN)
+    if session.scalars(rests).all():
+        yield "a swap goes on for a wish that has ended"
+
+
+def _more_than_one(counted: Counter[int]) -> set[int]:
+    return {each for each, number in counted.items() if number > 1}
+
+
 def _houses(session: Session) -> Iterator[str]:
     """A house's state says who is in it."""
     reserved = select(Proposal.house_id).where(Proposal.state == ProposalState.RESERVED)
@@ -80,7 +127,9 @@ def _houses(session: Session) -> Iterator[str]:
 
 def _applications(session: Session, registered: int) -> Iterator[str]:
     """Every family that registered has exactly one application that goes on, or withdrew its last."""
-    households = session.scalar(select(func.count()).select_from(Household)) or 0
+    second_records = select(Merge.set_aside_id).where(Merge.set_aside_id.is_not(None))
+    there = select(func.count()).select_from(Household).where(Household.id.not_in(second_records))
+    households = session.scalar(there) or 0
     if households != registered:
         yield f"{registered} households registered and {households} are there"
     live = Counter(
@@ -89,8 +138,9 @@ def _applications(session: Session, registered: int) -> Iterator[str]:
     ended = set(
         session.scalars(select(Application.household_id).where(Application.state == ApplicationState.WITHDRAWN))
     )
-    for household in session.scalars(select(Household.id)):
-        if live[household] > 1 or (not live[household] and household not in ended):
+    for household, into in session.execute(select(Household.id, Household.merged_into_id)):
+        lacks = into is None and not live[household] and household not in ended
+        if lacks or live[household] > (into is None):
             yield f"household {household} has {live[household]} applications that go on"
     allocated = set(session.scalars(select(Application.id).where(Application.state == ApplicationState.ALLOCATED)))
     reserved = set(session.scalars(select(Proposal.application_id).where(Proposal.state == ProposalState.RESERVED)))

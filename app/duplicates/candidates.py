@@ -15,6 +15,7 @@ from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Me
 from app.registry.matching import EvidenceCode
 from app.registry.models import Application, Household, Person, Preference
 from app.registry.queries import visible_to
+from app.tenancy.models import Tenancy
 
 SENTENCES = {
     EvidenceCode.SAME_NAME: "{first} and {second} have the same name.",
@@ -133,11 +134,10 @@ def suggestion(session: Session, candidate: DuplicateCandidate, first: Household
 
 def survivor(session: Session, first: Household, second: Household) -> Household:
     """Return the household that should go on: the one with a house, or else the one registered earlier."""
-    placed = set(
-        session.scalars(
-            select(Application.household_id).where(
-                Application.household_id.in_([first.id, second.id]), Application.state.in_(PLACED)
-            )
-        )
+    both = [first.id, second.id]
+    allocated = select(Application.household_id).where(
+        Application.household_id.in_(both), Application.state.in_(PLACED)
     )
+    lives = select(Tenancy.household_id).where(Tenancy.household_id.in_(both), Tenancy.moved_out_on.is_(None))
+    placed = {*session.scalars(allocated), *session.scalars(lives)}  # who waits in an unfit house lives there
     return min((first, second), key=lambda each: (each.id not in placed, each.registered_on, each.id))

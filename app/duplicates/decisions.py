@@ -22,6 +22,7 @@ from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Me
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, Person
 from app.tenancy.appeal_models import Appeal, AppealState
+from app.tenancy.models import Tenancy
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,12 @@ def _survivor(session: Session, first: Household, second: Household, stated: str
 
 
 def is_placed(session: Session, household: Household) -> bool:
-    """Whether a house is reserved for a household or it lives in one; its application is locked."""
+    """Whether a house is reserved for a household or it lives in one, an unfit one too; its application is locked."""
     application = merging.live_application(session, household)
-    return application is not None and application.state in PLACED
+    if application is not None and application.state in PLACED:
+        return True
+    lives = select(Tenancy.id).where(Tenancy.household_id == household.id, Tenancy.moved_out_on.is_(None))
+    return session.scalar(lives) is not None
 
 
 def _move(
@@ -252,7 +256,7 @@ def _look_again(session: Session, *households: Household) -> None:
 
 
 def undo(session: Session, reference: str, reason: str, actor: Principal) -> Merge:
-    """Restore both households as they were before a merge; the candidate waits for a decision again.
+    """Restore both households as they were before a merge; the candidate waits for a decision again, or its follower.
 
     Raises NotFound and Forbidden as deciding does, and Conflict, saying why, where that is not possible any more.
     """
@@ -290,7 +294,8 @@ def undo(session: Session, reference: str, reason: str, actor: Principal) -> Mer
         session.delete(kept)
     merge.undone_at, merge.undone_by_id, merge.undone_reason = utc_now(), actor.user_id, reason
     candidate = session.get_one(DuplicateCandidate, merge.candidate_id)
-    candidate.state, candidate.decided_at = CandidateState.OPEN, None
+    candidate.state = CandidateState.LAPSED if _is_open_again(session, candidate) else CandidateState.OPEN
+    candidate.decided_at = None
     candidate.decided_by_id = candidate.decision_reason = None
     for household in (source, into):
         household.updated_at = utc_now()
@@ -299,6 +304,16 @@ def undo(session: Session, reference: str, reason: str, actor: Principal) -> Mer
     why = audit.digest("merge", merge.reference, "undone_reason", reason)
     audit.record(session, actor, Act.MERGE_UNDO, merge, reason=why)
     return merge
+
+
+def _is_open_again(session: Session, candidate: DuplicateCandidate) -> bool:
+    """Whether the same two households were found again since: then that candidate waits for a decision."""
+    query = select(DuplicateCandidate.id).where(
+        DuplicateCandidate.first_id == candidate.first_id,
+        DuplicateCandidate.second_id == candidate.second_id,
+        DuplicateCandidate.state == CandidateState.OPEN,
+    )
+    return session.scalar(query.with_for_update()) is not None
 
 
 def _refuse_irreversible(session: Session, merge: Merge, source: Household, into: Household) -> None:

@@ -84,6 +84,10 @@ def make(
 ) -> Application:
     """Begin an application as `create` does, and record nothing."""
     require(actor, household.origin)
+    # Locked against a merge at the same moment: the application would be a household's that nobody sees any more.
+    session.refresh(household, ["merged_into_id", "version"], with_for_update={"read": True})
+    if household.merged_into_id is not None:
+        raise Conflict(f"{household.reference} was merged into another household. Read that one.")
     live = session.scalar(
         select(Application.reference).where(
             Application.household_id == household.id, Application.state != ApplicationState.WITHDRAWN

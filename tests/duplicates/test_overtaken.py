@@ -17,16 +17,17 @@ from app.database import Database, utc_now
 from app.duplicates import decisions
 from app.duplicates.decisions import Decision
 from app.errors import Conflict, HearthError
-from app.registry import queries
-from app.registry.duplicate_models import CandidateState, Merge
-from app.registry.models import ApplicationState
+from app.housing.models import HouseState
+from app.registry import applications, queries
+from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
+from app.registry.models import Application, ApplicationState
 from app.tenancy import appeals
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround, AppealState
 from tests import appealing, factories
 from tests.allocation.conftest import decide as decide_run
 from tests.allocation.conftest import proposed, solved
 from tests.concurrency import overtaken
-from tests.duplicates.conftest import MakePair, Pair, application_named
+from tests.duplicates.conftest import MakePair, Pair, application_named, household_named
 from tests.tenancy import living
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -177,3 +178,73 @@ def test_what_either_record_declined_is_remembered(session: Session) -> None:
         assert [each.settlement_id for each in found[third.id]] == [place.id]
         assert set(found) == {third.id}
     assert declines.past_offers(session, utc_now().date(), [second.id]) == {}
+
+
+@on_sqlite
+def test_a_family_that_waits_in_an_unfit_house_is_not_merged_away(
+    database: Database, pair: Pair, verifier: Principal
+) -> None:
+    """Its record goes on, and with it the house that it is to leave."""
+    with database.session(writes=True) as session:
+        lived_in = factories.tenancy(session, factories.house(session, factories.settlement(session)))
+        lived_in.household_id = household_named(session, pair.second).id
+        lived_in.house.state, lived_in.house.unfit_reason = HouseState.UNFIT, "It leaks."
+    away = Decision(CandidateState.SAME, "They were called.", survivor=pair.first)
+    with database.session(writes=True) as session, pytest.raises(Conflict, match="Merge into that one"):
+        decisions.decide(session, pair.candidate, away, verifier)
+    merge(database, pair, verifier)
+    with database.session(writes=False) as session:
+        assert household_named(session, pair.second).merged_into_id is None
+        assert household_named(session, pair.first).merged_into_id is not None
+
+
+@on_sqlite
+def test_two_who_were_found_again_wait_for_one_decision_when_the_first_is_undone(
+    database: Database, pair: Pair, verifier: Principal
+) -> None:
+    with database.session(writes=True) as session:
+        omar = next(
+            person.reference
+            for person in queries.visible_household(session, OPERATOR, pair.first).people
+            if person.given_name == "Omar"
+        )
+        moved = Decision(CandidateState.MOVED_HOUSEHOLD, "They were called.", people=(omar,))
+        made = decisions.decide(session, pair.candidate, moved, verifier)
+        assert made is not None
+        first = session.scalars(select(DuplicateCandidate)).one()
+        again = DuplicateCandidate(
+            first_id=first.first_id,
+            second_id=first.second_id,
+            state=CandidateState.OPEN,
+            found_by=first.found_by,
+            score=first.score,
+            evidence=first.evidence,
+            found_at=utc_now(),
+        )
+        session.add(again)
+    with database.session(writes=True) as session:
+        decisions.undo(session, made.reference, "A mistake.", verifier)
+    with database.session(writes=False) as session:
+        states = dict(session.execute(select(DuplicateCandidate.reference, DuplicateCandidate.state)).all())
+    assert states == {pair.candidate: CandidateState.LAPSED, again.reference: CandidateState.OPEN}
+
+
+def test_no_application_is_begun_for_a_record_while_it_is_merged(
+    database: Database, pair: Pair, verifier: Principal
+) -> None:
+    with database.session(writes=True) as session:
+        application_named(session, pair.applications[1]).state = ApplicationState.WITHDRAWN
+
+    def begun() -> None:
+        with database.session(writes=True) as session:
+            family = queries.visible_household(session, OPERATOR, pair.second)
+            applications.create(session, family, client_id=None, wishes=[], anywhere=True, actor=OPERATOR)
+
+    answer = overtaken(
+        database, lambda session: decisions.decide(session, pair.candidate, SAME, verifier), lambda: told(begun)
+    )
+    # On SQLite it begins after the merge, and what it reads is the record that goes on, with its application.
+    assert "was merged into another household" in answer or "has an application already" in answer
+    with database.session(writes=False) as session:
+        going_on = session.scalars(select(Application).where(Application.state != ApplicationState.WITHDRAWN)).one()
+        assert going_on.household_id == household_named(session, pair.first).id

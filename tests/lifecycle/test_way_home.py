@@ -8,18 +8,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.conftest import NewDatabase
-from tests.lifecycle.way_home import WayHome
+from tests.lifecycle.further_ways import FurtherWays
 
-STEPS = int(os.environ.get("HEARTH_TEST_STEPS", "300"))
+STEPS = int(os.environ.get("HEARTH_TEST_STEPS", "120"))
 """Steps on each database; HEARTH_TEST_STEPS=10000 takes some minutes."""
-STEPS_AT_ONCE = 100
+STEPS_AT_ONCE = min(STEPS, 120)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_no_order_of_acts_breaks_a_rule(kind: str, new_database_url: NewDatabase) -> None:
     """Random steps from registering to moving out, with refusals, closures and deadlines between."""
 
-    class Machine(WayHome):
+    class Machine(FurtherWays):
         new_database = staticmethod(partial(new_database_url, kind))
 
     run_state_machine_as_test(

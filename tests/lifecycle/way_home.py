@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import time_machine
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -18,6 +19,8 @@ from app.access.permissions import OPERATOR
 from app.allocation import claims, policies, proposals, queries, reservations, runs
 from app.allocation.models import Run, RunState
 from app.allocation.offer_models import GivenHow, Offer
+from app.allocation.order import known, objectives
+from app.allocation.snapshot import Snapshot
 from app.database import Base, Database, utc_now
 from app.errors import HearthError
 from app.housing import houses, settlements
@@ -31,11 +34,14 @@ from app.tenancy import answers, moves, offer_queries, offers
 from app.verification import verdicts, verifications
 from app.verification.verdicts import Stated
 from benchmarks import year_checks
-from solver import Problem, solve
+from solver import Parameters, Problem, solve
+from solver.solution import Assignments
 from tests import factories
 
 ZONE = ZoneInfo("UTC")
 HOUSES_AT_MOST = 12
+NAMES = ("Ada", "Bela", "Celia")
+"""Who has the same name as somebody else may be the same."""
 Row = TypeVar("Row", bound=Base)
 STATUSES = [SettlementStatus.OPEN, SettlementStatus.OPEN, SettlementStatus.SUSPENDED]
 which = st.integers(0, 30)
@@ -115,19 +121,25 @@ class WayHome(RuleBasedStateMachine):
         """Some families are registered and checked, and some houses stand: what follows needs both."""
         for number in range(6):
             self.build(number, 1 + number % 3, step_free=number % 2 == 0)
-            self.register(number % 5, step_free=number == 0, kin=number in (3, 4), consent=1)
+            self.register(number % 5, step_free=number == 0, kin=number in (3, 4), consent=1, name=NAMES[number % 3])
             self.hand_in(0)
 
     # families
 
-    @rule(children=st.integers(0, 4), step_free=st.booleans(), kin=st.booleans(), consent=st.integers(0, 9))
-    def register(self, children: int, step_free: bool, kin: bool, consent: int) -> None:
+    @rule(
+        children=st.integers(0, 4),
+        step_free=st.booleans(),
+        kin=st.booleans(),
+        consent=st.integers(0, 9),
+        name=st.sampled_from(NAMES),
+    )
+    def register(self, children: int, step_free: bool, kin: bool, consent: int, name: str) -> None:
         """A family registers, and begins its application."""
 
         def act(session: Session) -> None:
             people: list[dict[str, Any]] = [
-                person(Relationship.HEAD, factories.ADULT_BORN_ON, needs_step_free=step_free),
-                *(person(Relationship.CHILD, factories.CHILD_BORN_ON) for _ in range(children)),
+                person(Relationship.HEAD, factories.ADULT_BORN_ON, needs_step_free=step_free, given_name=name),
+                *(person(Relationship.CHILD, factories.CHILD_BORN_ON, given_name=name) for _ in range(children)),
             ]
             fields = {
                 "registered_on": utc_now().date(),
@@ -230,7 +242,7 @@ class WayHome(RuleBasedStateMachine):
         """A family applies anew."""
 
         def act(session: Session) -> None:
-            family = self.pick(session, Household, number)
+            family = self.pick(session, Household, number, Household.merged_into_id.is_(None))
             if family is not None:
                 found = session.scalars(
                     select(Household)
@@ -320,12 +332,16 @@ class WayHome(RuleBasedStateMachine):
 
     # deciding
 
-    @rule()
-    def request(self) -> None:
-        """The planner requests a run over whatever is ready."""
+    @rule(move_issued=st.booleans())
+    def request(self, move_issued: bool) -> None:
+        """The planner requests a run over whatever is ready; it may move who has not accepted."""
         self.attempt(
             lambda session: runs.request(
-                session, settlements=None, time_limit_seconds=20, actor=self.actors[Role.PLANNER]
+                session,
+                settlements=None,
+                time_limit_seconds=20,
+                actor=self.actors[Role.PLANNER],
+                move_issued=move_issued,
             )
         )
 
@@ -335,8 +351,7 @@ class WayHome(RuleBasedStateMachine):
         with self.database.session(writes=True) as session:
             claim = claims.take(session)
         if claim is not None:
-            solution = solve(Problem.from_json(claim.problem)).to_json()
-            outcome = proposals.outcome_of(claim.snapshot, claim.problem, solution)
+            outcome = proposals.outcome_of(claim.snapshot, claim.problem, solved(claim.snapshot, claim.problem))
             self.attempt(lambda session: proposals.record(session, claim, outcome))
 
     @rule(number=which)
@@ -375,10 +390,10 @@ class WayHome(RuleBasedStateMachine):
 
         self.attempt(act)
 
-    @rule()
-    def allocate(self) -> None:
+    @rule(move_issued=st.booleans())
+    def allocate(self, move_issued: bool) -> None:
         """A run goes all the way to its offers."""
-        self.request()
+        self.request(move_issued)
         self.work()
         self.approve(0)
         self.issue(-1)
@@ -473,6 +488,15 @@ class WayHome(RuleBasedStateMachine):
         """No house with two families, no family with two houses, no application lost."""
         with self.database.session(writes=False) as session:
             assert list(year_checks.faults(session, self.registered)) == []
+
+
+def solved(snapshot: str, problem: str) -> str:
+    """Solve a problem as a worker does, in this process, by the stages of its run."""
+    frozen = Snapshot.model_validate_json(snapshot)
+    homes = sorted(frozen.homes.items())
+    kept = Assignments(np.array([name for name, _ in homes], np.str_), np.array([home for _, home in homes], np.str_))
+    stages = objectives(known(frozen.stages, problem))
+    return solve(Problem.from_json(problem), Parameters(stages=stages), homes=kept).to_json()
 
 
 def person(relationship: Relationship, born_on: Any, **fields: Any) -> dict[str, Any]:
