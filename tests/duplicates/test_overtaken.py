@@ -161,7 +161,7 @@ def test_a_merge_is_not_undone_under_an_appeal(database: Database, pair: Pair, v
         made = decisions.decide(session, pair.candidate, SAME, verifier)
         assert made is not None
         appealing.appeal(session, queries.visible_application(session, OPERATOR, pair.applications[0]))
-    with database.session(writes=True) as session, pytest.raises(Conflict, match="Let it be decided"):
+    with pytest.raises(Conflict, match="Let it be decided"), database.session(writes=True) as session:
         decisions.undo(session, made.reference, "A mistake.", verifier)
 
 
@@ -190,7 +190,7 @@ def test_a_family_that_waits_in_an_unfit_house_is_not_merged_away(
         lived_in.household_id = household_named(session, pair.second).id
         lived_in.house.state, lived_in.house.unfit_reason = HouseState.UNFIT, "It leaks."
     away = Decision(CandidateState.SAME, "They were called.", survivor=pair.first)
-    with database.session(writes=True) as session, pytest.raises(Conflict, match="Merge into that one"):
+    with pytest.raises(Conflict, match="Merge into that one"), database.session(writes=True) as session:
         decisions.decide(session, pair.candidate, away, verifier)
     merge(database, pair, verifier)
     with database.session(writes=False) as session:
