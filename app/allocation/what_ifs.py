@@ -94,12 +94,13 @@ def ask_of_run(session: Session, reference: str, most: int, actor: Principal) ->
         WhatIf.state != WhatIfState.FAILED,
     )
     waiting = proposals.where(Proposal.state == ProposalState.NOT_HOUSED, not_(asked))
-    left = session.scalar(select(func.count()).select_from(waiting.with_only_columns(Proposal.id).subquery())) or 0
     first = waiting.order_by(Proposal.tier, Proposal.points.desc(), Proposal.id).limit(most)
     rows = session.scalars(first.options(contains_eager(Proposal.run))).all()
     for row in rows:
         ask_smallest_change(session, row, actor)
-    return len(rows), left - len(rows)
+    # Counted now, and not before: somebody else may have asked in between.
+    left = session.scalar(select(func.count()).select_from(waiting.with_only_columns(Proposal.id).subquery())) or 0
+    return len(rows), left
 
 
 def _asked(session: Session, proposal: Proposal) -> WhatIf | None:
