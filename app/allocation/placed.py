@@ -93,9 +93,10 @@ DECIDED: Mapping[How, Callable[[Placed, Phrase, Words], Phrase]] = {
     ),
 }
 
+# Whom a family is kept safe from may read its letter: of safety it is told in person.
 REASONS: Mapping[PlacementReason, Callable[[Words], Phrase]] = {
     PlacementReason.MEDICAL: lambda words: words.say("health"),
-    PlacementReason.SAFETY: lambda words: words.say("safety"),
+    PlacementReason.SAFETY: lambda words: words.say("another one, which your caseworker can tell you"),
     PlacementReason.FAMILY_UNITY: lambda words: words.say("keeping a family together"),
     PlacementReason.COURT_ORDER: lambda words: words.say("the decision of a court"),
     PlacementReason.ACCESSIBILITY: lambda words: words.say("moving about in and around the house"),
