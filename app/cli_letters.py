@@ -1,5 +1,6 @@
-"""hearth letters: the letters of a run on disk, for printing."""
+"""hearth letters: the letters of a run on disk, for printing; hearth letters-check: whether one is genuine."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,12 @@ from app.allocation.models import Proposal
 from app.audit import Act
 from app.database import Database
 from app.errors import Conflict
-from app.letters import cases, letters, rendering
+from app.letters import cases, codes, letters, rendering
 from app.opening import opened
 from app.pagination import LARGEST, PageRequest, page
 from app.references import normalised
 from app.settings import Settings
+from app.tenancy.appeal_models import AppealState
 
 letter_commands = typer.Typer()
 
@@ -41,6 +43,29 @@ def write_letters(
             if cursor is None:
                 break
     console.say(f"Wrote {written:,} letters to {folder}.")
+
+
+@letter_commands.command("letters-check")
+def check_letter(
+    application: Annotated[str, typer.Argument(metavar="APPLICATION", help="Public reference on the letter.")],
+    written_on: Annotated[
+        datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day on the letter.")
+    ],
+    code: Annotated[str, typer.Argument(metavar="CODE", help="Its verification code.")],
+    about: Annotated[
+        str | None, typer.Option(metavar="REFERENCE", help="The offer or appeal on it; left out where it names none.")
+    ] = None,
+    appeal_state: Annotated[
+        AppealState | None, typer.Option(help="What it says became of the appeal; left out, anything.")
+    ] = None,
+) -> None:
+    """Say whether a letter is genuine; exit 1 if not. What else it says is looked up under its references."""
+    with opened() as database, database.session(writes=True) as session:
+        genuine = codes.is_genuine(session, OPERATOR, application, written_on.date(), code, about, appeal_state)
+    if not genuine:
+        console.fail("No such letter was written: compare its references, its day and its code once more.")
+        raise typer.Exit(1)
+    console.say("The letter is genuine.")
 
 
 def _some(

@@ -27,4 +27,9 @@ def normalised(reference: str) -> str:
     if re.fullmatch(r"[A-Za-z]{2,3}-[0-9A-Za-z]{8}", reference) is None:
         return ""
     prefix, dash, body = reference.upper().partition("-")
-    return prefix + dash + body.translate(str.maketrans("ILO", "110"))
+    return prefix + dash + unconfused(body)
+
+
+def unconfused(characters: str) -> str:
+    """Return `characters` in upper case, and each letter that is no part of the alphabet as the digit it looks like."""
+    return characters.upper().translate(str.maketrans("ILO", "110"))

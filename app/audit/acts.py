@@ -81,6 +81,7 @@ class Act(StrEnum):
     EXPLANATION_READ = "explanation.read"
     LETTER_READ = "letter.read"
     LETTER_LIST = "letter.list"
+    LETTER_CHECK = "letter.check"
     # deciding
     POLICY_DRAFT = "policy.draft"
     POLICY_PREVIEW = "policy.preview"

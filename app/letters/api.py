@@ -14,8 +14,14 @@ from app.allocation.models import Proposal
 from app.audit import Act
 from app.errors import Conflict
 from app.languages.words import words_for
-from app.letters import cases, letters, rendering
-from app.letters.schemas import ExplanationRead, SmallestChangeRead, SmallestChangesRead
+from app.letters import cases, codes, letters, rendering
+from app.letters.schemas import (
+    ExplanationRead,
+    LetterCheck,
+    LetterCheckRead,
+    SmallestChangeRead,
+    SmallestChangesRead,
+)
 from app.pagination import LARGEST, Paging, page
 from app.problems import ACT, READ
 from app.references import normalised
@@ -179,6 +185,24 @@ def list_letters(
     headers = _attached(f"letters-{normalised(reference)}.zip")
     return StreamingResponse(
         _zipped(made), media_type=ZIP, headers=headers | ({"Hearth-Next": following} if following else {})
+    )
+
+
+@router.post(
+    "/letters/check",
+    operation_id="check_letter",
+    summary="Check that a letter is genuine",
+    responses=READ,
+)
+def check_letter(body: LetterCheck, session: DbSession, principal: MayRead) -> LetterCheckRead:
+    """Whether its code is that of a letter with this application, day, and offer or appeal on it.
+
+    What else a letter says, such as the house or until when to answer, is looked up under these references.
+    """
+    return LetterCheckRead(
+        genuine=codes.is_genuine(
+            session, principal, body.application, body.written_on, body.code, body.about, body.appeal_state
+        )
     )
 
 

@@ -91,8 +91,8 @@ def reader_of(principal: Principal, permission: Permission) -> Principal:
     return replace(principal, roles=held)
 
 
-def case_of(session: Session, principal: Principal, reference: str, zone: tzinfo) -> Case:
-    """Return the case of an application. Raises NotFound, also for one out of scope."""
+def application_of(session: Session, principal: Principal, reference: str) -> Application:
+    """Return the application of a case, with household and people. Raises NotFound, also for one out of scope."""
     reader = reader_of(principal, Permission.PROPOSAL_READ)
     application = session.scalar(
         applications(reader)
@@ -101,6 +101,12 @@ def case_of(session: Session, principal: Principal, reference: str, zone: tzinfo
     )
     if application is None:
         raise NotFound("There is no such application that you may see.")
+    return application
+
+
+def case_of(session: Session, principal: Principal, reference: str, zone: tzinfo) -> Case:
+    """Return the case of an application. Raises NotFound, also for one out of scope."""
+    application = application_of(session, principal, reference)
     proposal = session.scalar(
         _decisions()
         .where(Proposal.application_id == application.id)

@@ -1,24 +1,19 @@
 """What goes on paper: an offer, a decision on an application or on an appeal, put together from a case."""
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from app.errors import Conflict
-from app.keys import keyring
 from app.languages.words import Words, words_for
-from app.letters import content, explanation, rendering
+from app.letters import codes, content, explanation, rendering
 from app.letters.cases import Case
 from app.letters.content import Addressee, AppealTold, OfferTold, Rows, Section
-from app.references import ALPHABET
 from app.tenancy.appeal_models import Appeal
 
 Letter = dict[str, Any]
-CODE_CHARACTERS = 12
-CODE_GROUP = 4
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -88,6 +83,8 @@ def put_together(
     """Return a letter as the template takes it: about an offer, an appeal or else a decision."""
     offer = about if isinstance(about, OfferTold) and about.state == "issued" else None
     house: Rows = content.house_offered(offer, words) if offer is not None else []
+    state = about.state if isinstance(about, AppealTold) else None
+    code = codes.code_of(addressee.application, written_on, about.reference if about is not None else None, state)
     return {
         "programme": programme,
         "language": words.language,
@@ -99,22 +96,5 @@ def put_together(
         "references": content.references(addressee, about, words),
         "house": house,
         "sections": [{"heading": each.heading, "sentences": list(each.sentences)} for each in sections],
-        "verification": content.verification(verification_code(addressee, written_on, about), words),
+        "verification": content.verification(code, words),
     }
-
-
-def verification_code(addressee: Addressee, written_on: date, about: OfferTold | AppealTold | None) -> str:
-    """Return the code of a letter: keyed by the keyring, over whom it is for, when, and what it offers until when, or
-    what became of an appeal.
-
-    Who holds the keyring makes it anew, and nobody else; the language and the wording do not change it.
-    """
-    told: list[str | None] = [addressee.household, addressee.application, written_on.isoformat()]
-    if isinstance(about, OfferTold):
-        until = about.answer_until.isoformat() if about.answer_until is not None else None
-        told += [about.reference, about.house, until]
-    elif about is not None:
-        told += [about.reference, about.state]
-    keyed = int(keyring().index(json.dumps(told), "letters.verification"), 16)
-    characters = [ALPHABET[keyed >> (5 * number) & 31] for number in range(CODE_CHARACTERS)]
-    return "-".join("".join(characters[first : first + CODE_GROUP]) for first in range(0, CODE_CHARACTERS, CODE_GROUP))

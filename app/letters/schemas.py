@@ -1,15 +1,16 @@
 """Explanations as they go over the wire."""
 
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from app.allocation.what_if_models import WhatIfState
-from app.fields import Wire
+from app.fields import TEXT_PATTERN, IsoDate, Reference, Wire
 from app.languages.words import Words
 from app.letters import content, explanation
 from app.letters.cases import Case
+from app.tenancy.appeal_models import AppealState
 
 
 class SectionRead(Wire):
@@ -32,6 +33,29 @@ class SmallestChangesRead(Wire):
 
     asked: int = Field(description="For so many it was asked now.", ge=0)
     left: int = Field(description="For so many of those without a house it is not asked yet: ask again.", ge=0)
+
+
+class LetterCheck(Wire):
+    """What stands on a letter that somebody brings."""
+
+    application: Reference = Field(description="The application on it.", examples=["AP-7K3M9QTX"])
+    written_on: IsoDate = Field(description="The day that it says it was written on.", examples=["2026-11-27"])
+    code: Annotated[str, StringConstraints(max_length=64, pattern=TEXT_PATTERN)] = Field(
+        description="Its verification code, in capitals or not, with or without dashes and blanks.",
+        examples=["7K3M-9QTX-4D2H"],
+    )
+    about: Reference | None = Field(
+        None, description="The offer or appeal on it; left out where it names none.", examples=["OF-7K3M9QTX"]
+    )
+    appeal_state: AppealState | None = Field(
+        None, description="What it says became of the appeal; left out, a letter that says anything of it will do."
+    )
+
+
+class LetterCheckRead(Wire):
+    """Whether a letter is one of ours."""
+
+    genuine: bool = Field(description="Whether a letter with this code was made for that application on that day.")
 
 
 class ExplanationRead(Wire):

@@ -129,6 +129,7 @@ ROWS = [
     Row("ask_smallest_change", "application", 409, 409, GONE, "caseworker verifier planner approver"),
     Row("read_letter", "application", 409, 409, GONE, "caseworker verifier planner approver"),
     Row("read_offer_letter", "offered", 200, 200, GONE, "caseworker planner approver village_administrator"),
+    Row("check_letter", "application", 200, 200, GONE, "caseworker verifier planner approver"),
     Row("list_letters", "drawn", 200, 200, GONE, "caseworker verifier planner approver"),
     Row("ask_smallest_changes", "drawn", 202, 202, GONE, "caseworker verifier planner approver"),
     Row("ask_smallest_changes", "proposed", 409, 409, 409, "planner approver"),
@@ -319,6 +320,7 @@ BODIES: dict[str, Any] = {
     "lift_placement": {"reason": "It is over."},
     "enter_seed": {"seed": "4 17 23"},
     "reject_run": {"reason": "A mistake."},
+    "check_letter": {"application": "{application}", "written_on": TODAY, "code": "7K3M-9QTX-4D2H"},
     "accept_offer": {"answered_on": TODAY, "given_how": "in_person"},
     "decline_offer": {"answered_on": TODAY, "given_how": "telephone", "reason": "no_work"},
     "lodge_appeal": {

@@ -366,6 +366,12 @@ def _withdraw_appeal(session: Session, _database: Database) -> Request:
     return lambda client: client.post(f"/appeals/{appeal.reference}/withdraw")
 
 
+def _check_letter(session: Session, _database: Database) -> Request:
+    application = factories.applicant(session, anywhere=True).reference
+    body = {"application": application, "written_on": "2026-11-27", "code": "7K3M-9QTX-4D2H"}
+    return lambda client: client.post("/letters/check", json=body)
+
+
 def _ask_smallest_change(session: Session, _database: Database) -> Request:
     given = factories.reservation(session, factories.house(session, factories.settlement(session)))
     given.state, given.house_id = ProposalState.NOT_HOUSED, None
@@ -628,6 +634,7 @@ CASES = {
     "lodge_appeal": Expected(Act.APPEAL_LODGE, "appeal", _lodge_appeal),
     "decide_appeal": Expected(Act.APPEAL_DECIDE, "appeal", _decide_appeal),
     "withdraw_appeal": Expected(Act.APPEAL_WITHDRAW, "appeal", _withdraw_appeal),
+    "check_letter": Expected(Act.LETTER_CHECK, "application", _check_letter),
     "ask_smallest_change": Expected(Act.WHAT_IF_ASK, "what_if", _ask_smallest_change),
     "ask_smallest_changes": Expected(Act.WHAT_IF_ASK, "what_if", _ask_smallest_changes),
     "sign_in": Expected(Act.USER_SIGN_IN, "user", _sign_in),
