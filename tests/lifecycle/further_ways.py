@@ -54,10 +54,11 @@ class FurtherWays(WayHome):
         super().begin()
         for number in range(6):
             self.build(number, 3, step_free=False)
-            self.register(3, step_free=False, kin=False, consent=number, name=NAMES[number % 3])
+            self.register(number % 4, step_free=False, kin=False, consent=1, name=NAMES[number % 3])
             self.hand_in(0)
-        self.register(0, step_free=True, kin=False, consent=1, name=NAMES[0])
+        self.register(0, step_free=True, kin=False, consent=0, name=NAMES[0])
         self.hand_in(0)
+        self.sign(0, eligible=False)
         self.allocate(move_issued=False)
         for _ in range(5):
             self.settle(0)
@@ -207,11 +208,11 @@ class FurtherWays(WayHome):
 
         self.attempt(act)
 
-    @rule(number=which, other=which, refuses=st.integers(0, 4))
-    def swap(self, number: int, other: int, refuses: int) -> None:
-        """Two families would have each other's house; all of a cycle agree, or one does not, and it is signed."""
-        for one, another in ((number, other), (other, number)):
-            self._wish_for_home(one, another)
+    @rule(number=which, refuses=st.integers(0, 4))
+    def swap(self, number: int, refuses: int) -> None:
+        """Some would live anywhere that fits; all of a cycle agree, or one does not, and it is signed."""
+        for one in range(number % 4 + 1):
+            self._wish_for_any(number + one)
         self.attempt(lambda session: transfers.propose(session, self.actors[Role.PLANNER]))
         with self.database.session(writes=False) as session:
             cycle = self.pick(session, SwapCycle, number, SwapCycle.state == SwapCycleState.PROPOSED)
@@ -228,14 +229,13 @@ class FurtherWays(WayHome):
             self._answer_swap(cycle.reference, family, refuses=refuses == 0 and place == len(families) - 1)
         self.sign_swap(number)
 
-    def _wish_for_home(self, number: int, other: int) -> None:
+    def _wish_for_any(self, number: int) -> None:
         def act(session: Session) -> None:
-            mine, yours = (
-                self.pick(session, Tenancy, each, Tenancy.moved_out_on.is_(None)) for each in (number, other)
-            )
-            if mine is not None and yours is not None:
-                family, house = session.get_one(Household, mine.household_id), session.get_one(House, yours.house_id)
-                wanted = [Wanted(house, None, "#/body/options/0")]
+            lived_in = self.pick(session, Tenancy, number, Tenancy.moved_out_on.is_(None))
+            if lived_in is not None:
+                family = session.get_one(Household, lived_in.household_id)
+                places = session.scalars(select(Settlement).order_by(Settlement.id)).all()[:: 1 if number % 2 else -1]
+                wanted = [Wanted(None, place, f"#/body/options/{at}") for at, place in enumerate(places)]
                 swaps.register(session, family, wanted, self.actors[Role.CASEWORKER])
 
         self.attempt(act)
