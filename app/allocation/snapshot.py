@@ -200,7 +200,7 @@ def _aside(
         row = _problem_row(rows, application, assessment, wish, profiles, forbidden)
         work: dict[str, int] = {}
         if wish.anywhere is not None and wish.sectors and row["profile"] is None:
-            row["profile"] = f"work-{len(profiles) + len(found) + 1}"
+            row["profile"] = f"work-{len(profiles) + sum(bool(each.work) for each in found) + 1}"
             work = {place: worth.work(wish.sectors, place) for place in places}
         part = None
         if application.id in signed:
