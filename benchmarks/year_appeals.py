@@ -13,6 +13,7 @@ from app.access.permissions import OPERATOR
 from app.allocation.corrections import Correction
 from app.allocation.models import APPROVED, Proposal, ProposalState, Run
 from app.allocation.offer_models import Offer
+from app.allocation.what_if_models import WhatIf, WhatIfState
 from app.answering import answer_one
 from app.database import utc_now
 from app.policy.facts import Accommodation
@@ -103,8 +104,11 @@ def lodge(year: Year, application: str, against: AppealAgainst) -> None:
         made.append(appeal.reference)
 
     year.attempt(f"appeals lodged, {against.value}", act)
-    while answer_one(year.database, year.settings) is not None:
-        year.counts["appeals calculated"] += 1
+    while (asked := answer_one(year.database, year.settings)) is not None:
+        with year.database.session(writes=False) as session:
+            state = session.scalars(select(WhatIf.state).where(WhatIf.reference == asked)).one()
+        in_time = state is WhatIfState.DONE
+        year.counts["appeals calculated" if in_time else "appeals not calculated in the time there is"] += 1
     for reference in made:
         chance = year.random.random()
         days = year.random.randint(*DAYS_TO_DECIDE)

@@ -161,8 +161,9 @@ def appeals(session: Session) -> Iterator[str]:
                 yield f"appeal {name} was decided by somebody who took part"
         if appeal.gives_precedence and appeal.application.precedence_since is None:
             yield f"appeal {name} gave precedence, and the application does not have it"
-    for asked in session.scalars(select(WhatIf.reference).where(WhatIf.state != WhatIfState.DONE)):
-        yield f"what would have been, {asked}, was not calculated"
+    waits = WhatIf.state.in_((WhatIfState.QUEUED, WhatIfState.SOLVING))
+    for asked in session.scalars(select(WhatIf.reference).where(waits)):
+        yield f"what would have been, {asked}, still waits"
 
 
 def offers_moved(session: Session) -> Counter[str]:
