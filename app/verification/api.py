@@ -143,8 +143,7 @@ def read_eligibility(reference: str, session: DbSession, principal: MayRead) -> 
     application = queries.visible_application(session, principal, normalised(reference))
     queries.visible_household(session, principal, application.household.reference)  # with its people
     audit.record(session, principal, Act.ELIGIBILITY_READ, application)
-    past = verdicts.past_offers(session, [application])
-    return EligibilityRead.of(application.reference, verdicts.verdict(application, *policies.in_force(session), past))
+    return EligibilityRead.of(application.reference, verdicts.verdict(application, *policies.in_force(session)))
 
 
 @router.post(

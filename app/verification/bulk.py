@@ -75,14 +75,13 @@ def verify(session: Session, chosen: Selection, actor: Principal) -> Outcome:
 def decide(session: Session, chosen: Selection, *, eligible: bool, actor: Principal) -> Outcome:
     """Sign, of the applications of `chosen` or the first of them, those of which the rules say what is stated."""
     taken, in_force = _taken(session, chosen, ApplicationState.VERIFIED, actor), policies.in_force(session)
-    past = verdicts.past_offers(session, taken.applications)
     return _each(
         session,
         chosen,
         taken,
         Act.APPLICATION_DECIDE,
         actor,
-        lambda application: verdicts.mark_decided(application, Stated(eligible), in_force, past, actor),
+        lambda application: verdicts.mark_decided(application, Stated(eligible), in_force, actor),
     )
 
 

@@ -1,7 +1,6 @@
 """What the rules say of a household, and signing it: what is signed is what the rules said when it was shown."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import select
@@ -9,8 +8,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
 from app.access.permissions import Permission, Principal
-from app.allocation import declines, policies
-from app.allocation.declines import PastOffers
+from app.allocation import policies
 from app.allocation.models import PolicyVersion
 from app.audit import Act
 from app.database import utc_now
@@ -35,8 +33,7 @@ PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 class Verdict:
     """What the rules of one policy say of one household, today: eligible, or every reason why not.
 
-    `facts_hash` is the same as long as what they judge by is the same; how long the household has waited, and how long
-    ago it declined, is no part.
+    `facts_hash` is the same as long as what they judge by is the same; how long the household has waited is no part.
     """
 
     eligible: bool
@@ -54,22 +51,12 @@ class Stated:
     facts_hash: str | None = None
 
 
-def past_offers(session: Session, applications: Sequence[Application]) -> PastOffers:
-    """Return the offers that the households of these applications declined until today, for `verdict`."""
-    return declines.past_offers(session, utc_now().date(), [each.household_id for each in applications])
-
-
-def verdict(application: Application, version: PolicyVersion, policy: Policy, past: PastOffers) -> Verdict:
+def verdict(application: Application, version: PolicyVersion, policy: Policy) -> Verdict:
     """Return what `policy`, of `version`, says of the household of `application`, whose people must be loaded.
 
-    `past`: what it declined, among others; a policy may say that it waits for that.
+    What it has declined is no part: waiting for that ends by itself, and is for every run to see.
     """
-    facts = facts_of(
-        application.household,
-        on=utc_now().date(),
-        has_home=application.state in PLACED,
-        declines=declines.of(past, application.household_id),
-    )
+    facts = facts_of(application.household, on=utc_now().date(), has_home=application.state in PLACED)
     found = assess(facts, policy).eligibility
     return Verdict(found.eligible, found.reasons, version.reference, _digest(application, facts))
 
@@ -77,8 +64,6 @@ def verdict(application: Application, version: PolicyVersion, policy: Policy, pa
 def _digest(application: Application, facts: HouseholdFacts) -> str:
     judged_by = asdict(facts)
     judged_by.pop("waiting_days")
-    for each in judged_by["declines"]:
-        each.pop("days_ago")
     judged_by["members"] = sorted(judged_by["members"], key=lambda member: str(member["key"]))
     return audit.digest("application", application.reference, "facts", json.loads(json.dumps(judged_by)))
 
@@ -91,27 +76,23 @@ def sign(session: Session, application: Application, stated: Stated, actor: Prin
     """
     lock(session, application)
     _read_anew(session, application)
-    mark_decided(application, stated, policies.in_force(session), past_offers(session, [application]), actor)
+    mark_decided(application, stated, policies.in_force(session), actor)
     audit.record(session, actor, Act.APPLICATION_DECIDE, application)
     return application
 
 
 def mark_decided(
-    application: Application,
-    stated: Stated,
-    in_force: tuple[PolicyVersion, Policy],
-    past: PastOffers,
-    actor: Principal,
+    application: Application, stated: Stated, in_force: tuple[PolicyVersion, Policy], actor: Principal
 ) -> None:
     """Sign the verdict on an application that was locked before its household was read, and record nothing.
 
-    `past`: the offers that it declined, among others. Raises as `sign` does.
+    Raises as `sign` does.
     """
     require(actor, application.household.origin, Permission.APPLICATION_DECIDE)
     to = ApplicationState.ELIGIBLE if stated.eligible else ApplicationState.INELIGIBLE
     require_transition("application", TRANSITIONS, application.state, to)
     actor.require_another(application.submitted_by_id, HANDED_IN)
-    found = verdict(application, *in_force, past)
+    found = verdict(application, *in_force)
     _require_same(found, stated)
     application.state = to
     application.decided_at, application.decided_by_id = utc_now(), actor.user_id

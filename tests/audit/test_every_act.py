@@ -181,7 +181,7 @@ def _return(session: Session, _database: Database) -> Request:
 def _decide(session: Session, _database: Database) -> Request:
     policies.ensure_default(session)
     application = factories.verified(session, consent_on=None)
-    found = verdicts.verdict(application, *policies.in_force(session), {})
+    found = verdicts.verdict(application, *policies.in_force(session))
     body = {"eligible": found.eligible, "policy": found.policy, "facts_hash": found.facts_hash}
     return lambda client: client.post(f"/applications/{application.reference}/decide-eligibility", json=body)
 

@@ -1,6 +1,7 @@
 """The rules' verdict, and signing it: what is signed is what the rules said."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -8,9 +9,12 @@ from sqlalchemy.orm import Session
 from app.access.models import Role
 from app.access.permissions import OPERATOR
 from app.allocation import policies, runs
+from app.allocation.gather import gather
+from app.allocation.snapshot import build
 from app.database import Database, utc_now
 from app.demo import check_applications
 from app.errors import Conflict, NotFound
+from app.housing.readiness import ready_settlements
 from app.policy.offers import OfferRules, Wait
 from app.policy.parameters import DEFAULT_POLICY
 from app.registry import applications, queries
@@ -91,39 +95,36 @@ def test_the_same_household_has_the_same_hash_tomorrow(session: Session) -> None
     policies.ensure_default(session)
     application = factories.verified(session, children=1)
     in_force = policies.in_force(session)
-    before = verdicts.verdict(application, *in_force, {})
+    before = verdicts.verdict(application, *in_force)
     application.household.registered_on = factories.LONG_AGO
-    assert verdicts.verdict(application, *in_force, {}).facts_hash == before.facts_hash
+    assert verdicts.verdict(application, *in_force).facts_hash == before.facts_hash
     application.household.people.reverse()
-    assert verdicts.verdict(application, *in_force, {}).facts_hash == before.facts_hash
+    assert verdicts.verdict(application, *in_force).facts_hash == before.facts_hash
     application.household.people[0].needs_step_free = True
-    assert verdicts.verdict(application, *in_force, {}).facts_hash != before.facts_hash
+    assert verdicts.verdict(application, *in_force).facts_hash != before.facts_hash
 
 
 @on_sqlite
-def test_who_waits_after_declines_is_not_signed_as_eligible(session: Session) -> None:
-    """Where a policy says so; and the hash goes by what was declined, not by how long ago."""
+def test_who_waits_after_declines_is_signed_as_eligible_and_waits_in_the_runs(session: Session) -> None:
+    """A wait ends by itself; who was signed as ineligible would stay so."""
     waits = DEFAULT_POLICY.model_copy(update={"offers": OfferRules(effect=Wait(days=30), counted_declines=1)})
     draft = policies.draft(session, waits, factories.user(session, Role.PLANNER))
+    factories.previewed(session, draft)
     policies.put_in_force(session, draft, factories.user(session, Role.APPROVER))
     offer = living.declined_offer(session, factories.house(session, factories.settlement(session)))
     application = session.scalars(queries.applications(OPERATOR)).one()
     application.state = ApplicationState.VERIFIED
     session.flush()
-    with pytest.raises(Conflict, match="The rules say that it is not eligible"):
-        verdicts.sign(session, application, Stated(eligible=True), factories.user(session, Role.VERIFIER))
-    hashes = set()
+    signed = verdicts.sign(session, application, Stated(eligible=True), factories.user(session, Role.VERIFIER))
+    assert (signed.state, signed.ineligible_for) == (ApplicationState.ELIGIBLE, [])
+    names: Any = {"run": "RUN-00000000", "policy_reference": draft.reference, "settlements": ready_settlements(session)}
+    said = []
     for days in (1, 31):
         offer.ended_at = utc_now() - timedelta(days=days)
         session.flush()
-        past = verdicts.past_offers(session, [application])
-        found = verdicts.verdict(application, *policies.in_force(session), past)
-        assert found.eligible is (days == 31)
-        hashes.add(found.facts_hash)
-    assert len(hashes) == 1
-    assert verdicts.verdict(application, *policies.in_force(session), {}).facts_hash not in hashes
-    signed = verdicts.sign(session, application, Stated(eligible=True), factories.user(session, Role.VERIFIER))
-    assert signed.state is ApplicationState.ELIGIBLE
+        (row,) = build(gather(session, on=utc_now().date(), policy=waits, **names)).households
+        said.append(row.ineligible)
+    assert said == [("waits_after_declines",), ()]
 
 
 def test_two_verdicts_at_once_are_one(acting_as: ActingAs, database: Database) -> None:
