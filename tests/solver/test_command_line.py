@@ -4,15 +4,30 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from solver import Problem, Solution, Status
+from solver.__main__ import main
 from tests.solver.small import document, household
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command here: its own process takes seconds to begin."""
+    out, error, given = StringIO(), StringIO(), [str(argument) for argument in arguments]
+    with redirect_stdout(out), redirect_stderr(error):
+        try:
+            code = main(given)
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+    return subprocess.CompletedProcess(given, code, out.getvalue(), error.getvalue())
+
+
+def run_apart(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user does."""
     command = [sys.executable, "-m", "solver", *(str(argument) for argument in arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -22,9 +37,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a generated problem and its solution."""
     folder = tmp_path_factory.mktemp("files")
     problem, solution = folder / "problem.json", folder / "solution.json"
-    made = run("generate", "--households", 80, "--settlements", 2, "--seed", 4, "-o", problem)
+    made = run_apart("generate", "--households", 80, "--settlements", 2, "--seed", 4, "-o", problem)
     assert (made.returncode, made.stderr) == (0, "")
-    solved = run("solve", problem, "-o", solution, "--progress", "--seed", 3, "--threads", 2, "--time-limit", 30)
+    solved = run_apart("solve", problem, "-o", solution, "--progress", "--seed", 3, "--threads", 2, "--time-limit", 30)
     assert solved.returncode == 0
     stages = [json.loads(line)["stage"] for line in solved.stdout.splitlines()]
     assert tuple(dict.fromkeys(stages)) == Problem.from_json(problem.read_bytes()).stages
@@ -105,7 +120,7 @@ def test_explain_says_why_for_every_household(folder: Path) -> None:
 
 def test_npz_is_read_and_written_by_its_suffix(folder: Path, tmp_path: Path) -> None:
     problem, solution = tmp_path / "problem.npz", tmp_path / "solution.json"
-    made = run("generate", "--households", 80, "--settlements", 2, "--seed", 4, "-o", problem)
+    made = run_apart("generate", "--households", 80, "--settlements", 2, "--seed", 4, "-o", problem)
     assert (made.returncode, made.stderr) == (0, "")
     assert Problem.from_npz(problem) == Problem.from_json((folder / "problem.json").read_bytes())
     assert run("solve", problem, "-o", solution, "--seed", 3).returncode == 0
