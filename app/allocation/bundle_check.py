@@ -12,6 +12,7 @@ from app.allocation import proof
 from app.allocation.bundle import FORMAT, MEMBERS, SUMS
 from app.allocation.draw import addresses, lottery_numbers
 from app.allocation.snapshot import Snapshot
+from app.archives import ARCHIVE_ERRORS
 from app.errors import Invalid
 from solver import Solution, canonical_json
 
@@ -59,7 +60,7 @@ def read(content: bytes, most_bytes: int = MOST_BYTES) -> Members:
                 if left < 0:
                     raise Invalid(f"This bundle unpacks to more than {most_bytes:,} bytes. It was not read.")
             return members
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except ARCHIVE_ERRORS as error:
         raise Invalid(f"This is no proof bundle: {error}.") from error
 
 

@@ -3,9 +3,7 @@
 import csv
 import io
 import json
-import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -17,6 +15,7 @@ from openpyxl import load_workbook
 from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.utils.exceptions import InvalidFileException
 
+from app.archives import ARCHIVE_ERRORS
 from app.errors import TooLarge
 from app.exchange import geometry
 from app.exchange.cells import LARGEST_EXACT
@@ -221,9 +220,6 @@ def _cell_text(value: Any) -> str:
         case date() | datetime():
             return value.isoformat()
     raise CellError("this is neither text, number nor date; paste its value in place of the formula")
-
-
-ARCHIVE_ERRORS = (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 
 
 def _unzip(name: str, content: bytes, refusals: Refusals, limit: int) -> dict[str, bytes]:

@@ -184,6 +184,23 @@ def test_a_forgery_with_sums_of_its_own_is_found(database: Database, reference: 
 
 
 @on_sqlite
+def test_a_damaged_bundle_is_refused_or_its_fault_named_wherever_the_damage_is(
+    database: Database, reference: str
+) -> None:
+    whole = written(database, reference)
+    members, refused = bundle_check.read(whole), []
+    for position in range(0, len(whole), len(whole) // 200):
+        damaged = whole[:position] + bytes([whole[position] ^ 0x5A]) + whole[position + 1 :]
+        try:
+            found = bundle_check.read(damaged)
+        except Invalid as refusal:
+            refused.append(refusal.detail)
+        else:  # where it says when it was packed, say
+            assert found == members or bundle_check.faults(found) != []
+    assert any("decompressing" in each for each in refused)
+
+
+@on_sqlite
 def test_what_is_no_bundle_is_refused_and_nothing_is_unpacked_without_end(database: Database, reference: str) -> None:
     members = bundle_check.read(written(database, reference))
     bomb = zipped({**members, "README.md": b"\0" * 50_000_000})

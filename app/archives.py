@@ -1,0 +1,16 @@
+"""What archives that are none, or are damaged, make their readers raise."""
+
+import lzma
+import zipfile
+import zlib
+
+ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    NotImplementedError,  # packed in a way that Python does not know
+    RuntimeError,  # encrypted
+    EOFError,
+    OSError,
+    ValueError,
+    zlib.error,
+    lzma.LZMAError,
+)
