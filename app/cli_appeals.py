@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter
 
-from app import audit, console
+from app import audit, console, private_files
 from app.access.permissions import OPERATOR
 from app.allocation.corrections import Correction
 from app.audit import Act
@@ -147,14 +147,15 @@ def _words(file: Path) -> str:
 @appeal_commands.command("letter")
 def write_letter(
     reference: AppealReference,
-    file: Annotated[Path, typer.Argument(metavar="FILE.pdf", help="Where to write it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.pdf", help="A new file to write it to.")],
     language: Annotated[str | None, typer.Option(help="BCP 47; left out, the family's.")] = None,
 ) -> None:
-    """Write the letter about an appeal: that it is there, or what became of it and why."""
+    """Write the letter about an appeal, for its owner alone to read: that it is there, or what became of it and why."""
     with opened() as database, database.session(writes=True) as session:
         appeal = appeal_queries.appeal(session, OPERATOR, normalised(reference))
         case = cases.case_of(session, OPERATOR, appeal.application.reference, Settings().zone)
         letter = letters.of_appeal(case.appeal(appeal.reference), case, language)
         audit.record(session, OPERATOR, Act.LETTER_READ, appeal)
-    file.write_bytes(rendering.pdf(letter))
+    with private_files.created(file) as written:
+        written.write(rendering.pdf(letter))
     console.say(f"Wrote {file}.")

@@ -1,12 +1,11 @@
 """hearth documents …: attaching files to an application, and reading them."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app import audit, console
+from app import audit, console, private_files
 from app.access.permissions import OPERATOR, Permission
 from app.audit import Act
 from app.cli_options import ActingAs
@@ -86,7 +85,7 @@ def save_document(
         content = attachments.read(session, document, _store(), actor)
         target = file or Path(f"{document.reference}.{ENDINGS[document.media_type]}")
     # Nothing leaves before it is on record.
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as saved:
+    with private_files.created(target) as saved:
         saved.write(content)
     console.say(f"Saved {target}.")
 

@@ -1,12 +1,11 @@
 """hearth retention …, erase, subject-access: what families may ask of those who hold their data."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app import console
+from app import console, private_files
 from app.access.permissions import OPERATOR
 from app.database import Database
 from app.documents import attachments
@@ -83,6 +82,6 @@ def give_subject_access(
     if html is None:
         typer.echo(held.model_dump_json(indent=1))
         return
-    with os.fdopen(os.open(html, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(subject_access.page(held))
+    with private_files.created(html) as file:
+        file.write(subject_access.page(held).encode())
     console.say(f"Wrote {html}.")

@@ -20,6 +20,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app import private_files
 from app.errors import Conflict, Unavailable
 from app.settings import Settings
 
@@ -159,8 +160,8 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 def _beside(path: Path, document: dict[str, Any]) -> Path:
     made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1)
+    with private_files.created(made) as file:
+        file.write(json.dumps(document, indent=1).encode())
         file.flush()
         os.fsync(file.fileno())
     return made

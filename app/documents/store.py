@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app import private_files
 from app.keys import KEY_BYTES, NONCE_BYTES, Unreadable
 
 FOLDER = "documents"
@@ -41,7 +42,7 @@ class Store:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name, key, nonce = secrets.token_hex(16), secrets.token_bytes(KEY_BYTES), secrets.token_bytes(NONCE_BYTES)
         unfinished = self.folder / f"{name}{UNFINISHED}"
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with private_files.created(unfinished) as file:
             file.write(nonce + AESGCM(key).encrypt(nonce, content, bound_to.encode()))
             file.flush()
             os.fsync(file.fileno())
