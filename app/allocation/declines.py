@@ -42,8 +42,9 @@ def past_offers(session: Session, on: date, households: Collection[int] | None =
         .order_by(Offer.id)
     )
     if households is not None:
-        merged = [each for each in goes_on if _last(goes_on, each) in set(households)]
-        query = query.where(Offer.household_id.in_([*households, *merged]))
+        wanted = set(households)
+        merged = {each for each in goes_on if _last(goes_on, each) in wanted}
+        query = query.where(Offer.household_id.in_(wanted | merged))
     found: dict[int, list[PastOffer]] = defaultdict(list)
     for household, settlement, reason, ended_at, asked_again_at in session.execute(query):
         if ended_at is not None:
