@@ -14,9 +14,7 @@ from app.allocation.placement_models import Placement
 from app.housing.models import House, Job, Settlement
 from app.housing.readiness import available_houses
 from app.policy.parameters import Policy
-from app.registry.models import Application, ApplicationState, Household, Suitability
-
-PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
+from app.registry.models import PLACED, Application, ApplicationState, Household, Suitability
 
 
 @dataclass(frozen=True)

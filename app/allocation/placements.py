@@ -15,10 +15,9 @@ from app.database import utc_now
 from app.errors import Conflict, NotFound
 from app.housing.models import House, HouseState, Settlement
 from app.housing.queries import within
-from app.registry.models import Application, ApplicationState, Household
+from app.registry.models import PLACED, Application, Household
 
 HELD = (HouseState.RESERVED, HouseState.OCCUPIED)
-PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 
 
 @dataclass(frozen=True)

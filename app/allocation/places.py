@@ -13,9 +13,7 @@ from app.housing.readiness import capacities
 from app.policy.assess import Service, service_uses
 from app.policy.parameters import Policy
 from app.registry.facts import facts_of
-from app.registry.models import Application, ApplicationState, Household
-
-PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
+from app.registry.models import PLACED, Application, Household
 
 
 def taken(placed: Iterable[Application], policy: Policy, on: date) -> Mapping[int | None, Counter[Service]]:

@@ -8,12 +8,11 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
 from app.access.permissions import Permission, Principal
-from app.duplicates.merging import PLACED
 from app.errors import NotFound
 from app.housing.models import Origin
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.matching import EvidenceCode
-from app.registry.models import Application, Household, Person, Preference
+from app.registry.models import PLACED, Application, Household, Person, Preference
 from app.registry.queries import visible_to
 from app.tenancy.models import Tenancy
 

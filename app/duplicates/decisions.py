@@ -14,13 +14,12 @@ from app.allocation.runs import UNDECIDED
 from app.audit import Act
 from app.database import utc_now
 from app.duplicates import candidates, history, merging, steps
-from app.duplicates.merging import PLACED
 from app.duplicates.steps import Steps
 from app.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from app.registry import duplicates
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.households import require
-from app.registry.models import Application, ApplicationState, Household, Person
+from app.registry.models import PLACED, Application, ApplicationState, Household, Person
 from app.tenancy.appeal_models import Appeal, AppealState
 from app.tenancy.models import Tenancy
 

@@ -23,7 +23,6 @@ PROGRESS = (
     "housed",
 )
 """States of an application, the nearer to a house the later."""
-PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 FILLED = ("origin_id", "displaced_on", "kin_group_id", "phone", "language", "consent_on")
 """What of a household is taken from the one that is merged into it, where it has none."""
 KEY_LENGTH = 80

@@ -39,6 +39,10 @@ class ApplicationState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
+"""A house is reserved for its household, or that lives in one."""
+
+
 class ReturnReason(StrEnum):
     """What an application lacks that a verifier gives back."""
 

@@ -20,7 +20,7 @@ from app.lifecycles import require_transition
 from app.registry import applications, checks, corrections
 from app.registry.corrections import Picture
 from app.registry.households import require
-from app.registry.models import Application, ApplicationState
+from app.registry.models import PLACED, Application, ApplicationState
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround, AppealState
 from app.tenancy.appeal_subjects import subject_of
 
@@ -35,7 +35,6 @@ DECIDED_WITH: Mapping[AppealAgainst, Permission] = {
 }
 """Verifiers judge the facts of a case, approvers what was made of them."""
 TOOK_PART = "took part in what this appeal is against"
-HAS_HOUSE = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 PENDING = (WhatIfState.QUEUED, WhatIfState.SOLVING)
 LOST = (OfferState.DECLINED, OfferState.EXPIRED, OfferState.WITHDRAWN)
 LOCKED = ("state", "version")
@@ -152,7 +151,7 @@ def decide(
 
 def _lost_a_house(session: Session, appeal: Appeal) -> bool:
     """Whether the household would have a house: as calculated, or because its offer ended wrongly."""
-    if appeal.application.state in HAS_HOUSE:
+    if appeal.application.state in PLACED:
         return False
     if appeal.against is AppealAgainst.OFFER:
         state = session.scalar(select(Offer.state).where(Offer.reference == appeal.subject))

@@ -23,10 +23,8 @@ from app.registry.applications import TRANSITIONS
 from app.registry.checks import lock
 from app.registry.facts import facts_of
 from app.registry.households import require
-from app.registry.models import Application, ApplicationState, Household
+from app.registry.models import PLACED, Application, ApplicationState, Household
 from app.verification.verifications import HANDED_IN
-
-PLACED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED)
 
 
 @dataclass(frozen=True)
