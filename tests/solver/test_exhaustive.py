@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.tiny_problems import difference, difference_in_order
 
-PROBLEMS, IN_ORDER, BATCH = 1_000, 100, 50
+PROBLEMS, IN_ORDER, BATCH = 2_000, 200, 50
 FIRST_SEED = 1_000_000
 
 

@@ -87,7 +87,7 @@ def test_services_without_places_and_classes_without_houses() -> None:
     assert found.status is Status.OPTIMAL
 
 
-@pytest.mark.parametrize("stages", [("value",), ("tier 2", "value", "points")])
+@pytest.mark.parametrize("stages", [("value",), ("tier 2", "value", "points"), ("points",)])
 def test_another_order_of_stages(country: Problem, stages: tuple[str, ...]) -> None:
     found = solve(country, Parameters(stages=stages, time_limit_seconds=20))
     assert check(country, found, stages) == []
