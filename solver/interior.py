@@ -36,6 +36,13 @@ MOST_STEPS = 100
 WEAKEST = 1e-7
 """Past this regularisation of the dense system, rounding has the last word, and the method ends."""
 TO_BOUNDARY = 0.9995
+CORRECTORS = 2
+"""Centrality correctors (Gondzio) of a step at most: each costs a tenth of the step."""
+FURTHER, FAR, WORTHWHILE = 0.3, 0.95, 0.02
+"""How much further a corrector aims; how far a step goes that needs none; how much further it has to go to be worth
+another."""
+LEAST_CENTRE, SPREAD = 1e-3, 10.0
+"""The least aim of a corrector, relative to the mean; products within this factor of the aim are left as they are."""
 LOOK = 0.5
 """Seconds between two looks at whether the solve is cancelled."""
 
@@ -201,6 +208,8 @@ class _Barrier:
         self.other_entries = _entries(others)
         self.others_back = others.T.tocsr()
         self.supply = scipy.sparse.csr_matrix(pad[1])[:, self.unit_columns :]
+        # Fresh memory for every step would cost as much as the arithmetic.
+        self.halves = np.empty((2, self.dense_rows, self.dense_rows))
 
     def descend(self, start: Iterate | None, deadline: Deadline) -> Relaxed:
         x, s, y, z = self._cold() if start is None else self._warm(start)
@@ -237,8 +246,21 @@ class _Barrier:
             a, b = _reach(x, dx, s, ds), _reach(y, dy, z, dz)
             ahead = ((x + a * dx) @ (z + b * dz) + (s + a * ds) @ (y + b * dy)) / (len(x) + len(s))
             centre = (ahead / mean) ** 3 * mean
-            dx, ds, dy, dz = step(centre - x * z - dx * dz, centre - s * y - ds * dy)
+            complementary, slackness = centre - x * z - dx * dz, centre - s * y - ds * dy
+            dx, ds, dy, dz = step(complementary, slackness)
             a, b = _reach(x, dx, s, ds), _reach(y, dy, z, dz)
+            aim = max(centre, LEAST_CENTRE * mean)
+            for _ in range(CORRECTORS):
+                if min(a, b) > FAR:
+                    break
+                further, higher = min(a + FURTHER, 1.0), min(b + FURTHER, 1.0)
+                complementary = complementary + _outlying((x + further * dx) * (z + higher * dz), aim)
+                slackness = slackness + _outlying((s + further * ds) * (y + higher * dy), aim)
+                other = step(complementary, slackness)
+                reached = _reach(x, other[0], s, other[1]), _reach(y, other[2], z, other[3])
+                if sum(reached) < a + b + WORTHWHILE:
+                    break
+                (dx, ds, dy, dz), (a, b) = other, reached
             x, s, y, z = x + a * dx, s + a * ds, y + b * dy, z + b * dz
             took = began - deadline.left()
         return self._relaxed(x, y * self.scale, near or Iterate(x, s, y * self.scale, z * self.scale, self.stages))
@@ -250,9 +272,12 @@ class _Barrier:
         return x, np.maximum(self.most - self.forward @ x, 0.5), y, np.maximum(self.backward @ y - self.weights, 0.3)
 
     def _warm(self, start: Iterate) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """From the stage before, whose prices are doubled: the new weights then leave the dual feasible, once units
-        and classes pay for what is new; and the stage before gets the multiplier 2."""
+        """From the same stage under other targets, as it is; or from the stage before, whose prices are doubled: the
+        new weights then leave the dual feasible, once units and classes pay for what is new; and the stage before gets
+        the multiplier 2."""
         interior, new = self.interior, self.stages - start.rows
+        if not new:
+            return start.column, start.slack, start.price / self.scale, start.reduced / self.scale
         units, classes = self.units, self.class_rows
         mean = (start.column @ start.reduced + start.slack @ start.price) / (len(start.column) + len(start.slack))
         mean *= 2 / self.scale
@@ -266,13 +291,12 @@ class _Barrier:
         y[units : units + classes : 2] += lift
         keys = np.flatnonzero((interior.kept >= interior.first_key) & (interior.kept < interior.first_service))
         y[units + classes + keys] += lift
-        if new:
-            cost = -self.weights[-new:]
-            y[-new:] = np.minimum(y[-new:], cost / 2)
-            missing = (self.most - self.forward @ x)[-new:]
-            wanted = mean / y[-new:]
-            x[-new:] = mean / (cost - y[-new:]) + np.maximum(wanted - missing, 0)
-            s[-new:] = np.maximum(wanted, missing)
+        cost = -self.weights[-new:]
+        y[-new:] = np.minimum(y[-new:], cost / 2)
+        missing = (self.most - self.forward @ x)[-new:]
+        wanted = mean / y[-new:]
+        x[-new:] = mean / (cost - y[-new:]) + np.maximum(wanted - missing, 0)
+        s[-new:] = np.maximum(wanted, missing)
         z = np.maximum(self.backward @ y - self.weights, 1e-4)
         return x, s, y, z
 
@@ -302,7 +326,8 @@ class _System:
         units, classes = barrier.units, barrier.class_rows
         self.of_unit, rest = d[: barrier.unit_columns], d[barrier.unit_columns :]
         self.unit_pivot = np.bincount(interior.unit, self.of_unit, units) + e[:units]
-        halves = np.zeros((2, rows, rows))
+        halves = barrier.halves
+        halves.fill(0.0)
         middle = units // 2
         of_units = (interior.start, self.unit_pivot, self.of_unit, *barrier.unit_entries)
         with ThreadPoolExecutor(interior.workers) as pool:  # two sums, however many threads there are: the same bits
@@ -310,7 +335,8 @@ class _System:
             second = pool.submit(add_units, halves[1], middle, units, *of_units)
             while wait((first, second), LOOK).not_done:
                 deadline.heard()
-        dense = halves.sum(axis=0)
+        factor, dense = halves
+        dense += factor
         add_columns(dense, rest, *barrier.other_entries)
         deadline.heard()
         scaled = scipy.sparse.csr_matrix(barrier.supply.multiply(rest))
@@ -333,7 +359,7 @@ class _System:
         diagonal = np.arange(rows)
         dense[diagonal, diagonal] += e[units + classes :]
         deadline.heard()
-        self.factor = _cholesky(dense, diagonal)
+        self.factor = _cholesky(dense, diagonal, factor)
 
     def solve(self, gradient: FloatArray) -> FloatArray:
         barrier, unit = self.barrier, self.barrier.interior.unit
@@ -352,24 +378,29 @@ class _System:
         )
 
 
-def _cholesky(dense: FloatArray, diagonal: IntArray) -> FloatArray:
-    """The factor of a matrix of which the lower half is given, regularised as far as it must and may be."""
+def _cholesky(dense: FloatArray, diagonal: IntArray, factor: FloatArray) -> FloatArray:
+    """The factor of a matrix of which the lower half is given, in the memory of `factor`, regularised as far as it must
+    and may be."""
     regular = 1e-12
     dense[diagonal, diagonal] = dense[diagonal, diagonal] * (1 + regular) + regular
     while regular < WEAKEST:
-        try:
-            factor: FloatArray = scipy.linalg.cholesky(dense.T, lower=False, check_finite=False)
-        except scipy.linalg.LinAlgError:
-            regular *= 100
-            dense[diagonal, diagonal] += regular * np.maximum(dense[diagonal, diagonal], 1.0)
-        else:
-            return factor
+        np.copyto(factor, dense)
+        upper, failed = scipy.linalg.lapack.dpotrf(factor.T, lower=0, clean=0, overwrite_a=1)
+        if not failed:
+            return np.asarray(upper)
+        regular *= 100
+        dense[diagonal, diagonal] += regular * np.maximum(dense[diagonal, diagonal], 1.0)
     raise scipy.linalg.LinAlgError("not positive definite")
 
 
 def _entries(matrix: scipy.sparse.csc_matrix) -> tuple[IntArray, IntArray, FloatArray]:
     matrix.sort_indices()
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data
+
+
+def _outlying(product: FloatArray, aim: float) -> FloatArray:
+    """What brings products nearer to an aim, where they are far from it."""
+    return np.maximum(np.clip(product, aim / SPREAD, aim * SPREAD) - product, -SPREAD * aim)
 
 
 def _reach(v: FloatArray, dv: FloatArray, w: FloatArray, dw: FloatArray) -> float:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from solver import packing
 from solver import prices as pricing
 from solver.homes import with_homes
-from solver.interior import Interior, Relaxed
+from solver.interior import Interior, Iterate, Relaxed
 from solver.lagrangian import Lagrangian
 from solver.neighbourhoods import Aim, Losses, order_of_neighbours
 from solver.network import Network, network
@@ -150,7 +150,8 @@ class Large:
         achieved, witnesses = reached_by(self.problem, self.deciding, witnesses, house_class, self.home)
         short = next((j for j, target in enumerate(reached) if achieved[j] != target), len(reached))
         again = relaxed[: len(relaxed) if known else short + 1]
-        self._relax(again, achieved, len(relaxed), self._until(RELAXING_AGAIN), known=known)
+        near = [each.near for each in relaxed]
+        self._relax(again, achieved, len(relaxed), self._until(RELAXING_AGAIN), known=known, near=near)
         closed = [
             min((self._closed(stage, each, achieved, known=known) for each in both), key=lambda proven: proven.bound)
             for stage, both in enumerate(zip(*([relaxed] if known else [relaxed, again]), strict=True))
@@ -166,13 +167,22 @@ class Large:
         return worth(self.problem, stage, house_class, self.home)
 
     def _relax(
-        self, relaxed: list[Relaxed], achieved: Sequence[int], end: int, deadline: Deadline, *, known: bool
+        self,
+        relaxed: list[Relaxed],
+        achieved: Sequence[int],
+        end: int,
+        deadline: Deadline,
+        *,
+        known: bool,
+        near: Sequence[Iterate] = (),
     ) -> list[int]:
         """Relaxes the stages up to `end` that are still missing from `relaxed`, each under what those before have to
-        keep of what they achieved, or, as long as that isn't known, of what their prices allow. Returns the targets."""
+        keep of what they achieved, or, as long as that isn't known, of what their prices allow. Returns the targets.
+        near: iterates of the same stages under other targets, to start from, if not from the stage before."""
         began, targets = time.monotonic(), list(achieved)
         for stage in range(len(relaxed), end):
-            start = relaxed[-1].near if relaxed else None
+            before = relaxed[-1].near if relaxed else None
+            start = near[stage] if stage < len(near) else before
             rows = self._rows(targets[:stage])
             until = deadline.share(1 / (end - stage))
             maximise = self.relaxations.maximise
