@@ -249,7 +249,7 @@ class _Barrier:
             complementary, slackness = centre - x * z - dx * dz, centre - s * y - ds * dy
             dx, ds, dy, dz = step(complementary, slackness)
             a, b = _reach(x, dx, s, ds), _reach(y, dy, z, dz)
-            aim = max(centre, LEAST_CENTRE * mean)
+            aim = float(max(centre, LEAST_CENTRE * mean))
             for _ in range(CORRECTORS):
                 if min(a, b) > FAR:
                     break

@@ -13,6 +13,7 @@ and nothing is relaxed as long as little more is left between achieved and bound
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ from solver.smoothed import relaxations
 from solver.stages import Closed, Report
 from solver.tables import BoolArray, IntArray
 from solver.weights import gives, reached_by, worth
-from solver.windows import ROUNDS, WHERE, WHO, Goal, Thorough, search
+from solver.windows import WHERE, WHO, Goal, Thorough, search
 
 FloatArray = NDArray[np.float64]
 
@@ -50,7 +51,7 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.68, 0.8, 0.98
+RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.64, 0.78, 0.98
 """Shares of the time limit after which a phase gives way to the next."""
 RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
@@ -281,8 +282,9 @@ class Large:
                 self.progress.tell(name, given, max(given, target))
 
         usual = weight[last] * usual_of(self.weights[last])
-        goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, floors, usual, better)
-        thorough = replace(WHO, rounds=1, heats=()) if known else WHO
+        classes = partial(self._classes, self.network)
+        goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, classes, floors, usual, better)
+        thorough = WHO.briefly() if known else WHO
         return self._search(self.network, at, goal, thorough, until)
 
     def _alone(self, stage: int) -> Aim:
@@ -336,7 +338,7 @@ class Large:
         bonus: FloatArray = size * np.float64(BONUS * max(heaviest, 1.0))
         kept = required(self.stages, [each.achieved for each in closed])
 
-        def by(relaxed: Relaxed, prices: Prices, rounds: int) -> tuple[IntArray, Closed]:
+        def by(relaxed: Relaxed, prices: Prices, thorough: Thorough) -> tuple[IntArray, Closed]:
             weight = np.append(relaxed.multipliers[len(relaxed.multipliers) - len(earlier) :], 1.0)
             losses = Losses.of(homes, _where(bonus, weight, (*earlier, stage)), relaxed)
             either = (prices, Prices.zero(self.problem, len(prices.multipliers)))
@@ -371,8 +373,7 @@ class Large:
             def better(reached: list[int]) -> None:
                 self.progress.tell(stage.name, reached[-1], bound)
 
-            goal = Goal(aim, losses, rank, done, floors, usual_of(columns), better)
-            thorough = replace(WHERE, rounds=rounds, heats=WHERE.heats if rounds > 1 else ())
+            goal = Goal(aim, losses, rank, done, partial(self._classes, homes), floors, usual_of(columns), better)
             at = self._search(homes, self._at(homes, house_class), goal, thorough, self._until(SETTLING))
             classes = self._classes(homes, at)
             achieved = self._worth(stage, classes)
@@ -382,7 +383,7 @@ class Large:
         known = self.previous.prices[index] if self.warm else None
         if known is not None:
             value = sum(each.weight("value") * m for each, m in zip(self.stages, (*known.multipliers, 1), strict=False))
-            house_class, proven = by(priced(homes, known, value), known, 1)
+            house_class, proven = by(priced(homes, known, value), known, WHERE.briefly())
             if self._near(index, proven):
                 return house_class, proven
         began = time.monotonic()
@@ -395,7 +396,7 @@ class Large:
         all_heaviest = [*(float(np.abs(each).max(initial=0.0)) for each in before), heaviest]
         prices = whole(homes, relaxed, all_heaviest, len(before))
         prices = replace(prices, multipliers=(*(0 for _ in self.deciding), *prices.multipliers))
-        return by(relaxed, prices, ROUNDS)
+        return by(relaxed, prices, WHERE)
 
 
 def _where(of_unit: FloatArray, weight: FloatArray, stages: Sequence[Objective]) -> Aim:

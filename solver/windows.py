@@ -1,7 +1,7 @@
-"""Annealing, and exact search in windows of settlements, those of a round at once, which share nobody; by turns."""
+"""Annealing, trading, and exact search in windows of settlements, by turns; the windows of a round share nobody."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,35 +12,53 @@ from solver.problem import NONE
 from solver.progress import Deadline
 from solver.searching import Searchers, Task
 from solver.tables import BoolArray, IntArray
+from solver.trading import traded
 
-WINDOW = 25
-"""Settlements that are searched at once."""
-NODES = 10
-"""Nodes of a search tree: a limit that is the same on every machine, as no clock is."""
-ROUNDS = 4
-"""How often all settlements are searched, each time in other windows."""
+CALM = 0.02
+"""What a unit of value counts in an annealing at least, relative to its scale: so who lives well is not moved for
+nothing."""
 KINDS = 3
 """Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
 
 
 @dataclass(frozen=True)
-class Thorough:
-    """How thoroughly is searched: how many placements are left open in a window, the relative gap at which a search
-    ends, whether all who are housed stay so, how often all settlements are searched, and the heats before the first
-    time and after each, the last again and again."""
+class Round:
+    """All settlements searched, in windows of so many: how many placements are left open in each, and the relative gap
+    and the nodes of its tree at which a search ends: limits that are the same on every machine, as no clock is."""
 
+    window: int
     columns: int
     gap: float
+    nodes: int = 10
+
+
+@dataclass(frozen=True)
+class Thorough:
+    """How thoroughly is searched: in which rounds, whether all who are housed stay so, and the heats before the first
+    round and after each, the last again and again."""
+
+    rounds: tuple[Round, ...]
     keep: bool
-    rounds: int = ROUNDS
     heats: tuple[Heat | None, ...] = ()
 
     def heat(self, turn: int) -> Heat | None:
         return self.heats[min(turn, len(self.heats) - 1)] if self.heats else None
 
+    def briefly(self) -> "Thorough":
+        """The first round alone, where little is left to find."""
+        return replace(self, rounds=self.rounds[:1], heats=())
 
-WHO = Thorough(columns=2_000, gap=1e-6, keep=False, heats=(None, None, None, Heat(2.0, 0.06, 600)))
-WHERE = Thorough(columns=600, gap=3e-3, keep=True, heats=(Heat(0.15, 0.015, 600), Heat(0.03, 0.007, 600)))
+
+WHO = Thorough(
+    rounds=(*3 * (Round(25, 1_000, 1e-6, 1),), *3 * (Round(25, 2_000, 1e-6, 1),)),
+    keep=False,
+    heats=(None, None, None, Heat(2.0, 0.06, 300)),
+)
+WHERE = Thorough(
+    rounds=(*2 * (Round(4, 200, 1e-3),), *3 * (Round(8, 300, 5e-4),), *6 * (Round(12, 400, 5e-4),)),
+    keep=True,
+    heats=(Heat(0.15, 0.03, 100), None),
+)
 
 
 def _nothing_to_lose(_: IntArray) -> list[tuple[Aim, int]]:
@@ -55,12 +73,13 @@ def _unheard(_: list[int]) -> None:
 class Goal:
     """What is looked for: by an aim, among what loses least. rank: of an allocation [U], the better one larger; done:
     whether that is enough; floors: what may not fall by more than so much; scale: what heats are relative to; better:
-    hears of every rank that is reached."""
+    hears of every rank that is reached. classes: the house class of every household [H] of an allocation."""
 
     aim: Aim
     losses: Losses
     rank: Callable[[IntArray], list[int]]
     done: Callable[[list[int]], bool]
+    classes: Callable[[IntArray], IntArray]
     floors: Callable[[IntArray], list[tuple[Aim, int]]] = _nothing_to_lose
     scale: float = 1.0
     better: Callable[[list[int]], None] = _unheard
@@ -79,24 +98,34 @@ def search(
     idle, best = 0, goal.rank(at)
     annealing: Annealing | None = None
     goal.better(best)
+
+    def take(other: IntArray) -> None:
+        nonlocal at, best
+        reached = goal.rank(other)
+        if reached > best:
+            at, best = other, reached
+            goal.better(best)
+
+    def open_() -> bool:
+        return not goal.done(best) and not deadline.passed()
+
     with Searchers(workers) as searchers:
-        for turn in range(thorough.rounds + 1):
+        for turn in range(len(thorough.rounds) + 1):
             before = best
             if turn:
-                at, best = _searched(
-                    network, windows(neighbours, turn - 1), at, best, goal, thorough, deadline, searchers
-                )
-            heat = thorough.heat(turn)
-            if heat is not None and not goal.done(best) and not deadline.passed() and not goal.floors(at):
-                annealing = annealing or Annealing(network, neighbours, goal.aim, goal.losses, leave=not thorough.keep)
+                every = thorough.rounds[turn - 1]
+                groups = windows(neighbours, every.window, turn - 1)
+                at, best = _searched(network, groups, at, best, goal, thorough, every, deadline, searchers)
+            heat = None if goal.floors(at) else thorough.heat(turn)
+            if heat is not None and open_():
+                aim = replace(goal.aim, value=max(goal.aim.value, CALM * goal.scale))
+                annealing = annealing or Annealing(network, neighbours, aim, goal.losses, leave=not thorough.keep)
                 scaled = Heat(heat.hot * goal.scale, heat.cold * goal.scale, heat.tries)
-                other = annealing.run(at, scaled, deadline, workers)
-                reached = goal.rank(other)
-                if reached > best:
-                    at, best = other, reached
-                    goal.better(best)
+                take(annealing.run(at, scaled, deadline, workers))
+            if thorough.keep and open_():
+                take(traded(network, neighbours, at, goal.classes(at), goal.aim))
             idle = idle + 1 if best == before and turn else 0
-            if idle == KINDS or goal.done(best) or deadline.passed():
+            if idle == KINDS or not open_():
                 break
     return at
 
@@ -108,20 +137,19 @@ def _searched(
     best: list[int],
     goal: Goal,
     thorough: Thorough,
+    every: Round,
     deadline: Deadline,
     searchers: Searchers,
 ) -> tuple[IntArray, list[int]]:
     """The same after a search in windows of settlements, and its rank."""
     floors = [(each, -(-most // len(groups))) for each, most in goal.floors(at)]
     found = [
-        neighbourhood(
-            network, at, group, who, goal.aim, goal.losses, thorough.columns, keep=thorough.keep, floors=floors
-        )
+        neighbourhood(network, at, group, who, goal.aim, goal.losses, every.columns, keep=thorough.keep, floors=floors)
         for group, who in zip(groups, guests(network, at, groups), strict=True)
         if not deadline.passed()
     ]
     searched = [each for each in found if each is not None]
-    tasks = [Task(each.model, NODES, thorough.gap, deadline.until) for each in searched]
+    tasks = [Task(each.model, every.nodes, every.gap, deadline.until) for each in searched]
     for each, values in zip(searched, searchers.run(tasks, deadline), strict=True):
         moved, to = each.moves(at, values)
         better = at.copy()
@@ -133,14 +161,14 @@ def _searched(
     return at, best
 
 
-def windows(neighbours: IntArray, turn: int) -> list[IntArray]:
-    """All settlements in windows, by turns of each kind."""
-    count = max(-(-len(neighbours) // WINDOW), 1)
+def windows(neighbours: IntArray, size: int, turn: int) -> list[IntArray]:
+    """All settlements in windows of a size, by turns of each kind."""
+    count = max(-(-len(neighbours) // size), 1)
     if turn % KINDS == 2:
         scattered = np.roll(neighbours, -(turn // KINDS))
         return [scattered[first::count] for first in range(count)]
-    shifted = np.roll(neighbours, -(turn % KINDS * WINDOW // 2 + turn // KINDS * WINDOW // 4))
-    return [shifted[first : first + WINDOW] for first in range(0, len(neighbours), WINDOW)]
+    shifted = np.roll(neighbours, -(turn % KINDS * size // 2 + turn // KINDS * size // 4))
+    return [shifted[first : first + size] for first in range(0, len(neighbours), size)]
 
 
 def guests(network: Network, at: IntArray, groups: Sequence[IntArray]) -> list[BoolArray]:
