@@ -1,0 +1,83 @@
+"""Trading homes keeps what everybody uses where it is, and makes the most of the homes."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from solver import packing
+from solver.generate import generate
+from solver.neighbourhoods import Aim, order_of_neighbours
+from solver.network import Network, network
+from solver.options import gains
+from solver.problem import NONE
+from solver.seating import deal, seat
+from solver.tables import IntArray
+from solver.trading import traded
+
+
+def housed(town: Network) -> tuple[IntArray, IntArray]:
+    """Settlements [U] and classes [H] of an allocation that asks nobody what they wish."""
+    choices = packing.choices(town, np.zeros(len(town.unit)), np.zeros(len(town.way_hub)))
+    at = np.full(town.units, NONE, np.int64)
+    packing.fill(packing.rooms(town), choices, np.unique(town.unit_of[town.free]), at)
+    return at, classes(town, at)
+
+
+def classes(town: Network, at: IntArray) -> IntArray:
+    unit = np.flatnonzero(at != NONE)
+    options = town.options(unit, at[unit], np.zeros(len(unit), np.int64))
+    taken = seat(town.count, town.unreserved, options, np.ones(len(unit), np.bool_))
+    assert taken is not None, "everybody has a house where they live"
+    return deal(options, taken)
+
+
+def used(town: Network, at: IntArray) -> IntArray:
+    total = np.zeros((town.settlements, town.uses.shape[1]), np.int64)
+    unit = np.flatnonzero(at != NONE)
+    np.add.at(total, at[unit], town.uses[unit])
+    return total
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_all_gain_and_every_rule_is_kept(seed: int) -> None:
+    problem = generate(300, 5, seed, kin_share=0.2)
+    town = network(problem, problem.households.pinned, np.ones(len(problem.households.id), np.bool_))
+    at, given = housed(town)
+    aim = Aim(np.zeros(town.units), 1.0)
+    after = traded(town, order_of_neighbours(town), at, given, aim)
+    assert np.array_equal(at != NONE, after != NONE), "who has a home has one"
+    assert np.array_equal(used(town, at), used(town, after))
+    kin = np.arange(town.units) >= len(problem.households.id)
+    assert np.array_equal(at[kin], after[kin])
+    assert gains(problem, classes(town, after)).sum() > gains(problem, given).sum()
+    again = traded(town, order_of_neighbours(town), after, classes(town, after), aim)
+    assert gains(problem, classes(town, again)).sum() >= gains(problem, classes(town, after)).sum()
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_no_permutation_among_a_few_is_better(seed: int) -> None:
+    problem = generate(40, 3, seed, kin_share=0.0)
+    town = network(problem, problem.households.pinned, np.ones(len(problem.households.id), np.bool_))
+    at, given = housed(town)
+    aim = Aim(np.zeros(town.units), 1.0)
+    after = traded(town, order_of_neighbours(town), at, given, aim)
+    alike = np.unique(town.uses, axis=0, return_inverse=True)[1].reshape(-1)
+    reachable = {(u, s) for u, s in zip(town.unit.tolist(), town.settlement.tolist(), strict=True)}
+    reachable |= set(
+        zip(*(each.tolist() for each in town.reached(np.arange(town.units), np.arange(3))[:2]), strict=True)
+    )
+    best = gains(problem, classes(town, after)).sum()
+    for kind in np.unique(alike[at != NONE]):
+        some = np.flatnonzero((alike == kind) & (at != NONE))[:5]
+        for order in itertools.permutations(some.tolist()):
+            other = after.copy()
+            other[some] = after[list(order)]
+            if all((u, int(other[u])) in reachable for u in some.tolist()) and fits(town, other):
+                assert gains(problem, classes(town, other)).sum() <= best
+
+
+def fits(town: Network, at: IntArray) -> bool:
+    unit = np.flatnonzero(at != NONE)
+    options = town.options(unit, at[unit], np.zeros(len(unit), np.int64))
+    return seat(town.count, town.unreserved, options, np.ones(len(unit), np.bool_)) is not None
