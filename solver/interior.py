@@ -17,6 +17,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no type marker
 
+from solver.central_path import outlying, reach
 from solver.kernels import add_columns, add_units
 from solver.network import Network
 from solver.problem import NONE, UNLIMITED
@@ -35,14 +36,13 @@ WARM = 1e-2
 MOST_STEPS = 100
 WEAKEST = 1e-7
 """Past this regularisation of the dense system, rounding has the last word, and the method ends."""
-TO_BOUNDARY = 0.9995
 CORRECTORS = 2
 """Centrality correctors (Gondzio) of a step at most: each costs a tenth of the step."""
 FURTHER, FAR, WORTHWHILE = 0.3, 0.95, 0.02
 """How much further a corrector aims; how far a step goes that needs none; how much further it has to go to be worth
 another."""
-LEAST_CENTRE, SPREAD = 1e-3, 10.0
-"""The least aim of a corrector, relative to the mean; products within this factor of the aim are left as they are."""
+LEAST_CENTRE = 1e-3
+"""The least aim of a corrector, relative to the mean."""
 LOOK = 0.5
 """Seconds between two looks at whether the solve is cancelled."""
 
@@ -243,21 +243,21 @@ class _Barrier:
                 return complementary / z - x / z * reduced, slackness / y - s / y * change, change, reduced
 
             dx, ds, dy, dz = step(-x * z, -s * y)
-            a, b = _reach(x, dx, s, ds), _reach(y, dy, z, dz)
+            a, b = reach(x, dx, s, ds), reach(y, dy, z, dz)
             ahead = ((x + a * dx) @ (z + b * dz) + (s + a * ds) @ (y + b * dy)) / (len(x) + len(s))
             centre = (ahead / mean) ** 3 * mean
             complementary, slackness = centre - x * z - dx * dz, centre - s * y - ds * dy
             dx, ds, dy, dz = step(complementary, slackness)
-            a, b = _reach(x, dx, s, ds), _reach(y, dy, z, dz)
+            a, b = reach(x, dx, s, ds), reach(y, dy, z, dz)
             aim = float(max(centre, LEAST_CENTRE * mean))
             for _ in range(CORRECTORS):
                 if min(a, b) > FAR:
                     break
                 further, higher = min(a + FURTHER, 1.0), min(b + FURTHER, 1.0)
-                complementary = complementary + _outlying((x + further * dx) * (z + higher * dz), aim)
-                slackness = slackness + _outlying((s + further * ds) * (y + higher * dy), aim)
+                complementary = complementary + outlying((x + further * dx) * (z + higher * dz), aim)
+                slackness = slackness + outlying((s + further * ds) * (y + higher * dy), aim)
                 other = step(complementary, slackness)
-                reached = _reach(x, other[0], s, other[1]), _reach(y, other[2], z, other[3])
+                reached = reach(x, other[0], s, other[1]), reach(y, other[2], z, other[3])
                 if sum(reached) < a + b + WORTHWHILE:
                     break
                 (dx, ds, dy, dz), (a, b) = other, reached
@@ -396,18 +396,3 @@ def _cholesky(dense: FloatArray, diagonal: IntArray, factor: FloatArray) -> Floa
 def _entries(matrix: scipy.sparse.csc_matrix) -> tuple[IntArray, IntArray, FloatArray]:
     matrix.sort_indices()
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data
-
-
-def _outlying(product: FloatArray, aim: float) -> FloatArray:
-    """What brings products nearer to an aim, where they are far from it."""
-    return np.maximum(np.clip(product, aim / SPREAD, aim * SPREAD) - product, -SPREAD * aim)
-
-
-def _reach(v: FloatArray, dv: FloatArray, w: FloatArray, dw: FloatArray) -> float:
-    """How far both may go before one leaves the positive numbers."""
-    return min(1.0, *(_boundary(part, change) for part, change in ((v, dv), (w, dw))))
-
-
-def _boundary(v: FloatArray, dv: FloatArray) -> float:
-    falling = dv < 0
-    return TO_BOUNDARY * float(np.min(-v[falling] / dv[falling], initial=np.inf))

@@ -27,7 +27,7 @@ from solver.neighbourhoods import Aim, Losses, order_of_neighbours
 from solver.network import Network, network
 from solver.objectives import KEEP, Objective, required, segments, who_and_where
 from solver.pins import settled
-from solver.placing import WHOLE, columns_of, filled, usual_of, whole_places
+from solver.placing import WHOLE, columns_of, filled, usual_of, where, whole_places
 from solver.previous import Before, still
 from solver.prices import Prices
 from solver.problem import NONE, Problem
@@ -340,7 +340,7 @@ class Large:
 
         def by(relaxed: Relaxed, prices: Prices, thorough: Thorough) -> tuple[IntArray, Closed]:
             weight = np.append(relaxed.multipliers[len(relaxed.multipliers) - len(earlier) :], 1.0)
-            losses = Losses.of(homes, _where(bonus, weight, (*earlier, stage)), relaxed)
+            losses = Losses.of(homes, where(bonus, weight, (*earlier, stage)), relaxed)
             either = (prices, Prices.zero(self.problem, len(prices.multipliers)))
             bounds = [self._bound(stage.name, each, kept, housed) for each in either]
             bound = min(bounds)
@@ -348,7 +348,7 @@ class Large:
             for j, each in enumerate(earlier):
                 if not each.may_lose:
                     weight[j] = BASE * heaviest / max(float(np.abs(before[j]).max(initial=0.0)), 1.0)
-            aim = _where(np.zeros(homes.units), weight, (*earlier, stage))
+            aim = where(np.zeros(homes.units), weight, (*earlier, stage))
             if not aim.value:
                 likes = float(np.abs(homes.wish).max(initial=0.0)) + float(np.abs(homes.way_wish).max(initial=0.0))
                 aim = Aim(aim.of_unit, 1.0, BASE * (likes + 1) * aim.keep)
@@ -366,7 +366,7 @@ class Large:
                 loose = [(each, least) for each, least in zip(earlier, most, strict=True) if each.may_lose]
                 classes = self._classes(homes, at) if loose else house_class
                 return [
-                    (_where(nothing.astype(np.float64), np.ones(1), (each,)), self._worth(each, classes) - least)
+                    (where(nothing.astype(np.float64), np.ones(1), (each,)), self._worth(each, classes) - least)
                     for each, least in loose
                 ]
 
@@ -397,11 +397,3 @@ class Large:
         prices = whole(homes, relaxed, all_heaviest, len(before))
         prices = replace(prices, multipliers=(*(0 for _ in self.deciding), *prices.multipliers))
         return by(relaxed, prices, WHERE)
-
-
-def _where(of_unit: FloatArray, weight: FloatArray, stages: Sequence[Objective]) -> Aim:
-    """Stages that settle where, by a weight for each."""
-    value, keep = (
-        float(sum(m * stage.weight(term) for m, stage in zip(weight, stages, strict=True))) for term in ("value", KEEP)
-    )
-    return Aim(of_unit, value, keep)

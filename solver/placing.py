@@ -1,10 +1,13 @@
 """Whole placements from a relaxation, and what is given to others beside them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from solver import packing
 from solver.interior import Interior, Relaxed
+from solver.neighbourhoods import Aim
 from solver.network import Network
 from solver.objectives import KEEP, Objective
 from solver.problem import NONE
@@ -31,6 +34,14 @@ def columns_of(interior: Interior, stage: Objective, of_unit: IntArray) -> Float
     if stage.weight(KEEP):
         columns[interior.placement] += stage.weight(KEEP) * network.staying(network.unit, network.settlement)
     return columns
+
+
+def where(of_unit: FloatArray, weight: FloatArray, stages: Sequence[Objective]) -> Aim:
+    """Stages that settle where, by a weight for each."""
+    value, keep = (
+        float(sum(m * stage.weight(term) for m, stage in zip(weight, stages, strict=True))) for term in ("value", KEEP)
+    )
+    return Aim(of_unit, value, keep)
 
 
 def usual_of(columns: FloatArray) -> float:
