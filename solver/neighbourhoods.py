@@ -128,7 +128,9 @@ def neighbourhood(
     inside = np.zeros(network.settlements, np.bool_)
     inside[group] = True
     here = (at != NONE) & inside[np.maximum(at, 0)]
-    options = _placements(network, here | guests, np.flatnonzero(inside), inside)
+    unit, settlement, wish = network.placements(here | guests, np.flatnonzero(inside))
+    order = np.lexsort((settlement, unit))
+    options = network.options(unit[order], settlement[order], wish[order])
     current = at[options.unit] == options.settlement
     loss = losses.loss(options)
     others = loss[~current] if keep else np.concatenate([loss[~current], losses.best[here]])
@@ -144,16 +146,6 @@ def neighbourhood(
     rows = [_floor(network, options, columns, columns & current, *each) for each in floors]
     model = _model(network, options, columns, must, here & ~opened, at, inside, aim, rows)
     return Neighbourhood(model, options.unit[columns], options.settlement[columns], here & opened)
-
-
-def _placements(network: Network, concerned: BoolArray, group: IntArray, inside: BoolArray) -> Options:
-    direct = np.flatnonzero(concerned[network.unit] & inside[network.settlement])
-    unit, settlement, wish = network.reached(np.flatnonzero(concerned), group)
-    unit = np.concatenate([network.unit[direct], unit])
-    settlement = np.concatenate([network.settlement[direct], settlement])
-    wish = np.concatenate([network.wish[direct], wish])
-    order = np.lexsort((settlement, unit))
-    return network.options(unit[order], settlement[order], wish[order])
 
 
 def _model(

@@ -117,6 +117,16 @@ class Network:
         unit, settlement, way = unit[may], settlement[may], way[may]
         return unit, settlement, self.hub_wish[unit] + self.way_wish[way]
 
+    def placements(self, units: BoolArray, settlements: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Unit, settlement and wish of wherever units [U] may live among settlements [s]: direct, then through hubs."""
+        inside = np.zeros(self.settlements, np.bool_)
+        inside[settlements] = True
+        direct = np.flatnonzero(units[self.unit] & inside[self.settlement])
+        through = self.reached(np.flatnonzero(units), settlements)
+        own = (self.unit[direct], self.settlement[direct], self.wish[direct])
+        unit, settlement, wish = (np.concatenate(both) for both in zip(own, through, strict=True))
+        return unit, settlement, wish
+
     def options(self, unit: IntArray, settlement: IntArray, wish: IntArray) -> Options:
         """Some placements (sorted by unit) in the form that the exact search takes, all units and keys as here."""
         placement, key, count = _seats(self.free, self.unit_of, self.need_of, self.needs, self.units, unit, settlement)

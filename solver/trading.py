@@ -54,20 +54,18 @@ def _trade(network: Network, at: IntArray, units: IntArray, home: IntArray, aim:
     spare = classes.bedrooms[home] - network.kinds[need, 0][:, None]
     worth = _worth(network, units, aim)[:, classes.settlement[home]]
     worth = np.where(may, worth - aim.value * network.problem.spare_bedroom_penalty * spare, IMPOSSIBLE)
-    who, which = scipy.optimize.linear_sum_assignment(worth, maximize=True)
-    if worth[who, which].sum() > np.trace(worth):
-        at[units[who]] = classes.settlement[home[which]]
+    everyone, dealt = scipy.optimize.linear_sum_assignment(worth, maximize=True)
+    if worth[everyone, dealt].sum() > np.trace(worth):
+        at[units] = classes.settlement[home[dealt]]
 
 
 def _worth(network: Network, units: IntArray, aim: Aim) -> FloatArray:
     """What units [u] are worth in every settlement [S], houses apart."""
-    row = np.full(network.units, NONE, np.int64)
+    trading = np.zeros(network.units, np.bool_)
+    trading[units] = True
+    unit, settlement, wish = network.placements(trading, np.arange(network.settlements))
+    row = np.empty(network.units, np.int64)
     row[units] = np.arange(len(units))
-    direct = np.flatnonzero(row[network.unit] != NONE)
-    unit, settlement, wish = network.reached(units, np.arange(network.settlements))
-    unit = np.concatenate([network.unit[direct], unit])
-    settlement = np.concatenate([network.settlement[direct], settlement])
-    wish = np.concatenate([network.wish[direct], wish])
     worth = np.full((len(units), network.settlements), IMPOSSIBLE)
     worth[row[unit], settlement] = aim.of(network, unit, settlement, wish)
     return worth

@@ -14,9 +14,6 @@ from solver.searching import Searchers, Task
 from solver.tables import BoolArray, IntArray
 from solver.trading import traded
 
-CALM = 0.02
-"""What a unit of value counts in an annealing at least, relative to its scale: so who lives well is not moved for
-nothing."""
 KINDS = 3
 """Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
 
@@ -35,11 +32,13 @@ class Round:
 @dataclass(frozen=True)
 class Thorough:
     """How thoroughly is searched: in which rounds, whether all who are housed stay so, and the heats before the first
-    round and after each, the last again and again."""
+    round and after each, the last again and again. calm: what a unit of value counts in a heat at least, relative to
+    the goal's scale, so that who lives well is not moved for nothing."""
 
     rounds: tuple[Round, ...]
     keep: bool
     heats: tuple[Heat | None, ...] = ()
+    calm: float = 0.0
 
     def heat(self, turn: int) -> Heat | None:
         return self.heats[min(turn, len(self.heats) - 1)] if self.heats else None
@@ -53,11 +52,12 @@ WHO = Thorough(
     rounds=(*3 * (Round(25, 1_000, 1e-6, 1),), *3 * (Round(25, 2_000, 1e-6, 1),)),
     keep=False,
     heats=(None, None, None, Heat(2.0, 0.06, 300)),
+    calm=0.02,
 )
 WHERE = Thorough(
     rounds=(*2 * (Round(4, 200, 1e-3),), *3 * (Round(8, 300, 5e-4),), *6 * (Round(12, 400, 5e-4),)),
     keep=True,
-    heats=(Heat(0.15, 0.03, 100), None),
+    heats=(Heat(0.08, 0.016, 100), None),
 )
 
 
@@ -72,8 +72,8 @@ def _unheard(_: list[int]) -> None:
 @dataclass(frozen=True)
 class Goal:
     """What is looked for: by an aim, among what loses least. rank: of an allocation [U], the better one larger; done:
-    whether that is enough; floors: what may not fall by more than so much; scale: what heats are relative to; better:
-    hears of every rank that is reached. classes: the house class of every household [H] of an allocation."""
+    whether that is enough; classes: the house class of every household [H] of an allocation; floors: what may not fall
+    by more than so much; scale: what heats are relative to; better: hears of every rank that is reached."""
 
     aim: Aim
     losses: Losses
@@ -115,10 +115,10 @@ def search(
             if turn:
                 every = thorough.rounds[turn - 1]
                 groups = windows(neighbours, every.window, turn - 1)
-                at, best = _searched(network, groups, at, best, goal, thorough, every, deadline, searchers)
+                at, best = _searched(network, groups, at, best, goal, every, deadline, searchers, keep=thorough.keep)
             heat = None if goal.floors(at) else thorough.heat(turn)
             if heat is not None and open_():
-                aim = replace(goal.aim, value=max(goal.aim.value, CALM * goal.scale))
+                aim = replace(goal.aim, value=max(goal.aim.value, thorough.calm * goal.scale))
                 annealing = annealing or Annealing(network, neighbours, aim, goal.losses, leave=not thorough.keep)
                 scaled = Heat(heat.hot * goal.scale, heat.cold * goal.scale, heat.tries)
                 take(annealing.run(at, scaled, deadline, workers))
@@ -136,15 +136,16 @@ def _searched(
     at: IntArray,
     best: list[int],
     goal: Goal,
-    thorough: Thorough,
     every: Round,
     deadline: Deadline,
     searchers: Searchers,
+    *,
+    keep: bool,
 ) -> tuple[IntArray, list[int]]:
     """The same after a search in windows of settlements, and its rank."""
     floors = [(each, -(-most // len(groups))) for each, most in goal.floors(at)]
     found = [
-        neighbourhood(network, at, group, who, goal.aim, goal.losses, every.columns, keep=thorough.keep, floors=floors)
+        neighbourhood(network, at, group, who, goal.aim, goal.losses, every.columns, keep=keep, floors=floors)
         for group, who in zip(groups, guests(network, at, groups), strict=True)
         if not deadline.passed()
     ]

@@ -64,6 +64,26 @@ def test_every_stage_has_the_optimum_that_a_simplex_finds(town: Problem) -> None
         exact_rows.append((exact_weights, int(optimum + 1e-3)))
 
 
+@pytest.mark.parametrize("town", FAMILIES)
+@pytest.mark.parametrize("less", [0, 1, 7])
+def test_a_stage_under_other_targets_is_the_same_from_an_iterate_of_its_own(town: Problem, less: int) -> None:
+    net = network(town, np.full(len(town.households.id), NONE), np.ones(len(town.households.id), np.bool_))
+    interior = Interior(net)
+    relaxed, targets = ladder(town, interior)
+    for stage, name in enumerate(town.stages):
+        weights = columns(town, interior, name)
+        rows = [
+            (columns(town, interior, each), least - less)
+            for each, least in zip(town.stages[:stage], targets, strict=False)
+        ]
+        afresh, again = (
+            interior.maximise(weights, rows, start, Deadline(time.monotonic() + 60))
+            for start in (None, relaxed[stage].near)
+        )
+        optimum = float(weights @ afresh.column)
+        assert float(weights @ again.column) == pytest.approx(optimum, rel=1e-4, abs=1e-2), name
+
+
 @pytest.mark.parametrize("town", FAMILIES[:2])
 def test_a_first_order_method_proves_nearly_as_much(town: Problem) -> None:
     net = network(town, np.full(len(town.households.id), NONE), np.ones(len(town.households.id), np.bool_))

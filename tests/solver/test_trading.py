@@ -9,7 +9,7 @@ from solver import packing
 from solver.generate import generate
 from solver.neighbourhoods import Aim, order_of_neighbours
 from solver.network import Network, network
-from solver.options import gains
+from solver.options import Options, gains
 from solver.problem import NONE
 from solver.seating import deal, seat
 from solver.tables import IntArray
@@ -24,10 +24,14 @@ def housed(town: Network) -> tuple[IntArray, IntArray]:
     return at, classes(town, at)
 
 
-def classes(town: Network, at: IntArray) -> IntArray:
+def seated(town: Network, at: IntArray) -> tuple[Options, IntArray | None]:
     unit = np.flatnonzero(at != NONE)
     options = town.options(unit, at[unit], np.zeros(len(unit), np.int64))
-    taken = seat(town.count, town.unreserved, options, np.ones(len(unit), np.bool_))
+    return options, seat(town.count, town.unreserved, options, np.ones(len(unit), np.bool_))
+
+
+def classes(town: Network, at: IntArray) -> IntArray:
+    options, taken = seated(town, at)
     assert taken is not None, "everybody has a house where they live"
     return deal(options, taken)
 
@@ -63,21 +67,13 @@ def test_no_permutation_among_a_few_is_better(seed: int) -> None:
     aim = Aim(np.zeros(town.units), 1.0)
     after = traded(town, order_of_neighbours(town), at, given, aim)
     alike = np.unique(town.uses, axis=0, return_inverse=True)[1].reshape(-1)
-    reachable = {(u, s) for u, s in zip(town.unit.tolist(), town.settlement.tolist(), strict=True)}
-    reachable |= set(
-        zip(*(each.tolist() for each in town.reached(np.arange(town.units), np.arange(3))[:2]), strict=True)
-    )
+    unit, settlement, _ = town.placements(np.ones(town.units, np.bool_), np.arange(town.settlements))
+    reachable = set(zip(unit.tolist(), settlement.tolist(), strict=True))
     best = gains(problem, classes(town, after)).sum()
     for kind in np.unique(alike[at != NONE]):
         some = np.flatnonzero((alike == kind) & (at != NONE))[:5]
         for order in itertools.permutations(some.tolist()):
             other = after.copy()
             other[some] = after[list(order)]
-            if all((u, int(other[u])) in reachable for u in some.tolist()) and fits(town, other):
+            if all((u, int(other[u])) in reachable for u in some.tolist()) and seated(town, other)[1] is not None:
                 assert gains(problem, classes(town, other)).sum() <= best
-
-
-def fits(town: Network, at: IntArray) -> bool:
-    unit = np.flatnonzero(at != NONE)
-    options = town.options(unit, at[unit], np.zeros(len(unit), np.int64))
-    return seat(town.count, town.unreserved, options, np.ones(len(unit), np.bool_)) is not None
