@@ -38,12 +38,16 @@ LONG = 200_000
 
 @dataclass(frozen=True)
 class Heat:
-    """What a loss is worth that is accepted once in e times: at first, and at the end. tries: of each unit, on
-    average."""
+    """What a loss is worth that is accepted once in e times: at first, and at the end. tries: of each unit, on average.
+    calm: what a unit of value counts at least, so that who lives well is not moved for nothing."""
 
     hot: float
     cold: float
     tries: int
+    calm: float = 0.0
+
+    def times(self, scale: float) -> "Heat":
+        return Heat(self.hot * scale, self.cold * scale, self.tries, self.calm * scale)
 
 
 class Annealing:

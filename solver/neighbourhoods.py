@@ -113,6 +113,7 @@ def neighbourhood(
     at: IntArray,
     group: IntArray,
     guests: BoolArray,
+    movable: BoolArray,
     aim: Aim,
     losses: Losses,
     most_columns: int,
@@ -122,23 +123,24 @@ def neighbourhood(
 ) -> Neighbourhood | None:
     """The exact problem of some settlements [g] beside what is fixed there; None where nothing is open.
 
-    guests [U]: units without a place that may come. Open are the placements that lose least, `most_columns` of them;
-    the others stay as they are. keep: who has a place there gets one. floors: what must not fall by more than so much.
+    guests [U]: units without a place that may come. movable [U]: who may move at all. Open are the placements of these
+    that lose least, `most_columns` of them; the others stay as they are. keep: who has a place there gets one. floors:
+    what must not fall by more than so much.
     """
     inside = np.zeros(network.settlements, np.bool_)
     inside[group] = True
     here = (at != NONE) & inside[np.maximum(at, 0)]
-    unit, settlement, wish = network.placements(here | guests, np.flatnonzero(inside))
+    unit, settlement, wish = network.placements((here | guests) & movable, np.flatnonzero(inside))
     order = np.lexsort((settlement, unit))
     options = network.options(unit[order], settlement[order], wish[order])
     current = at[options.unit] == options.settlement
     loss = losses.loss(options)
-    others = loss[~current] if keep else np.concatenate([loss[~current], losses.best[here]])
+    others = loss[~current] if keep else np.concatenate([loss[~current], losses.best[here & movable]])
     if not len(others):
         return None
     most = np.partition(others, most_columns - 1)[most_columns - 1] if len(others) > most_columns else others.max()
     moves = ~current & (loss <= most)
-    may_leave = here & (losses.best <= most) & (not keep)
+    may_leave = here & movable & (losses.best <= most) & (not keep)
     opened = may_leave.copy()
     opened[options.unit[moves]] = True
     columns = opened[options.unit] & (moves | current)

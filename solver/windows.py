@@ -1,4 +1,8 @@
-"""Annealing, trading, and exact search in windows of settlements, by turns; the windows of a round share nobody."""
+"""Annealing, trading, and exact search in windows of settlements, by turns; the windows of a round share nobody.
+
+Where only units move that use the same of the scarcest service, its places are as good as houses, of which each takes
+one: what is left is nearly a flow, whose relaxation is whole, however many settlements there are.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,12 +12,14 @@ import numpy as np
 from solver.annealing import Annealing, Heat
 from solver.neighbourhoods import Aim, Losses, neighbourhood
 from solver.network import Network
-from solver.problem import NONE
+from solver.problem import NONE, UNLIMITED
 from solver.progress import Deadline
 from solver.searching import Searchers, Task
 from solver.tables import BoolArray, IntArray
 from solver.trading import traded
 
+SHARE = 0.03
+"""Amounts that fewer units use are one size with their neighbours."""
 KINDS = 3
 """Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
 
@@ -21,24 +27,24 @@ KINDS = 3
 @dataclass(frozen=True)
 class Round:
     """All settlements searched, in windows of so many: how many placements are left open in each, and the relative gap
-    and the nodes of its tree at which a search ends: limits that are the same on every machine, as no clock is."""
+    and the nodes of its tree at which a search ends: limits that are the same on every machine, as no clock is. alike:
+    units of one size are open at a time, and all others stay."""
 
     window: int
     columns: int
     gap: float
     nodes: int = 10
+    alike: bool = False
 
 
 @dataclass(frozen=True)
 class Thorough:
     """How thoroughly is searched: in which rounds, whether all who are housed stay so, and the heats before the first
-    round and after each, the last again and again. calm: what a unit of value counts in a heat at least, relative to
-    the goal's scale, so that who lives well is not moved for nothing."""
+    round and after each, the last again and again; their temperatures are relative to the goal's scale."""
 
     rounds: tuple[Round, ...]
     keep: bool
     heats: tuple[Heat | None, ...] = ()
-    calm: float = 0.0
 
     def heat(self, turn: int) -> Heat | None:
         return self.heats[min(turn, len(self.heats) - 1)] if self.heats else None
@@ -51,11 +57,17 @@ class Thorough:
 WHO = Thorough(
     rounds=(*3 * (Round(25, 1_000, 1e-6, 1),), *3 * (Round(25, 2_000, 1e-6, 1),)),
     keep=False,
-    heats=(None, None, None, Heat(2.0, 0.06, 300)),
-    calm=0.02,
+    heats=(Heat(0.2, 0.02, 200, 0.02), None, None, Heat(0.2, 0.02, 200, 0.02)),
 )
 WHERE = Thorough(
-    rounds=(*2 * (Round(4, 200, 1e-3),), *3 * (Round(8, 300, 5e-4),), *6 * (Round(12, 400, 5e-4),)),
+    rounds=(
+        Round(4, 200, 1e-3),
+        Round(100, 2_000, 1e-4, 1, alike=True),
+        Round(8, 300, 5e-4),
+        Round(50, 1_000, 1e-4, 1, alike=True),
+        Round(8, 300, 5e-4),
+        *6 * (Round(12, 400, 5e-4),),
+    ),
     keep=True,
     heats=(Heat(0.08, 0.016, 100), None),
 )
@@ -96,7 +108,7 @@ def search(
 ) -> IntArray:
     """The settlement of every unit [U]: `at`, or where they are better by the goal's rank."""
     idle, best = 0, goal.rank(at)
-    annealing: Annealing | None = None
+    of_size, all_ = sizes(network, goal.losses, at), np.ones(network.units, np.bool_)
     goal.better(best)
 
     def take(other: IntArray) -> None:
@@ -115,12 +127,15 @@ def search(
             if turn:
                 every = thorough.rounds[turn - 1]
                 groups = windows(neighbours, every.window, turn - 1)
-                at, best = _searched(network, groups, at, best, goal, every, deadline, searchers, keep=thorough.keep)
+                for movable in of_size if every.alike else [all_]:
+                    at, best = _searched(
+                        network, groups, movable, at, best, goal, every, deadline, searchers, keep=thorough.keep
+                    )
             heat = None if goal.floors(at) else thorough.heat(turn)
             if heat is not None and open_():
-                aim = replace(goal.aim, value=max(goal.aim.value, thorough.calm * goal.scale))
-                annealing = annealing or Annealing(network, neighbours, aim, goal.losses, leave=not thorough.keep)
-                scaled = Heat(heat.hot * goal.scale, heat.cold * goal.scale, heat.tries)
+                scaled = heat.times(goal.scale)
+                aim = replace(goal.aim, value=max(goal.aim.value, scaled.calm))
+                annealing = Annealing(network, neighbours, aim, goal.losses, leave=not thorough.keep)
                 take(annealing.run(at, scaled, deadline, workers))
             if thorough.keep and open_():
                 take(traded(network, neighbours, at, goal.classes(at), goal.aim))
@@ -133,6 +148,7 @@ def search(
 def _searched(
     network: Network,
     groups: Sequence[IntArray],
+    movable: BoolArray,
     at: IntArray,
     best: list[int],
     goal: Goal,
@@ -145,7 +161,7 @@ def _searched(
     """The same after a search in windows of settlements, and its rank."""
     floors = [(each, -(-most // len(groups))) for each, most in goal.floors(at)]
     found = [
-        neighbourhood(network, at, group, who, goal.aim, goal.losses, every.columns, keep=keep, floors=floors)
+        neighbourhood(network, at, group, who, movable, goal.aim, goal.losses, every.columns, keep=keep, floors=floors)
         for group, who in zip(groups, guests(network, at, groups), strict=True)
         if not deadline.passed()
     ]
@@ -160,6 +176,24 @@ def _searched(
             at, best = better, reached
             goal.better(best)
     return at, best
+
+
+def sizes(network: Network, losses: Losses, at: IntArray) -> list[BoolArray]:
+    """Units [U] of each size: what they use of the scarcest service, larger amounts with it until they are a share."""
+    if not network.places.size:
+        return [np.ones(network.units, np.bool_)]
+    limited = np.where(network.places == UNLIMITED, 0, network.places)
+    use = network.uses[:, int((losses.service * limited).sum(axis=0).argmax())]
+    amount, count = np.unique(use[at != NONE], return_counts=True)
+    least, collected = SHARE * int(count.sum()), 0
+    first: list[int] = []
+    for each, many in zip(amount.tolist(), count.tolist(), strict=True):
+        if not first or collected >= least:
+            first.append(each)
+            collected = 0
+        collected += many
+    size = np.maximum(np.searchsorted(first, use, side="right") - 1, 0)
+    return [size == each for each in range(max(len(first), 1))]
 
 
 def windows(neighbours: IntArray, size: int, turn: int) -> list[IntArray]:
