@@ -9,7 +9,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
 run: $(FOR_RUNNING) ## the service with a demonstration district, at http://127.0.0.1:8080
-	@.venv/bin/hearth demo
+	@.venv/bin/python -m solver compile & .venv/bin/hearth demo
 
 test: lint ## everything that must hold: lint, types, import rules, tests
 	.venv/bin/pytest -n 2

@@ -1,4 +1,4 @@
-"""The command line: python -m solver solve|check|explain|confirm|envy|shadow-prices|generate.
+"""The command line: python -m solver solve|check|explain|confirm|envy|shadow-prices|generate|compile.
 
 Problems are JSON, or NumPy columns where the file's name ends in .npz; solutions are JSON.
 """
@@ -91,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     making.add_argument("--seed", type=int, required=True)
     making.add_argument("-o", "--output", type=Path, required=True)
     making.set_defaults(run=_generate, parser=making)
+    compiling = commands.add_parser("compile", help="compile what large problems need, once for a machine")
+    compiling.set_defaults(run=_compile)
     return parser
 
 
@@ -233,6 +235,13 @@ def _generate(options: argparse.Namespace) -> int:
         _write(options.output, problem.to_npz)
     else:
         _write_text(options.output, problem.to_json())
+    return 0
+
+
+def _compile(_: argparse.Namespace) -> int:
+    from solver.compiling import compile_loops  # here, as Numba takes longer to import than a village to solve
+
+    compile_loops()
     return 0
 
 

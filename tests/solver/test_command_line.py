@@ -7,6 +7,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -249,3 +250,16 @@ def test_what_cannot_be_explained_is_said(folder: Path, arguments: tuple[str, ..
     done = run("explain", folder / "problem.json", folder / "solution.json", *arguments)
     assert done.returncode == code
     assert words in done.stderr
+
+
+def test_every_loop_of_large_problems_is_compiled() -> None:
+    """Large problems have a clock, which must not pay for compiling."""
+    program = """
+        from solver import exchanging, kernels, packing
+        from solver.__main__ import main
+        assert main(["compile"]) == 0
+        loops = (exchanging.anneal, exchanging.move_in, kernels.add_units, packing.put, packing.fill, packing.squeeze)
+        print([loop.__name__ for loop in loops if not loop.signatures])
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(program)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
