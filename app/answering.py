@@ -88,11 +88,9 @@ def _answer(database: Database, settings: Settings, question: Question, stopping
         log.info("what_if_answered")
     except (AnswerLost, OperationalError):
         raise
-    except (_Stopped, KeyboardInterrupt) as order:
+    except _Stopped:
         with database.session(writes=True) as session:
             what_ifs.give_back(session, question)
-        if isinstance(order, KeyboardInterrupt):
-            raise
     except (_TooLong, NoAnswer, ChildFailed) as failure:
         sentence = f"{failure}" or f"No answer was found in {settings.what_if_seconds} seconds."
         log.warning("what_if_failed", failure=sentence)

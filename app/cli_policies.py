@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from app import console
+from app import console, interrupts
 from app.allocation import policies, previews
 from app.allocation.models import PolicyVersion
 from app.allocation.preview_models import PolicyPreview
@@ -122,9 +122,10 @@ def _read(database: Database, reference: str) -> PolicyPreview:
 
 def _followed(database: Database, settings: Settings, reference: str) -> PolicyPreview:
     """Solve it in this process, unless a worker does. Raises Conflict where it fails."""
-    while (found := _read(database, reference)).state in previews.UNDER_WAY:
-        if preview_one(database, settings) is None:
-            sleep(LOOK_SECONDS)
+    with interrupts.deferred() as interrupted:
+        while (found := _read(database, reference)).state in previews.UNDER_WAY and not interrupted.is_set():
+            if preview_one(database, settings, stopping=interrupted) is None:
+                sleep(LOOK_SECONDS)
     if found.failure is not None:
         raise Conflict(f"{reference} is {found.state.value}. {found.failure}")
     return found

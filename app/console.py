@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
+from app import interrupts
 from app.access.permissions import OPERATOR
 from app.allocation import queries
 from app.allocation.models import Run, RunState
@@ -91,14 +92,19 @@ def follow(database: Database, settings: Settings, reference: str) -> None:
 
     A worker that has been silent for too long is replaced. On Ctrl+C the run goes back to the queue.
     """
-    with out.status("Waiting …") as line:
-        while True:
+    with interrupts.deferred() as interrupted, out.status("Waiting …") as line:
+        while not interrupted.is_set():
             with database.session(writes=False) as session:
                 run = queries.run_in_short(session, OPERATOR, reference)
                 state, progress, failure = run.state, run.progress, run.failure
                 is_left = run.heartbeat_at is not None and run.heartbeat_at < utc_now() - SILENT_FOR
             if state is RunState.QUEUED or (state is RunState.SOLVING and is_left):
-                work_one(database, settings, watch=lambda found: line.update(_progress_line(found)))
+                work_one(
+                    database,
+                    settings,
+                    stopping=interrupted,
+                    watch=lambda found: line.update(_progress_line(found)),
+                )
             elif state is RunState.SOLVING:
                 line.update(_progress_line(progress))
                 sleep(LOOK_SECONDS)

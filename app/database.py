@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -177,15 +177,9 @@ class Database:
     @contextmanager
     def session(self, *, writes: bool) -> Iterator[Session]:
         """Open one transaction. With `writes` false, nothing is to be changed in it."""
-        locks = writes and self.is_sqlite
-        if locks:
-            self._writer.acquire()
-        try:
-            with self._open(writes=writes) as session, session.begin():
-                yield session
-        finally:
-            if locks:
-                self._writer.release()
+        alone = self._writer if writes and self.is_sqlite else nullcontext()
+        with alone, self._open(writes=writes) as session, session.begin():
+            yield session
 
     @asynccontextmanager
     async def request_session(self, *, writes: bool) -> AsyncIterator[Session]:

@@ -51,8 +51,7 @@ def work_one(
 ) -> str | None:
     """Solve the run that has waited longest. Returns its reference, or None where none waited.
 
-    `stopping`: once set, the run is given back to the queue; so it is on Ctrl+C, which is passed on. `watch` is called
-    with the progress twice a second.
+    `stopping`: once set, the run is given back to the queue. `watch` is called with the progress twice a second.
     """
     with database.session(writes=True) as session:
         for reference in claims.recover(session, SILENT_FOR):
@@ -99,11 +98,9 @@ def preview_one(database: Database, settings: Settings, *, stopping: threading.E
         log.info("preview_claim_lost", preview=claim.reference)
     except OperationalError:
         raise
-    except (_Stopped, KeyboardInterrupt) as order:
+    except _Stopped:
         with database.session(writes=True) as session:
             previews.give_back(session, claim)
-        if isinstance(order, KeyboardInterrupt):
-            raise
     except Exception as error:
         log.error("preview_broke", preview=claim.reference, error=type(error).__name__, exc_info=error)
         sentence = str(error) if isinstance(error, ChildFailed) else "A fault of the service, logged."
@@ -160,12 +157,10 @@ def _work(
         log.info("run_proposed")
     except (ClaimLost, OperationalError):
         raise  # nobody's claim to end; or the database is gone, and the run will be recovered when it is back
-    except (_Stopped, KeyboardInterrupt) as order:
+    except _Stopped:
         log.info("run_given_back")
         with database.session(writes=True) as session:
             claims.give_back(session, claim)
-        if isinstance(order, KeyboardInterrupt):
-            raise
     except ChildFailed as failure:
         log.warning("solver_failed", failure=str(failure), killed=failure.killed)
         end = claims.try_again if failure.killed else claims.fail

@@ -170,7 +170,7 @@ def test_an_interrupted_run_waits_and_can_be_followed(hearth: Hearth, checked: N
             assert time.monotonic() < until
             time.sleep(0.02)
     waiting.send_signal(signal.SIGINT)
-    out, err = waiting.communicate(timeout=20)
+    out, err = waiting.communicate(timeout=60)
     assert waiting.returncode == 130
     reference = re.search(r"RUN-[0-9A-Z]{8}", out)[0]  # type: ignore[index]  # the run was requested
     assert f"hearth run follow {reference}" in err

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, event, func, select, update
 from sqlalchemy.orm import Session
 
 from app import console
@@ -162,16 +162,21 @@ def test_a_stopped_worker_gives_its_run_back(
     assert children(os.getpid()) == []
 
 
+@pytest.mark.parametrize("commits", [1, 2, 3])
 def test_an_interrupted_command_gives_its_run_back(
-    database: Database, register: Register, settings: Settings, long_problem: str
+    database: Database, register: Register, settings: Settings, long_problem: str, commits: int
 ) -> None:
     reference = long_run(database, long_problem)
+    ahead = iter(range(1, commits))
 
-    def interrupt(_progress: solving.Progress) -> None:
-        raise KeyboardInterrupt
+    def interrupt(_connection: Connection) -> None:
+        if next(ahead, None) is None:
+            os.kill(os.getpid(), signal.SIGINT)
 
+    event.listen(database.engine, "commit", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        work_one(database, settings, watch=interrupt)
+        console.follow(database, settings, reference)
+    event.remove(database.engine, "commit", interrupt)
     run = read(database, reference)
     assert (run.state, run.claim, run.attempts) == (RunState.QUEUED, None, 0)
     assert children(os.getpid()) == []
