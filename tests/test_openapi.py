@@ -46,7 +46,7 @@ from app.tenancy.swap_models import SwapCycle, SwapWish
 from app.worker import work_one
 from tests import factories
 
-EXAMPLES = int(os.environ.get("HEARTH_TEST_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("HEARTH_TEST_EXAMPLES", "3"))
 """Requests made up for each operation."""
 PEOPLE = {
     "field": (Role.CASEWORKER, Role.VERIFIER, Role.PLANNER, Role.VILLAGE_ADMINISTRATOR),

@@ -9,7 +9,7 @@ from solver.generate import generate
 from solver.neighbourhoods import Aim, order_of_neighbours
 from solver.network import Network, network
 from solver.options import gains
-from solver.problem import NONE
+from solver.problem import NONE, Problem
 from solver.tables import IntArray
 from solver.trading import traded
 from tests.solver.towns import classes, housed, seated
@@ -22,29 +22,34 @@ def used(town: Network, at: IntArray) -> IntArray:
     return total
 
 
+def for_wishes(town: Network) -> Aim:
+    return Aim(np.zeros(town.units), 1.0)
+
+
+def traded_in(problem: Problem) -> tuple[Network, IntArray, IntArray, IntArray]:
+    """A town, settlements [U] before and after its households traded homes, and classes [H] before."""
+    town = network(problem, problem.households.pinned, np.ones(len(problem.households.id), np.bool_))
+    at, given = housed(town)
+    return town, at, traded(town, order_of_neighbours(town), at, given, for_wishes(town)), given
+
+
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_all_gain_and_every_rule_is_kept(seed: int) -> None:
     problem = generate(300, 5, seed, kin_share=0.2)
-    town = network(problem, problem.households.pinned, np.ones(len(problem.households.id), np.bool_))
-    at, given = housed(town)
-    aim = Aim(np.zeros(town.units), 1.0)
-    after = traded(town, order_of_neighbours(town), at, given, aim)
+    town, at, after, given = traded_in(problem)
     assert np.array_equal(at != NONE, after != NONE), "who has a home has one"
     assert np.array_equal(used(town, at), used(town, after))
     kin = np.arange(town.units) >= len(problem.households.id)
     assert np.array_equal(at[kin], after[kin])
     assert gains(problem, classes(town, after)).sum() > gains(problem, given).sum()
-    again = traded(town, order_of_neighbours(town), after, classes(town, after), aim)
+    again = traded(town, order_of_neighbours(town), after, classes(town, after), for_wishes(town))
     assert gains(problem, classes(town, again)).sum() >= gains(problem, classes(town, after)).sum()
 
 
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_no_permutation_among_a_few_is_better(seed: int) -> None:
     problem = generate(40, 3, seed, kin_share=0.0)
-    town = network(problem, problem.households.pinned, np.ones(len(problem.households.id), np.bool_))
-    at, given = housed(town)
-    aim = Aim(np.zeros(town.units), 1.0)
-    after = traded(town, order_of_neighbours(town), at, given, aim)
+    town, at, after, _ = traded_in(problem)
     alike = np.unique(town.uses, axis=0, return_inverse=True)[1].reshape(-1)
     unit, settlement, _ = town.placements(np.ones(town.units, np.bool_), np.arange(town.settlements))
     reachable = set(zip(unit.tolist(), settlement.tolist(), strict=True))
