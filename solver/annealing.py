@@ -47,6 +47,7 @@ class Heat:
     calm: float = 0.0
 
     def times(self, scale: float) -> "Heat":
+        """The same where a household usually counts so much."""
         return Heat(self.hot * scale, self.cold * scale, self.tries, self.calm * scale)
 
 

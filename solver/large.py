@@ -20,21 +20,20 @@ from numpy.typing import NDArray
 
 from solver import packing
 from solver import prices as pricing
-from solver.homes import with_homes
 from solver.interior import Interior, Iterate, Relaxed
 from solver.lagrangian import Lagrangian
+from solver.mending import Mending
 from solver.neighbourhoods import Aim, Losses, order_of_neighbours
 from solver.network import Network, network
 from solver.objectives import KEEP, Objective, required, segments, who_and_where
 from solver.pins import settled
-from solver.placing import WHOLE, columns_of, filled, usual_of, where, whole_places
+from solver.placing import WHOLE, classes_of, columns_of, filled, settlements_of, usual_of, where, whole_places
 from solver.previous import Before, still
 from solver.prices import Prices
 from solver.problem import NONE, Problem
 from solver.progress import Deadline, Telling
 from solver.proof import price_bound
 from solver.relaxed_prices import priced, whole
-from solver.seating import deal, seat
 from solver.smoothed import relaxations
 from solver.stages import Closed, Report
 from solver.tables import BoolArray, IntArray
@@ -51,7 +50,7 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, RELAXING_AGAIN, SETTLING = 0.5, 0.61, 0.78, 0.98
+RELAXING, DECIDING, RELAXING_AGAIN, MENDING, SETTLING = 0.5, 0.55, 0.7, 0.75, 0.98
 """Shares of the time limit after which a phase gives way to the next."""
 RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
@@ -121,15 +120,8 @@ class Large:
     def _start(self) -> IntArray | None:
         """Where units [U] still are as in the previous solution; None where nobody is."""
         left = still(self.problem, self.given, self.previous.given)
-        at = self._at(self.network, left)
+        at = settlements_of(self.network, left)
         return at if (at != NONE).any() else None
-
-    def _at(self, network: Network, house_class: IntArray) -> IntArray:
-        """The settlement of every unit [U] that is free."""
-        at = np.full(network.units, NONE, np.int64)
-        housed = np.flatnonzero(network.free & (house_class != NONE))
-        at[network.unit_of[housed]] = self.problem.house_classes.settlement[house_class[housed]]
-        return at
 
     def _near(self, stage: int, closed: Closed) -> bool:
         """Whether little more is left between achieved and bound than in the previous solution."""
@@ -144,7 +136,8 @@ class Large:
         witnesses: dict[int, IntArray] = {}
         for end in segments(self.deciding):
             targets = self._relax(relaxed, targets, end, self._until(RELAXING), known=known)
-            start = at = self._decide(relaxed, targets, start, known=known)
+            at, goal = self._decide(relaxed, targets, start, known=known)
+            start = at
             house_class = self._classes(self.network, at)
             witnesses[end - 1] = house_class
             reached, targets = targets, [self._worth(stage, house_class) for stage in self.deciding[:end]]
@@ -153,6 +146,9 @@ class Large:
         again = relaxed[: len(relaxed) if known else short + 1]
         near = [each.near for each in relaxed]
         self._relax(again, achieved, len(relaxed), self._until(RELAXING_AGAIN), known=known, near=near)
+        if not (known or witnesses):
+            at = self._mended(again, short, at, goal)
+            house_class, achieved = self._classes(self.network, at), self._vector(at)
         closed = [
             min((self._closed(stage, each, achieved, known=known) for each in both), key=lambda proven: proven.bound)
             for stage, both in enumerate(zip(*([relaxed] if known else [relaxed, again]), strict=True))
@@ -229,8 +225,8 @@ class Large:
 
     def _decide(
         self, relaxed: Sequence[Relaxed], targets: Sequence[int], start: IntArray | None, *, known: bool
-    ) -> IntArray:
-        """Who is housed, and where for now: the settlement of every unit [U]."""
+    ) -> tuple[IntArray, Goal]:
+        """Who is housed, and where for now: the settlement of every unit [U]; and what was looked for."""
         began, last = time.monotonic(), len(targets) - 1
         heaviest, value = self._heaviest(last), self.interior.value()
         slight = SLIGHT * heaviest / max(float(np.abs(value[: self.interior.unit_columns]).max(initial=1.0)), 1.0)
@@ -285,7 +281,21 @@ class Large:
         classes = partial(self._classes, self.network)
         goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, classes, floors, usual, better)
         thorough = WHO.briefly() if known else WHO
-        return self._search(self.network, at, goal, thorough, until)
+        return self._search(self.network, at, goal, thorough, until), goal
+
+    def _mended(self, relaxed: Sequence[Relaxed], short: int, at: IntArray, goal: Goal) -> IntArray:
+        """The settlement of every unit [U] after a search where the last stage that lacks something in few places does,
+        from the first that misses its target on; a stage that counts points lacks something everywhere."""
+        for stage in reversed(range(short, len(relaxed))):
+            each = relaxed[stage]
+            if self.deciding[stage].weight("points"):
+                continue
+            losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)
+            closed = partial(self._closed, stage, each, known=False)
+            mending = Mending(self.network, self.neighbours, each, losses, usual_of(self.weights[stage]), closed)
+            if mending.is_promising(at, goal.classes(at)):
+                return mending.search(at, goal, self._until(MENDING), self.workers)
+        return at
 
     def _alone(self, stage: int) -> Aim:
         """What one of the deciding stages counts."""
@@ -315,16 +325,7 @@ class Large:
         return found
 
     def _classes(self, network: Network, at: IntArray) -> IntArray:
-        """The class of every household [H]: fewest spare bedrooms in all, or most classes kept, by what comes first."""
-        unit = np.flatnonzero(at != NONE)
-        options = network.options(unit, at[unit], np.zeros(len(unit), np.int64))
-        if self.home is not None:
-            options = with_homes(self.problem, options, self.home, self.stages)
-        taken = seat(network.count, network.unreserved, options, np.ones(len(unit), np.bool_))
-        if taken is None:
-            raise AssertionError("whoever has a place has a house there")
-        house_class: IntArray = np.where(self.given == NONE, deal(options, taken), self.given)
-        return house_class
+        return classes_of(network, at, self.given, self.home, self.stages)
 
     def _settle(self, house_class: IntArray, closed: Sequence[Closed]) -> tuple[IntArray, Closed]:
         """The same households where they are best for the next stage that settles where, and what is proven of it."""
@@ -374,7 +375,7 @@ class Large:
                 self.progress.tell(stage.name, reached[-1], bound)
 
             goal = Goal(aim, losses, rank, done, partial(self._classes, homes), floors, usual_of(columns), better)
-            at = self._search(homes, self._at(homes, house_class), goal, thorough, self._until(SETTLING))
+            at = self._search(homes, settlements_of(homes, house_class), goal, thorough, self._until(SETTLING))
             classes = self._classes(homes, at)
             achieved = self._worth(stage, classes)
             witness = classes if stage.may_lose else None

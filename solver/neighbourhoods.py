@@ -119,13 +119,14 @@ def neighbourhood(
     most_columns: int,
     *,
     keep: bool,
+    most_loss: float = np.inf,
     floors: Sequence[tuple[Aim, float]] = (),
 ) -> Neighbourhood | None:
     """The exact problem of some settlements [g] beside what is fixed there; None where nothing is open.
 
     guests [U]: units without a place that may come. movable [U]: who may move at all. Open are the placements of these
-    that lose least, `most_columns` of them; the others stay as they are. keep: who has a place there gets one. floors:
-    what must not fall by more than so much.
+    that lose least, `most_columns` of them, and none that loses more than `most_loss`; the others stay as they are.
+    keep: who has a place there gets one. floors: what must not fall by more than so much.
     """
     inside = np.zeros(network.settlements, np.bool_)
     inside[group] = True
@@ -139,6 +140,7 @@ def neighbourhood(
     if not len(others):
         return None
     most = np.partition(others, most_columns - 1)[most_columns - 1] if len(others) > most_columns else others.max()
+    most = min(most, most_loss)
     moves = ~current & (loss <= most)
     may_leave = here & movable & (losses.best <= most) & (not keep)
     opened = may_leave.copy()

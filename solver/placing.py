@@ -1,4 +1,4 @@
-"""Whole placements from a relaxation, and what is given to others beside them."""
+"""Whole placements from a relaxation, what is given to others beside them, and the houses of all."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver import packing
+from solver.homes import with_homes
 from solver.interior import Interior, Relaxed
 from solver.neighbourhoods import Aim
 from solver.network import Network
 from solver.objectives import KEEP, Objective
 from solver.problem import NONE
 from solver.progress import Deadline
+from solver.seating import deal, seat
 from solver.tables import IntArray
 
 FloatArray = NDArray[np.float64]
@@ -74,3 +76,27 @@ def filled(network: Network, choices: packing.Choices, order: IntArray, at: IntA
             break
         left = packing.squeeze(rooms, choices, some, at, TRIES, left)
     return at
+
+
+def settlements_of(network: Network, house_class: IntArray) -> IntArray:
+    """The settlement of every unit [U] that is free, by the classes of households [H]; NONE where it has none."""
+    at = np.full(network.units, NONE, np.int64)
+    housed = np.flatnonzero(network.free & (house_class != NONE))
+    at[network.unit_of[housed]] = network.problem.house_classes.settlement[house_class[housed]]
+    return at
+
+
+def classes_of(
+    network: Network, at: IntArray, given: IntArray, home: IntArray | None, stages: Sequence[Objective]
+) -> IntArray:
+    """The class of every household [H], by the settlements of units [U] and the classes that are given: fewest spare
+    bedrooms in all, or most classes kept, by what comes first."""
+    unit = np.flatnonzero(at != NONE)
+    options = network.options(unit, at[unit], np.zeros(len(unit), np.int64))
+    if home is not None:
+        options = with_homes(network.problem, options, home, stages)
+    taken = seat(network.count, network.unreserved, options, np.ones(len(unit), np.bool_))
+    if taken is None:
+        raise AssertionError("whoever has a place has a house there")
+    house_class: IntArray = np.where(given == NONE, deal(options, taken), given)
+    return house_class

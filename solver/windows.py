@@ -19,7 +19,7 @@ from solver.tables import BoolArray, IntArray
 from solver.trading import traded
 
 SHARE = 0.03
-"""Amounts that fewer units use are one size with their neighbours."""
+"""Amounts that fewer units use are one size with larger ones, until they are such a share."""
 KINDS = 3
 """Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
 
@@ -28,13 +28,14 @@ KINDS = 3
 class Round:
     """All settlements searched, in windows of so many: how many placements are left open in each, and the relative gap
     and the nodes of its tree at which a search ends: limits that are the same on every machine, as no clock is. alike:
-    units of one size are open at a time, and all others stay."""
+    units of one size are open at a time, and all others stay. loss: no placement is open that loses more."""
 
     window: int
     columns: int
     gap: float
     nodes: int = 10
     alike: bool = False
+    loss: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class Thorough:
 
 
 WHO = Thorough(
-    rounds=(*3 * (Round(25, 1_000, 1e-6, 1),), *3 * (Round(25, 2_000, 1e-6, 1),)),
+    rounds=(Round(25, 1_000, 1e-6, 1),),
     keep=False,
-    heats=(Heat(0.2, 0.02, 200, 0.02), None, None, Heat(0.2, 0.02, 200, 0.02)),
+    heats=(Heat(0.2, 0.02, 100, 0.02), Heat(0.1, 0.02, 100, 0.02)),
 )
 WHERE = Thorough(
     rounds=(
@@ -108,7 +109,8 @@ def search(
 ) -> IntArray:
     """The settlement of every unit [U]: `at`, or where they are better by the goal's rank."""
     idle, best = 0, goal.rank(at)
-    of_size, all_ = sizes(network, goal.losses, at), np.ones(network.units, np.bool_)
+    all_ = np.ones(network.units, np.bool_)
+    of_size = sizes(network, goal.losses, at) if any(each.alike for each in thorough.rounds) else []
     goal.better(best)
 
     def take(other: IntArray) -> None:
@@ -128,7 +130,7 @@ def search(
                 every = thorough.rounds[turn - 1]
                 groups = windows(neighbours, every.window, turn - 1)
                 for movable in of_size if every.alike else [all_]:
-                    at, best = _searched(
+                    at, best = searched(
                         network, groups, movable, at, best, goal, every, deadline, searchers, keep=thorough.keep
                     )
             heat = None if goal.floors(at) else thorough.heat(turn)
@@ -145,7 +147,7 @@ def search(
     return at
 
 
-def _searched(
+def searched(
     network: Network,
     groups: Sequence[IntArray],
     movable: BoolArray,
@@ -161,13 +163,25 @@ def _searched(
     """The same after a search in windows of settlements, and its rank."""
     floors = [(each, -(-most // len(groups))) for each, most in goal.floors(at)]
     found = [
-        neighbourhood(network, at, group, who, movable, goal.aim, goal.losses, every.columns, keep=keep, floors=floors)
+        neighbourhood(
+            network,
+            at,
+            group,
+            who,
+            movable,
+            goal.aim,
+            goal.losses,
+            every.columns,
+            keep=keep,
+            most_loss=every.loss,
+            floors=floors,
+        )
         for group, who in zip(groups, guests(network, at, groups), strict=True)
         if not deadline.passed()
     ]
-    searched = [each for each in found if each is not None]
-    tasks = [Task(each.model, every.nodes, every.gap, deadline.until) for each in searched]
-    for each, values in zip(searched, searchers.run(tasks, deadline), strict=True):
+    open_ = [each for each in found if each is not None]
+    tasks = [Task(each.model, every.nodes, every.gap, deadline.until) for each in open_]
+    for each, values in zip(open_, searchers.run(tasks, deadline), strict=True):
         moved, to = each.moves(at, values)
         better = at.copy()
         better[moved] = to
