@@ -50,12 +50,14 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, RELAXING_AGAIN, MENDING, SETTLING = 0.5, 0.55, 0.7, 0.75, 0.98
+RELAXING, DECIDING, MENDING, RELAXING_AGAIN, SETTLING = 0.5, 0.55, 0.65, 0.75, 0.98
 """Shares of the time limit after which a phase gives way to the next."""
 RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
 KEPT_BACK = 0.3
 """At most so much of the time limit is kept back for that."""
+LOOSE = 0.005
+"""Where more than this part of a bound is left open, the stages are relaxed again."""
 NEAR = 2e-4
 """How much more, relative to the bound, may be left open than in the previous solution for its prices to be enough."""
 
@@ -142,19 +144,24 @@ class Large:
             witnesses[end - 1] = house_class
             reached, targets = targets, [self._worth(stage, house_class) for stage in self.deciding[:end]]
         achieved, witnesses = reached_by(self.problem, self.deciding, witnesses, house_class, self.home)
-        short = next((j for j, target in enumerate(reached) if achieved[j] != target), len(reached))
-        again = relaxed[: len(relaxed) if known else short + 1]
-        near = [each.near for each in relaxed]
-        self._relax(again, achieved, len(relaxed), self._until(RELAXING_AGAIN), known=known, near=near)
         if not (known or witnesses):
-            at = self._mended(again, short, at, goal)
+            at = self._mended(relaxed, at, goal)
             house_class, achieved = self._classes(self.network, at), self._vector(at)
-        closed = [
-            min((self._closed(stage, each, achieved, known=known) for each in both), key=lambda proven: proven.bound)
-            for stage, both in enumerate(zip(*([relaxed] if known else [relaxed, again]), strict=True))
-        ]
+        closed = [self._closed(stage, each, achieved, known=known) for stage, each in enumerate(relaxed)]
+        if not known and any(each.bound - each.achieved > LOOSE * abs(each.bound) for each in closed):
+            closed = self._closer(relaxed, reached, achieved, closed)
         closed = [replace(each, witness=witnesses.get(stage)) for stage, each in enumerate(closed)]
         return at, house_class, closed
+
+    def _closer(
+        self, relaxed: Sequence[Relaxed], targets: Sequence[int], achieved: Sequence[int], closed: Sequence[Closed]
+    ) -> list[Closed]:
+        """The same stages, those after the first that misses its target relaxed again under what was achieved."""
+        short = next((j for j, target in enumerate(targets) if achieved[j] != target), len(targets))
+        again, near = list(relaxed[: short + 1]), [each.near for each in relaxed]
+        self._relax(again, achieved, len(relaxed), self._until(RELAXING_AGAIN), known=False, near=near)
+        both = zip(closed, (self._closed(j, each, achieved, known=False) for j, each in enumerate(again)), strict=True)
+        return [min(each, key=lambda proven: proven.bound) for each in both]
 
     def _until(self, share: float) -> Deadline:
         return Deadline(self.started + share * self.limit, self.progress.again)
@@ -193,8 +200,7 @@ class Large:
 
     def _rows(self, achieved: Sequence[int]) -> list[tuple[FloatArray, int]]:
         """What has to be kept of the first stages."""
-        kept = required(self.deciding, achieved)
-        return [(self.weights[j], least - self.before[j]) for j, least in enumerate(kept)]
+        return [(self.weights[j], least - self.before[j]) for j, least in enumerate(required(self.deciding, achieved))]
 
     def _priced(self, stage: int) -> Relaxed:
         """The prices of the previous solution, as if a relaxation had found them."""
@@ -265,13 +271,11 @@ class Large:
         weight[loose] = scale[loose] * weight[last]
         enough = capped(list(targets))
 
-        def done(reached: list[int]) -> bool:
-            return reached >= enough
-
         def floors(at: IntArray) -> list[tuple[Aim, int]]:
             vector = self._vector(at) if loose else []
             kept = required(self.deciding, targets)
-            return [(self._alone(stage), vector[stage] - kept[stage]) for stage in loose]
+            alone = np.eye(len(self.deciding))
+            return [(self._aim(alone[stage], 0.0), vector[stage] - kept[stage]) for stage in loose]
 
         def better(reached: list[int]) -> None:
             for name, given, target in zip(self.names, reached, targets, strict=False):
@@ -279,27 +283,24 @@ class Large:
 
         usual = weight[last] * usual_of(self.weights[last])
         classes = partial(self._classes, self.network)
-        goal = Goal(self._aim(weight, 4 * slight), losses, rank, done, classes, floors, usual, better)
+        aim = self._aim(weight, 4 * slight)
+        goal = Goal(aim, losses, rank, lambda reached: reached >= enough, classes, floors, usual, better)
         thorough = WHO.briefly() if known else WHO
         return self._search(self.network, at, goal, thorough, until), goal
 
-    def _mended(self, relaxed: Sequence[Relaxed], short: int, at: IntArray, goal: Goal) -> IntArray:
-        """The settlement of every unit [U] after a search where the last stage that lacks something in few places does,
-        from the first that misses its target on; a stage that counts points lacks something everywhere."""
-        for stage in reversed(range(short, len(relaxed))):
-            each = relaxed[stage]
-            if self.deciding[stage].weight("points"):
-                continue
-            losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)
-            closed = partial(self._closed, stage, each, known=False)
-            mending = Mending(self.network, self.neighbours, each, losses, usual_of(self.weights[stage]), closed)
-            if mending.is_promising(at, goal.classes(at)):
-                return mending.search(at, goal, self._until(MENDING), self.workers)
+    def _mended(self, relaxed: Sequence[Relaxed], at: IntArray, goal: Goal) -> IntArray:
+        """The settlement of every unit [U] after a search where the last stage lacks something that doesn't count
+        points, of which something is lacking everywhere."""
+        stage = max((j for j, each in enumerate(self.deciding) if not each.weight("points")), default=None)
+        if stage is None:
+            return at
+        began, each = time.monotonic(), relaxed[stage]
+        losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)
+        closed = partial(self._closed, stage, each, known=False)
+        mending = Mending(self.network, self.neighbours, each, losses, usual_of(self.weights[stage]), closed)
+        at = mending.search(at, goal, self._until(MENDING), self.workers)
+        self.seconds["search"] += time.monotonic() - began
         return at
-
-    def _alone(self, stage: int) -> Aim:
-        """What one of the deciding stages counts."""
-        return self._aim(np.eye(len(self.deciding))[stage], 0.0)
 
     def _aim(self, scale: FloatArray, slight: float) -> Aim:
         """The first stages by a weight for each, and the value slightly."""
@@ -315,8 +316,7 @@ class Large:
         if any(stage.where for stage in self.deciding):
             house_class = self._classes(self.network, at)
             return [self._worth(stage, house_class) for stage in self.deciding]
-        placed = at != NONE
-        return [b + int(gives[placed].sum()) for b, gives in zip(self.before, self.gives, strict=True)]
+        return [b + int(gives[at != NONE].sum()) for b, gives in zip(self.before, self.gives, strict=True)]
 
     def _search(self, network: Network, at: IntArray, goal: Goal, thorough: Thorough, deadline: Deadline) -> IntArray:
         began = time.monotonic()

@@ -2,8 +2,9 @@
 
 An allocation falls short of what prices prove by what they charge for places and houses that nobody has, and by what
 units lose that live elsewhere than they are worth most, or nowhere (complementary slackness). Once little is missing,
-that is in few settlements. These are searched with everything open that loses nothing by the prices: by turns among
-their neighbours, whom the same households ask for, and among neighbours from all over.
+that is in few settlements. Each of these is searched alone, with everything open that loses nothing by the prices: a
+household that stayed out comes in where others fit that count as much and use less. Where that finds little, windows
+are twice as large.
 """
 
 from collections.abc import Callable
@@ -21,18 +22,16 @@ from solver.stages import Closed
 from solver.tables import BoolArray, IntArray
 from solver.windows import Goal, Round, searched
 
-HOUSES = 600
-"""Houses of the settlements that are searched together, about."""
-BLOCK = 3
-"""Neighbours that stay together where settlements are from all over."""
+HOUSES = 2_000
+"""Houses of the settlements that are searched together at most."""
 COLUMNS = 10_000
 """Placements that are left open in a window at most."""
 NOTHING, SOMETHING = 0.01, 0.05
 """Losses up to one count as none, and from the other on as some, relative to what a household usually counts."""
-FEW = 0.5
-"""Where something is lost in a larger share of the settlements, this is not the way."""
-IDLE = 4
-"""So many turns without gain end it."""
+WORTHWHILE = 0.25
+"""What a turn closes of the gap at least, or the next one's windows are twice as large."""
+LIKED = 3
+"""Whoever stays out is looked for where it likes to be most: a kin group may live anywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,32 +46,27 @@ class Mending:
     usual: float
     closed: Callable[[list[int]], Closed]
 
-    def is_promising(self, at: IntArray, house_class: IntArray) -> bool:
-        """Whether something is lost, in few settlements. at [U], house_class [H]: who lives where."""
-        return 0 < float(self._lost(at, house_class).mean()) <= FEW
-
     def search(self, at: IntArray, goal: Goal, deadline: Deadline, workers: int) -> IntArray:
         """The settlement of every unit [U]: `at`, or where they are better by the goal's rank, until the stage has
         reached its bound."""
-        goal = replace(goal, losses=self.losses, done=self._is_closed)
-        best, idle, turn = goal.rank(at), 0, 0
-        everybody, dice = np.ones(self.network.units, np.bool_), np.random.default_rng(0)
-        size = max(HOUSES * self.network.settlements // max(int(self.network.count.sum()), 1), BLOCK)
-        every = Round(size, COLUMNS, gap=1e-6, nodes=1, loss=NOTHING * self.usual)
+        goal = replace(goal, losses=self.losses, done=lambda reached: self._gap(reached) <= 0)
+        network, everybody = self.network, np.ones(self.network.units, np.bool_)
+        largest = max(HOUSES * network.settlements // max(int(network.count.sum()), 1), 1)
+        best, size, turn = goal.rank(at), 1, 0
         with Searchers(workers) as searchers:
-            while idle < IDLE and not goal.done(best) and not deadline.passed():
-                lost = self._lost(at, goal.classes(at))
-                groups = [group for group in _windows(self.neighbours, size, turn, dice) if lost[group].any()]
-                before = best
-                at, best = searched(
-                    self.network, groups, everybody, at, best, goal, every, deadline, searchers, keep=False
-                )
-                idle, turn = idle + 1 if best == before else 0, turn + 1
+            while size <= largest and not goal.done(best) and not deadline.passed():
+                lost, gap = self._lost(at, goal.classes(at)), self._gap(best)
+                groups = [group for group in _windows(self.neighbours, size, turn) if lost[group].any()]
+                every = Round(size, COLUMNS, gap=1e-6, nodes=1, loss=NOTHING * self.usual)
+                at, best = searched(network, groups, everybody, at, best, goal, every, deadline, searchers, keep=False)
+                if self._gap(best) > (1 - WORTHWHILE) * gap:
+                    size *= 2
+                turn += 1
         return at
 
-    def _is_closed(self, reached: list[int]) -> bool:
+    def _gap(self, reached: list[int]) -> int:
         closed = self.closed(reached)
-        return closed.achieved >= closed.bound
+        return closed.bound - closed.achieved
 
     def _lost(self, at: IntArray, house_class: IntArray) -> BoolArray:
         """Settlements [S] where something is lost, or where somebody outside would have gained something."""
@@ -89,15 +83,15 @@ class Mending:
         here = network.options(units, at[units], network.wishes(units, at[units]))
         lost[at[units[self.losses.loss(here) >= least]]] = True
         outside = (at == NONE) & (self.losses.best >= least)
-        lost[network.settlement[outside[network.unit]]] = True
+        asked = np.flatnonzero(outside[network.unit])
+        asked = asked[np.lexsort((-network.wish[asked], network.unit[asked]))]
+        unit = network.unit[asked]
+        liked = asked[np.arange(len(asked)) - np.searchsorted(unit, unit) < LIKED]
+        lost[network.settlement[liked]] = True
         return lost
 
 
-def _windows(neighbours: IntArray, size: int, turn: int, dice: np.random.Generator) -> list[IntArray]:
-    """All settlements in windows of about a size: of neighbours, or of a few neighbours each from all over."""
-    block = BLOCK if turn % 2 else size
-    shifted = np.roll(neighbours, -(turn * block // 2))
-    blocks = [shifted[first : first + block] for first in range(0, len(shifted), block)]
-    order, many = dice.permutation(len(blocks)), max(size // block, 1)
-    taken = (order[first : first + many] for first in range(0, len(order), many))
-    return [np.concatenate([blocks[each] for each in some]) for some in taken]
+def _windows(neighbours: IntArray, size: int, turn: int) -> list[IntArray]:
+    """All settlements in windows of a size, of neighbours: by turns others."""
+    shifted = np.roll(neighbours, -(turn * (size // 2)))
+    return [shifted[first : first + size] for first in range(0, len(shifted), size)]

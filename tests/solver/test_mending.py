@@ -80,7 +80,6 @@ def town(request: pytest.FixtureRequest) -> Town:
 def test_what_is_lacking_is_found_where_something_is_lost(town: Town) -> None:
     at = town.with_others_instead(out=3)
     assert town.rank(at)[0] < town.most
-    assert town.mending.is_promising(at, classes(town.town, at))
     found = town.mending.search(at, town.goal, later(), 2)
     assert town.rank(found) == [town.most]
     fits = found.copy()
@@ -91,11 +90,6 @@ def test_what_is_lacking_is_found_where_something_is_lost(town: Town) -> None:
 
 def test_nothing_is_lost_in_the_best_allocation_of_a_relaxation_that_is_whole(town: Town) -> None:
     assert np.array_equal(town.mending.search(town.best, town.goal, later(), 2), town.best)
-
-
-def test_where_nobody_lives_something_is_lost_in_too_many_places(town: Town) -> None:
-    nobody = np.full(town.town.units, NONE, np.int64)
-    assert not town.mending.is_promising(nobody, np.full(len(town.town.problem.households.id), NONE, np.int64))
 
 
 def test_nothing_is_searched_after_the_deadline(town: Town) -> None:
