@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
@@ -89,12 +90,17 @@ class Searchers:
     def run(self, tasks: Sequence[Task], deadline: Deadline) -> list[FloatArray | None]:
         """What each task finds: nothing where it is still searched for a while after the deadline; then all processes
         end. Raises OSError where one was ended from outside."""
-        while len(self.children) < min(self.workers, len(tasks)) and not self.ended:
+        return self.each([partial(self.find, task) for task in tasks], deadline)
+
+    def each(self, jobs: Sequence[Callable[[], T]], deadline: Deadline) -> list[T]:
+        """What each job returns, which may have something found, as many jobs at once as there are processes. As `run`
+        in all else."""
+        while len(self.children) < min(self.workers, len(jobs)) and not self.ended:
             child = start()
             self.children.append(child)
             self.idle.put(child)
         with ThreadPoolExecutor(max(len(self.children), 1)) as pool:
-            asked = [pool.submit(self._ask, task) for task in tasks]
+            asked = [pool.submit(job) for job in jobs]
             try:
                 while wait(asked, LOOK).not_done:
                     if deadline.passed() and deadline.late() > PATIENCE:
@@ -104,7 +110,8 @@ class Searchers:
                 raise
         return [each.result() for each in asked]
 
-    def _ask(self, task: Task) -> FloatArray | None:
+    def find(self, task: Task) -> FloatArray | None:
+        """What a task finds, for a job."""
         if self.ended:
             return None
         child = self.idle.get()

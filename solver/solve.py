@@ -4,6 +4,7 @@ import resource
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 
 import numpy as np
@@ -178,8 +179,14 @@ def _statistics(problem_sha256: str, parameters: Parameters, before: Before, sec
         problem_sha256=problem_sha256,
         seed=parameters.seed,
         threads=parameters.threads,
-        versions={name: version(name) for name in ("hearth", "numba", "numpy", "ortools", "scipy")},
+        versions=_versions(),
         seconds={phase: round(value, 4) for phase, value in seconds.items()},
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         previous_sha256=before.sha256,
     )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """What a solution depends on. Every name costs the reading of a file, which takes longer than a small problem."""
+    return {name: version(name) for name in ("hearth", "numba", "numpy", "ortools", "scipy")}

@@ -6,6 +6,7 @@ one: what is left is nearly a flow, whose relaxation is whole, however many sett
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -162,12 +163,18 @@ def searched(
 ) -> tuple[IntArray, list[int]]:
     """The same after a search in windows of settlements, and its rank."""
     floors = [(each, -(-most // len(groups))) for each, most in goal.floors(at)]
-    found = [
-        neighbourhood(
+    dealt = guests(network, at, groups)
+
+    def moves(index: int) -> tuple[IntArray, IntArray] | None:
+        """Who moves in a group, and where to. Its model is made when a process is free to search it: all of them at
+        once would not fit into memory."""
+        if deadline.late() > 0:
+            return None
+        found = neighbourhood(
             network,
             at,
-            group,
-            who,
+            groups[index],
+            dealt == index,
             movable,
             goal.aim,
             goal.losses,
@@ -176,13 +183,14 @@ def searched(
             most_loss=every.loss,
             floors=floors,
         )
-        for group, who in zip(groups, guests(network, at, groups), strict=True)
-        if not deadline.passed()
-    ]
-    open_ = [each for each in found if each is not None]
-    tasks = [Task(each.model, every.nodes, every.gap, deadline.until) for each in open_]
-    for each, values in zip(open_, searchers.run(tasks, deadline), strict=True):
-        moved, to = each.moves(at, values)
+        if found is None:
+            return None
+        return found.moves(at, searchers.find(Task(found.model, every.nodes, every.gap, deadline.until)))
+
+    for each in searchers.each([partial(moves, index) for index in range(len(groups))], deadline):
+        if each is None:
+            continue
+        moved, to = each
         better = at.copy()
         better[moved] = to
         reached = goal.rank(better)
@@ -220,15 +228,18 @@ def windows(neighbours: IntArray, size: int, turn: int) -> list[IntArray]:
     return [shifted[first : first + size] for first in range(0, len(neighbours), size)]
 
 
-def guests(network: Network, at: IntArray, groups: Sequence[IntArray]) -> list[BoolArray]:
-    """Who has no place and may come to which of the groups [U]: those who could come to several are dealt in turn."""
-    may = np.zeros((len(groups), network.units), np.bool_)
-    for touch, group in zip(may, groups, strict=True):
-        inside = np.zeros(network.settlements, np.bool_)
-        inside[group] = True
-        touch[network.hub_of != NONE] = True
-        touch[network.unit[inside[network.settlement]]] = True
-    may &= at == NONE
-    several = may.sum(axis=0)
-    dealt = np.arange(network.units) % np.maximum(several, 1)
-    return list(may & (np.cumsum(may, axis=0) - 1 == dealt))
+def guests(network: Network, at: IntArray, groups: Sequence[IntArray]) -> IntArray:
+    """The index of the group that a unit without a place may come to [U], NONE where there is none: those who could
+    come to several are dealt in turn."""
+    group = np.full(network.settlements, NONE)
+    for index, settlements in enumerate(groups):
+        group[settlements] = index
+    dealt = np.full(network.units, NONE)
+    asked = (at[network.unit] == NONE) & (network.hub_of[network.unit] == NONE) & (group[network.settlement] != NONE)
+    many = max(len(groups), 1)
+    pairs = np.unique(network.unit[asked] * many + group[network.settlement[asked]])
+    unit, first, several = np.unique(pairs // many, return_index=True, return_counts=True)
+    dealt[unit] = pairs[first + unit % several] % many
+    anywhere = np.flatnonzero((at == NONE) & (network.hub_of != NONE))
+    dealt[anywhere] = anywhere % many if groups else NONE
+    return dealt
