@@ -50,7 +50,7 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, MENDING, RELAXING_AGAIN, SETTLING = 0.5, 0.55, 0.65, 0.75, 0.98
+RELAXING, DECIDING, MENDING, RELAXING_AGAIN, SETTLING = 0.5, 0.6, 0.7, 0.78, 0.98
 """Shares of the time limit after which a phase gives way to the next."""
 RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
@@ -188,7 +188,7 @@ class Large:
             before = relaxed[-1].near if relaxed else None
             start = near[stage] if stage < len(near) else before
             rows = self._rows(targets[:stage])
-            until = deadline.share(1 / (end - stage))
+            until = deadline.share(2 / (end - stage + 2))  # later ones take longer, and the guide is still to come
             maximise = self.relaxations.maximise
             relaxed.append(self._priced(stage) if known else maximise(self.weights[stage], rows, start, until))
             closed = self._closed(stage, relaxed[stage], [*targets, 0], known=known)

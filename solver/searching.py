@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
@@ -87,14 +86,10 @@ class Searchers:
         for child in self.children:
             end(child)
 
-    def run(self, tasks: Sequence[Task], deadline: Deadline) -> list[FloatArray | None]:
-        """What each task finds: nothing where it is still searched for a while after the deadline; then all processes
-        end. Raises OSError where one was ended from outside."""
-        return self.each([partial(self.find, task) for task in tasks], deadline)
-
-    def each(self, jobs: Sequence[Callable[[], T]], deadline: Deadline) -> list[T]:
-        """What each job returns, which may have something found, as many jobs at once as there are processes. As `run`
-        in all else."""
+    def run(self, jobs: Sequence[Callable[[], T]], deadline: Deadline) -> list[T]:
+        """What each job returns, as many of them at once as there are processes, which `find` for them: nothing where
+        they still search a while after the deadline; then all processes end. Raises OSError where one was ended from
+        outside."""
         while len(self.children) < min(self.workers, len(jobs)) and not self.ended:
             child = start()
             self.children.append(child)
@@ -111,7 +106,7 @@ class Searchers:
         return [each.result() for each in asked]
 
     def find(self, task: Task) -> FloatArray | None:
-        """What a task finds, for a job."""
+        """The values of the best solution of a task; for a job, in whose thread this waits."""
         if self.ended:
             return None
         child = self.idle.get()

@@ -187,7 +187,7 @@ def searched(
             return None
         return found.moves(at, searchers.find(Task(found.model, every.nodes, every.gap, deadline.until)))
 
-    for each in searchers.each([partial(moves, index) for index in range(len(groups))], deadline):
+    for each in searchers.run([partial(moves, index) for index in range(len(groups))], deadline):
         if each is None:
             continue
         moved, to = each

@@ -1,13 +1,14 @@
 """Searches in processes of their own find what a search in this one finds."""
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
 from solver.progress import Cancelled, Deadline
-from solver.searching import Searchers, Task
+from solver.searching import FloatArray, Searchers, Task
 
 
 def task(capacity: float) -> Task:
@@ -24,6 +25,10 @@ def soon() -> Deadline:
     return Deadline(time.monotonic() + 600)
 
 
+def run(searchers: Searchers, tasks: list[Task], deadline: Deadline) -> list[FloatArray | None]:
+    return searchers.run([partial(searchers.find, each) for each in tasks], deadline)
+
+
 CAPACITIES = (2, 3, 5, 7)
 FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 
@@ -32,36 +37,36 @@ FOUND = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 def test_any_number_of_processes_finds_the_same_in_the_same_order(workers: int) -> None:
     with Searchers(workers) as searchers:
         for _ in range(2):
-            found = searchers.run([task(capacity) for capacity in CAPACITIES], soon())
+            found = run(searchers, [task(capacity) for capacity in CAPACITIES], soon())
             assert [None if values is None else values.round().tolist() for values in found] == FOUND
         assert len(searchers.children) <= min(workers, len(CAPACITIES))
 
 
 def test_nothing_is_found_where_nothing_can_be() -> None:
     with Searchers(2) as searchers:
-        assert searchers.run([task(-1), task(-1)], soon()) == [None, None]
+        assert run(searchers, [task(-1), task(-1)], soon()) == [None, None]
 
 
 def test_past_the_deadline_nothing_need_be_found() -> None:
     late = Task(task(2).model, 100, 0.0, time.monotonic() - 1)
     with Searchers(1) as searchers:
-        assert len(searchers.run([late], Deadline(late.deadline))) == 1
+        assert len(run(searchers, [late], Deadline(late.deadline))) == 1
 
 
 def test_a_process_that_was_ended_from_outside_is_an_error() -> None:
     with Searchers(2) as searchers:
         tasks = [task(capacity) for capacity in CAPACITIES]
-        searchers.run(tasks, soon())
+        run(searchers, tasks, soon())
         for child in searchers.children:
             child.kill()
             child.wait()
         with pytest.raises(OSError, match="ended from outside"):
-            searchers.run(tasks, soon())
+            run(searchers, tasks, soon())
 
 
 def test_processes_end_with_those_who_ask() -> None:
     with Searchers(2) as searchers:
-        searchers.run([task(2), task(3)], soon())
+        run(searchers, [task(2), task(3)], soon())
     assert all(child.returncode is not None for child in searchers.children)
 
 
@@ -84,7 +89,7 @@ def hard() -> Task:
 def test_a_search_past_its_deadline_is_ended(workers: int) -> None:
     with Searchers(workers) as searchers:
         began = time.monotonic()
-        assert searchers.run([hard()] * 3, Deadline(time.monotonic() + 0.1)) == [None] * 3
+        assert run(searchers, [hard()] * 3, Deadline(time.monotonic() + 0.1)) == [None] * 3
         assert time.monotonic() - began < 30
 
 
@@ -93,5 +98,5 @@ def test_who_waits_may_cancel() -> None:
         raise Cancelled
 
     with Searchers(1) as searchers, pytest.raises(Cancelled):
-        searchers.run([hard()], Deadline(time.monotonic() + 600, cancel))
+        run(searchers, [hard()], Deadline(time.monotonic() + 600, cancel))
     assert all(child.returncode is not None for child in searchers.children)

@@ -16,7 +16,7 @@ from solver.options import gains
 from solver.problem import NONE, UNLIMITED
 from solver.progress import Deadline
 from solver.tables import IntArray
-from solver.windows import Goal, Round, Thorough, search, sizes
+from solver.windows import Goal, Round, Thorough, guests, search, sizes
 from tests.solver.towns import classes, housed
 
 
@@ -84,3 +84,21 @@ def test_where_no_service_is_limited_all_are_of_one_size() -> None:
     town = network(free, free.households.pinned, np.ones(40, np.bool_))
     losses = Losses(town, Aim(np.zeros(town.units), 1.0), np.zeros(0), np.zeros(town.places.shape), np.zeros(0))
     assert [each.all() for each in sizes(town, losses, np.zeros(town.units, np.int64))] == [True]
+
+
+def test_who_has_no_place_is_dealt_to_one_of_the_groups_where_it_may_come(
+    started: tuple[Network, Losses, IntArray],
+) -> None:
+    town, _, at = started
+    groups = [np.array(each) for each in ([4, 1], [0], [5])]
+    dealt = guests(town, at, groups)
+    assert (dealt[at != NONE] == NONE).all()
+    may_come = [
+        np.isin(np.arange(town.units), town.placements(at == NONE, each)[0]) | ((at == NONE) & (town.hub_of != NONE))
+        for each in groups
+    ]
+    assert np.array_equal(dealt != NONE, np.any(may_come, axis=0))
+    for index, may in enumerate(may_come):
+        assert may[dealt == index].all()
+        assert (dealt == index).any()
+    assert (guests(town, at, []) == NONE).all()
