@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 LARGEST_INTEGER = 2**31 - 1
-_CONTROL = r"\x00-\x1f\x7f-\x9f"
-# At least one character that is not white space, and no control character: PostgreSQL cannot store all of them.
+_CONTROL = r"\x00-\x1f\x7f-\x9f\ufffe\uffff"
+# At least one character that is not white space, and no control character, of which PostgreSQL cannot store all, nor
+# the two that XML, and with it a spreadsheet, cannot hold.
 TEXT_PATTERN = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
 
 

@@ -16,7 +16,8 @@ from app.exchange.refusals import CellError
 Reader = Callable[[str], Any]
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of characters
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Control characters, halves of characters, and what XML, and with it a spreadsheet, cannot hold."""
 EARLIEST = date(1900, 1, 1)
 LATEST = date(2200, 1, 1)
 OLDEST_YEARS = 125

@@ -225,12 +225,13 @@ def as_zip(files: Mapping[str, bytes]) -> bytes:
 def as_xlsx(files: Mapping[str, bytes]) -> bytes:
     """Return `files` as a spreadsheet, a sheet for each.
 
-    Raises Invalid for a cell that a spreadsheet would cut off: a very detailed area.
+    Raises Invalid for a cell that a spreadsheet would cut off, a very detailed area, or could not be read back with:
+    names that were taken before such characters were refused.
     """
     sheets = {FILES[name]: _lines(FILES[name], content) for name, content in files.items() if name != NOTE}
     for table, lines in sheets.items():
         for line in lines:
-            if max(map(len, line)) > LONGEST_CELL:
+            if max(map(len, line)) > LONGEST_CELL or any(map(cells.UNSAFE.search, line)):
                 raise Invalid(
                     f"{line[0]} in {table.file} does not fit in a spreadsheet's cell. Export as a zip instead."
                 )

@@ -108,7 +108,10 @@ def test_escaping_is_undone_and_leaves_no_formula(text: str) -> None:
 # registers made up
 
 TEXT = st.text(
-    st.characters(exclude_categories=("Cc", "Cs")) | st.sampled_from("=+-@＝＋－＠'\";,"), min_size=1, max_size=20
+    st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff")
+    | st.sampled_from("=+-@＝＋－＠'\";,"),
+    min_size=1,
+    max_size=20,
 ).filter(lambda text: text.strip() == text)
 OPTIONAL_DATE = st.none() | st.dates(date(1950, 1, 1), date(2020, 1, 1))
 

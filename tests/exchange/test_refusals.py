@@ -102,6 +102,8 @@ CELLS = [
     (PEOPLE, 2, "given_name", "two\nlines", "U+000A"),
     (PEOPLE, 2, "given_name", "nul\0l", "U+0000"),
     (PEOPLE, 2, "given_name", "escape\x9b", "U+009B"),
+    (PEOPLE, 2, "given_name", "none\ufffe", "U+FFFE"),
+    (PEOPLE, 2, "given_name", "none\uffff", "U+FFFF"),
     (HOUSEHOLDS, 2, "phone", "+cmd|' /C calc'!A0", "starts with +"),
     (HOUSEHOLDS, 2, "phone", "5" * 41, "shorten it to 40"),
     (HOUSEHOLDS, 2, "kin_group", "=K", "starts with ="),

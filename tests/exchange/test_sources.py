@@ -296,3 +296,9 @@ def test_an_area_too_detailed_for_a_cell_is_not_cut_off() -> None:
     detailed = {**area("L-1", "ALD", "cleared"), "geometry": {"type": "Polygon", "coordinates": [SQUARE[0] * 700]}}
     with pytest.raises(Invalid, match=r"L-1 in land_release\.geojson does not fit"):
         exports.as_xlsx({"land_release.geojson": land(detailed)})
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
+def test_a_character_that_no_spreadsheet_can_hold_makes_none_that_cannot_be_opened(character: str) -> None:
+    with pytest.raises(Invalid, match=r"O-1 in origins\.csv does not fit"):
+        exports.as_xlsx({"origins.csv": f"origin,name\nO-1,Old{character}\n".encode()})
