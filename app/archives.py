@@ -6,8 +6,7 @@ import zlib
 
 ARCHIVE_ERRORS = (
     zipfile.BadZipFile,
-    NotImplementedError,  # packed in a way that Python does not know
-    RuntimeError,  # encrypted
+    RuntimeError,  # encrypted, or packed in a way that Python does not know
     EOFError,
     OSError,
     ValueError,
