@@ -188,7 +188,8 @@ class Large:
             before = relaxed[-1].near if relaxed else None
             start = near[stage] if stage < len(near) else before
             rows = self._rows(targets[:stage])
-            until = deadline.share(2 / (end - stage + 2))  # later ones take longer, and the guide is still to come
+            # Later ones take longer; and the first time, the guide is still to come.
+            until = deadline.share(2 / (end - stage + (1 if near else 2)))
             maximise = self.relaxations.maximise
             relaxed.append(self._priced(stage) if known else maximise(self.weights[stage], rows, start, until))
             closed = self._closed(stage, relaxed[stage], [*targets, 0], known=known)
@@ -282,15 +283,14 @@ class Large:
                 self.progress.tell(name, given, max(given, target))
 
         usual = weight[last] * usual_of(self.weights[last])
-        classes = partial(self._classes, self.network)
-        aim = self._aim(weight, 4 * slight)
+        classes, aim = partial(self._classes, self.network), self._aim(weight, 4 * slight)
         goal = Goal(aim, losses, rank, lambda reached: reached >= enough, classes, floors, usual, better)
         thorough = WHO.briefly() if known else WHO
         return self._search(self.network, at, goal, thorough, until), goal
 
     def _mended(self, relaxed: Sequence[Relaxed], at: IntArray, goal: Goal) -> IntArray:
-        """The settlement of every unit [U] after a search where the last stage lacks something that doesn't count
-        points, of which something is lacking everywhere."""
+        """The settlement of every unit [U] after a search where the last stage lacks something that counts households;
+        points are lacking a little everywhere."""
         stage = max((j for j, each in enumerate(self.deciding) if not each.weight("points")), default=None)
         if stage is None:
             return at

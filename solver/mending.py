@@ -49,17 +49,19 @@ class Mending:
     def search(self, at: IntArray, goal: Goal, deadline: Deadline, workers: int) -> IntArray:
         """The settlement of every unit [U]: `at`, or where they are better by the goal's rank, until the stage has
         reached its bound."""
-        goal = replace(goal, losses=self.losses, done=lambda reached: self._gap(reached) <= 0)
+        goal = replace(goal, losses=self.losses)
         network, everybody = self.network, np.ones(self.network.units, np.bool_)
         largest = max(HOUSES * network.settlements // max(int(network.count.sum()), 1), 1)
         best, size, turn = goal.rank(at), 1, 0
+        gap = self._gap(best)
         with Searchers(workers) as searchers:
-            while size <= largest and not goal.done(best) and not deadline.passed():
-                lost, gap = self._lost(at, goal.classes(at)), self._gap(best)
+            while size <= largest and gap > 0 and not deadline.passed():
+                lost, before = self._lost(at, goal.classes(at)), gap
                 groups = [group for group in _windows(self.neighbours, size, turn) if lost[group].any()]
                 every = Round(size, COLUMNS, gap=1e-6, nodes=1, loss=NOTHING * self.usual)
                 at, best = searched(network, groups, everybody, at, best, goal, every, deadline, searchers, keep=False)
-                if self._gap(best) > (1 - WORTHWHILE) * gap:
+                gap = self._gap(best)
+                if gap > (1 - WORTHWHILE) * before:
                     size *= 2
                 turn += 1
         return at

@@ -101,6 +101,7 @@ class Searchers:
                     if deadline.passed() and deadline.late() > PATIENCE:
                         self._end()
             except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
                 self._end()
                 raise
         return [each.result() for each in asked]

@@ -97,6 +97,15 @@ def test_who_waits_may_cancel() -> None:
     def cancel() -> None:
         raise Cancelled
 
+    begun: list[int] = []
+
+    def job(number: int, searchers: Searchers) -> None:
+        begun.append(number)
+        searchers.find(hard())
+
     with Searchers(1) as searchers, pytest.raises(Cancelled):
-        run(searchers, [hard()], Deadline(time.monotonic() + 600, cancel))
+        searchers.run(
+            [partial(job, number, searchers) for number in range(3)], Deadline(time.monotonic() + 600, cancel)
+        )
+    assert begun == [0], "what has not begun is not begun any more"
     assert all(child.returncode is not None for child in searchers.children)
