@@ -18,4 +18,5 @@ def compile_loops() -> None:
     problem = generate(60, 3, 1)
     stages = Parameters().stages_of(problem)
     before = Before.of(problem, stages, None, None)
-    Large(problem, stages, before, 1, LONG, Reporter(None, time.monotonic())).solve()
+    large = Large(problem, stages, before, 1, LONG, Reporter(None, time.monotonic()))
+    large.settle(*large.decide())

@@ -98,18 +98,19 @@ class Large:
         self.progress = Telling(report)
         self.progress.tell(self.names[0], 0, None)
 
-    def solve(self) -> tuple[IntArray, list[Closed]]:
-        """The class of every household [H], NONE where it has none, and what is proven of each stage."""
-        house_class, closed = self._decided()
-        for _ in self.settling:
+    def settle(self, house_class: IntArray, decided: Sequence[Closed]) -> tuple[IntArray, list[Closed]]:
+        """The class of every household [H], NONE where it has none, and what is proven of each stage, once it is
+        decided who is housed: they move to where they are best."""
+        closed = list(decided)
+        for _ in self.stages[len(closed) :]:
             house_class, proven = self._settle(house_class, closed)
             closed.append(proven)
         for stage in closed:
             self.progress.tell(stage.name, stage.achieved, stage.bound)
         return house_class, closed
 
-    def _decided(self) -> tuple[IntArray, list[Closed]]:
-        """Who is housed, where for now, and what is proven of the stages that decide it."""
+    def decide(self) -> tuple[IntArray, list[Closed]]:
+        """The class of every household [H] for now, and what is proven of the stages that decide who is housed."""
         at = self._start()
         if at is not None and None not in self.previous.prices[: len(self.deciding)]:
             at, house_class, closed = self._decided_from(at, known=True)
@@ -121,8 +122,7 @@ class Large:
 
     def _start(self) -> IntArray | None:
         """Where units [U] still are as in the previous solution; None where nobody is."""
-        left = still(self.problem, self.given, self.previous.given)
-        at = settlements_of(self.network, left)
+        at = settlements_of(self.network, still(self.problem, self.given, self.previous.given))
         return at if (at != NONE).any() else None
 
     def _near(self, stage: int, closed: Closed) -> bool:

@@ -31,6 +31,13 @@ from solver.weights import worth
 DEFAULTS = Parameters()
 EXACT = 2_000
 """Up to so many households every stage is searched for its proven optimum."""
+KEPT_BACK = 0.25
+"""The share of the time limit that is kept for what large problems are solved by, should it not suffice for a proof."""
+LEAST_KEPT_BACK, MOST_KEPT_BACK = 5.0, 20.0
+"""Seconds in which that finds something good for a thousand households, by the square of how many there are, and all
+that it does find, by how many there are."""
+WORTHWHILE = 1.0
+"""Seconds in which such a search gets anywhere."""
 
 
 def solve(
@@ -98,7 +105,8 @@ def _exact(
     seconds: dict[str, float],
 ) -> tuple[IntArray, list[Closed]]:
     """The class of every household [H], NONE where it has none, and the stages, each searched to its optimum."""
-    started = time.monotonic()
+    started, limit = time.monotonic(), parameters.time_limit_seconds
+    deadline = started + limit - _kept_back(limit, len(problem.households.id))
     choices = options(problem)
     if before.home is not None:
         choices = with_homes(problem, choices, before.home, stages)
@@ -113,13 +121,48 @@ def _exact(
             incumbent=greedy(problem, choices, taken(problem, choices, left)),
             known=before.prices,
             lost=before.lost,
-            deadline=started + parameters.time_limit_seconds,
+            deadline=deadline,
             report=report,
         )
         seconds["preparation"] = time.monotonic() - started
-        closed = ladder.climb()
+        proven = ladder.climb()
     seconds |= ladder.seconds
-    return deal(choices, ladder.incumbent), closed
+    if not proven:
+        _improve(problem, parameters, stages, before, report, ladder, started + limit)
+        seconds["improvement"] = time.monotonic() - ladder.deadline
+    return deal(choices, ladder.incumbent), ladder.results()
+
+
+def _kept_back(limit: float, households: int) -> float:
+    """Seconds of the time limit."""
+    thousands = households / 1_000
+    wanted = max(KEPT_BACK * limit, LEAST_KEPT_BACK * thousands**2)
+    return min(wanted, MOST_KEPT_BACK * thousands, (1 - KEPT_BACK) * limit)
+
+
+def _improve(
+    problem: Problem,
+    parameters: Parameters,
+    stages: Sequence[Objective],
+    before: Before,
+    report: Reporter,
+    ladder: Ladder,
+    deadline: float,
+) -> None:
+    """Spends what was kept back of the time on a better allocation, by what large problems are solved by: where those
+    who are housed live, once it is proven who that is, or else on all stages."""
+    if deadline - time.monotonic() < WORTHWHILE:
+        return
+    from solver.large import Large
+
+    house_class, closed = deal(ladder.options, ladder.incumbent), ladder.results()
+    still_open = closed[ladder.proven]
+    report(still_open.name, still_open.achieved, still_open.bound)
+    start = replace(before, given=house_class, prices=tuple(None for _ in stages))
+    large = Large(problem, stages, start, parameters.threads, deadline - time.monotonic(), lambda *_: report.again())
+    decided = ladder.proven >= len(large.deciding)
+    better, _ = large.settle(*((house_class, closed[: ladder.proven]) if decided else large.decide()))
+    ladder.consider(taken(problem, ladder.options, better))
 
 
 def _large(
@@ -131,12 +174,13 @@ def _large(
     seconds: dict[str, float],
 ) -> tuple[IntArray, list[Closed]]:
     """The same for a large problem, the stages by their prices."""
+    started = time.monotonic()
     from solver.large import Large  # here, as Numba takes longer to import than a village to solve
 
-    started = time.monotonic()
-    large = Large(problem, stages, before, parameters.threads, parameters.time_limit_seconds, report)
+    left = parameters.time_limit_seconds - (time.monotonic() - started)
+    large = Large(problem, stages, before, parameters.threads, left, report)
     seconds["preparation"] = time.monotonic() - started
-    house_class, closed = large.solve()
+    house_class, closed = large.settle(*large.decide())
     seconds |= large.seconds
     return house_class, closed
 

@@ -25,7 +25,6 @@ from solver.objectives import Objective, required
 from solver.options import Options
 from solver.prices import EVERYTHING, NEVER, Bound, Prices
 from solver.problem import Problem
-from solver.rehousing import among, neighbours, windows
 from solver.relaxation import Impossible, Relaxation, Relaxations
 from solver.seating import deal
 from solver.tables import BoolArray, IntArray
@@ -45,9 +44,6 @@ GAIN = 14
 """A stage with value is branched where that lowers its ceiling by 2 to the power of minus this, relative to it."""
 SPLIT = 60
 """How much value, in hundredths, is lost for each placement that a relaxation splits, and somewhat more."""
-KEPT_BACK = 0.25
-"""The share of the time that is kept for a better incumbent, should the rest not suffice for a proof."""
-
 Report = Callable[[str, int, int | None], None]
 
 
@@ -82,7 +78,6 @@ class Ladder:
     names: list[str] = field(init=False)
     weights: list[IntArray] = field(init=False)
     relaxations: Relaxations = field(init=False)
-    kept_back: float = field(init=False)
     targets: list[int] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
     prices: list[Prices] = field(default_factory=list)
@@ -93,21 +88,26 @@ class Ladder:
     seconds: dict[str, float] = field(default_factory=lambda: {"relaxation": 0.0, "search": 0.0})
 
     def __post_init__(self) -> None:
-        self.kept_back = KEPT_BACK * (self.deadline - time.monotonic())
         self.names = [stage.name for stage in self.stages]
         self.weights = [weights_of(self.problem, self.options, stage) for stage in self.stages]
         self.relaxations = Relaxations(self.program)
 
-    def climb(self) -> list[Closed]:
-        """Closes every stage, or as many as the time allows."""
+    def climb(self) -> bool:
+        """Whether every stage is closed; else as many are as the time allows."""
         try:
             while self.proven < len(self.names):
                 self._relax_ahead()
                 if self.proven < len(self.targets):
                     self._attain()
         except OutOfTime:
-            self._rehouse()
-        return self._results()
+            return False
+        return True
+
+    def consider(self, taken: IntArray) -> None:
+        """Takes an allocation that breaks no rule where it is better."""
+        if self._keeps(taken, ()):
+            self._improve(taken)
+            self._advance()
 
     def achieved(self, taken: IntArray) -> list[int]:
         """What an allocation (how often each column is taken) gives every stage, in exact integers."""
@@ -131,7 +131,7 @@ class Ladder:
         return next(relaxed, len(self.stages) - 1) + 1
 
     def _left(self) -> float:
-        left = self.deadline - self.kept_back - time.monotonic()
+        left = self.deadline - time.monotonic()
         if left <= 0:
             raise OutOfTime
         return left
@@ -300,28 +300,6 @@ class Ladder:
         self.targets[last] = self.ceilings[tuple(self.targets[:last])] = ceiling
         self.report(self.names[last], self.achieved(self.incumbent)[last], ceiling)
 
-    def _rehouse(self) -> None:
-        """Spends what was kept back of the time on the first open stage that depends on where people live: the housed
-        move among a few settlements at a time, and then among more and more."""
-        stage = next((j for j in range(self.proven, len(self.stages)) if self.stages[j].where), None)
-        if stage is None:
-            return
-        started = time.monotonic()
-        for settlements in windows(neighbours(self.options, len(self.problem.settlements.id))):
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                break
-            self._move(settlements, self.weights[stage], left)
-        self.seconds["search"] += time.monotonic() - started
-
-    def _move(self, settlements: IntArray, weights: IntArray, seconds: float) -> None:
-        """Lets those who are housed in some settlements move among them for more weight [n + m]."""
-        before = self.incumbent
-        columns, here = among(self.options, before, settlements)
-        taken = self.program.search(weights, (), columns, here, seconds).taken
-        if taken is not None and self._keeps(moved := np.where(columns, taken, before), ()):
-            self._improve(moved)
-
     def _back_to(self, stages: int) -> None:
         del self.targets[stages:], self.bounds[stages:], self.prices[stages:]
 
@@ -378,7 +356,8 @@ class Ladder:
             return False
         return all(int(weights @ taken) >= least for weights, least in rows)
 
-    def _results(self) -> list[Closed]:
+    def results(self) -> list[Closed]:
+        """What is achieved and proven of every stage."""
         final = self.achieved(self.incumbent)
         achieved = [self.targets[stage] if stage in self.witnesses else final[stage] for stage in range(len(final))]
         kept = required(self.stages, achieved)
