@@ -22,7 +22,7 @@ from solver import packing
 from solver import prices as pricing
 from solver.interior import Interior, Iterate, Relaxed
 from solver.lagrangian import Lagrangian
-from solver.mending import Mending
+from solver.mending import STAGE_SHARE, Mending
 from solver.neighbourhoods import Aim, Losses, order_of_neighbours
 from solver.network import Network, network
 from solver.objectives import KEEP, Objective, required, segments, who_and_where
@@ -289,16 +289,16 @@ class Large:
         return self._search(self.network, at, goal, thorough, until), goal
 
     def _mended(self, relaxed: Sequence[Relaxed], at: IntArray, goal: Goal) -> IntArray:
-        """The settlement of every unit [U] after a search where the last stage lacks something that counts households;
-        points are lacking a little everywhere."""
-        stage = max((j for j, each in enumerate(self.deciding) if not each.weight("points")), default=None)
-        if stage is None:
-            return at
-        began, each = time.monotonic(), relaxed[stage]
-        losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)
-        closed = partial(self._closed, stage, each, known=False)
-        mending = Mending(self.network, self.neighbours, each, losses, usual_of(self.weights[stage]), closed)
-        at = mending.search(at, goal, self._until(MENDING), self.workers)
+        """The settlement of every unit [U] after a search where stages that count households lack something, by the
+        prices of the last, of those before, and of the last again: points are lacking a little everywhere."""
+        began, until = time.monotonic(), self._until(MENDING)
+        stages = [j for j, each in enumerate(self.deciding) if not each.weight("points")]
+        for left, stage in zip(range(len(stages), -1, -1), [*stages[-1:], *stages], strict=False):
+            each = relaxed[stage]
+            losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)
+            closed = partial(self._closed, stage, each, known=False)
+            mending = Mending(self.network, self.neighbours, each, losses, usual_of(self.weights[stage]), closed)
+            at = mending.search(at, goal, until.share(STAGE_SHARE if left else 1.0), self.workers)
         self.seconds["search"] += time.monotonic() - began
         return at
 

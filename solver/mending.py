@@ -3,8 +3,8 @@
 An allocation falls short of what prices prove by what they charge for places and houses that nobody has, and by what
 units lose that live elsewhere than they are worth most, or nowhere (complementary slackness). Once little is missing,
 that is in few settlements. Each of these is searched alone, with everything open that loses nothing by the prices: a
-household that stayed out comes in where others fit that count as much and use less. Where that finds little, windows
-are twice as large.
+household that stayed out comes in where others fit that count as much and use less. Where that finds little, what loses
+a little is open too, and then windows are twice as large.
 """
 
 from collections.abc import Callable
@@ -26,10 +26,17 @@ HOUSES = 2_000
 """Houses of the settlements that are searched together at most."""
 COLUMNS = 10_000
 """Placements that are left open in a window at most."""
-NOTHING, SOMETHING = 0.01, 0.05
-"""Losses up to one count as none, and from the other on as some, relative to what a household usually counts."""
+NOTHING, SOMETHING, LITTLE = 0.01, 0.05, 0.35
+"""Losses up to one count as none, and from the other on as some; placements that lose up to the last are open where
+those that lose nothing do not suffice: relative to what a household usually counts."""
+KINDS = ((NOTHING, False), (LITTLE, False), (NOTHING, True), (LITTLE, True))
+"""Turns with windows of a size: what is lost by placements that are open, and whether windows are shifted."""
+NODES = 10
+"""Of the tree of a search."""
 WORTHWHILE = 0.25
 """What a turn closes of the gap at least, or the next one's windows are twice as large."""
+STAGE_SHARE = 0.4
+"""The share of what is left of the time for mending that one stage gets before the next."""
 LIKED = 3
 """Whoever stays out is looked for where it likes to be most: a kin group may live anywhere."""
 
@@ -52,18 +59,19 @@ class Mending:
         goal = replace(goal, losses=self.losses)
         network, everybody = self.network, np.ones(self.network.units, np.bool_)
         largest = max(HOUSES * network.settlements // max(int(network.count.sum()), 1), 1)
-        best, size, turn = goal.rank(at), 1, 0
+        best, size, kind = goal.rank(at), 1, 0
         gap = self._gap(best)
         with Searchers(workers) as searchers:
             while size <= largest and gap > 0 and not deadline.passed():
                 lost, before = self._lost(at, goal.classes(at)), gap
-                groups = [group for group in _windows(self.neighbours, size, turn) if lost[group].any()]
-                every = Round(size, COLUMNS, gap=1e-6, nodes=1, loss=NOTHING * self.usual)
+                loss, shifted = KINDS[kind]
+                groups = [group for group in _windows(self.neighbours, size, shifted=shifted) if lost[group].any()]
+                every = Round(size, COLUMNS, gap=1e-6, nodes=NODES, loss=loss * self.usual)
                 at, best = searched(network, groups, everybody, at, best, goal, every, deadline, searchers, keep=False)
                 gap = self._gap(best)
                 if gap > (1 - WORTHWHILE) * before:
-                    size *= 2
-                turn += 1
+                    kind = (kind + 1) % (len(KINDS) if size > 1 else 2)
+                    size *= 1 if kind else 2
         return at
 
     def _gap(self, reached: list[int]) -> int:
@@ -93,7 +101,7 @@ class Mending:
         return lost
 
 
-def _windows(neighbours: IntArray, size: int, turn: int) -> list[IntArray]:
-    """All settlements in windows of a size, of neighbours: by turns others."""
-    shifted = np.roll(neighbours, -(turn * (size // 2)))
-    return [shifted[first : first + size] for first in range(0, len(shifted), size)]
+def _windows(neighbours: IntArray, size: int, *, shifted: bool) -> list[IntArray]:
+    """All settlements in windows of a size, of neighbours: shifted, of those across the borders of the others."""
+    order = np.roll(neighbours, -(size // 2)) if shifted else neighbours
+    return [order[first : first + size] for first in range(0, len(order), size)]

@@ -59,7 +59,7 @@ class Thorough:
 WHO = Thorough(
     rounds=(Round(25, 1_000, 1e-6, 1),),
     keep=False,
-    heats=(Heat(0.2, 0.02, 100, 0.02), Heat(0.1, 0.02, 100, 0.02)),
+    heats=(Heat(0.2, 0.02, 100, 0.02), None),
 )
 WHERE = Thorough(
     rounds=(
