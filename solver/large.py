@@ -50,7 +50,7 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, MENDING, RELAXING_AGAIN, SETTLING = 0.5, 0.6, 0.7, 0.78, 0.98
+RELAXING, DECIDING, MENDING, RELAXING_AGAIN, SETTLING = 0.5, 0.6, 0.7, 0.78, 0.99
 """Shares of the time limit after which a phase gives way to the next."""
 RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""

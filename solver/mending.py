@@ -35,7 +35,7 @@ NODES = 10
 """Of the tree of a search."""
 WORTHWHILE = 0.25
 """What a turn closes of the gap at least, or the next one's windows are twice as large."""
-STAGE_SHARE = 0.4
+STAGE_SHARE = 0.25
 """The share of what is left of the time for mending that one stage gets before the next."""
 LIKED = 3
 """Whoever stays out is looked for where it likes to be most: a kin group may live anywhere."""
