@@ -286,7 +286,7 @@ class Large:
         classes, aim = partial(self._classes, self.network), self._aim(weight, 4 * slight)
         goal = Goal(aim, losses, rank, lambda reached: reached >= enough, classes, floors, usual, better)
         thorough = WHO.briefly() if known else WHO
-        return self._search(self.network, at, goal, thorough, until), goal
+        return self._search(self.network, at, goal, thorough, self._until(MENDING)), goal
 
     def _mended(self, relaxed: Sequence[Relaxed], at: IntArray, goal: Goal) -> IntArray:
         """The settlement of every unit [U] after a search where stages that count households lack something, by the

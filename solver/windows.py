@@ -42,11 +42,13 @@ class Round:
 @dataclass(frozen=True)
 class Thorough:
     """How thoroughly is searched: in which rounds, whether all who are housed stay so, and the heats before the first
-    round and after each, the last again and again; their temperatures are relative to the goal's scale."""
+    round and after each, the last again and again; their temperatures are relative to the goal's scale. heating: the
+    share of what is left of the time that a heat gets at most, so that something is left for the rounds."""
 
     rounds: tuple[Round, ...]
     keep: bool
     heats: tuple[Heat | None, ...] = ()
+    heating: float = 1.0
 
     def heat(self, turn: int) -> Heat | None:
         return self.heats[min(turn, len(self.heats) - 1)] if self.heats else None
@@ -60,6 +62,7 @@ WHO = Thorough(
     rounds=(Round(25, 1_000, 1e-6, 1),),
     keep=False,
     heats=(Heat(0.2, 0.02, 100, 0.02), None),
+    heating=0.6,
 )
 WHERE = Thorough(
     rounds=(
@@ -139,7 +142,7 @@ def search(
                 scaled = heat.times(goal.scale)
                 aim = replace(goal.aim, value=max(goal.aim.value, scaled.calm))
                 annealing = Annealing(network, neighbours, aim, goal.losses, leave=not thorough.keep)
-                take(annealing.run(at, scaled, deadline, workers))
+                take(annealing.run(at, scaled, deadline.share(thorough.heating), workers))
             if thorough.keep and open_():
                 take(traded(network, neighbours, at, goal.classes(at), goal.aim))
             idle = idle + 1 if best == before and turn else 0
