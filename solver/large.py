@@ -56,8 +56,8 @@ RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
 KEPT_BACK = 0.3
 """At most so much of the time limit is kept back for that."""
-LOOSE = 0.005
-"""Where more than this part of a bound is left open, the stages are relaxed again."""
+LOOSE = 0.002
+"""Where more than this part of a bound is left open, stages after one that misses its target are relaxed again."""
 NEAR = 2e-4
 """How much more, relative to the bound, may be left open than in the previous solution for its prices to be enough."""
 
@@ -115,9 +115,8 @@ class Large:
         if at is not None and None not in self.previous.prices[: len(self.deciding)]:
             at, house_class, closed = self._decided_from(at, known=True)
             self.warm = all(map(self._near, range(len(closed)), closed))
-            if self.warm:
-                return house_class, closed
-        _, house_class, closed = self._decided_from(at, known=False)
+        if not self.warm:
+            _, house_class, closed = self._decided_from(at, known=False)
         return house_class, closed
 
     def _start(self) -> IntArray | None:
@@ -148,8 +147,7 @@ class Large:
             at = self._mended(relaxed, at, goal)
             house_class, achieved = self._classes(self.network, at), self._vector(at)
         closed = [self._closed(stage, each, achieved, known=known) for stage, each in enumerate(relaxed)]
-        if not known and any(each.bound - each.achieved > LOOSE * abs(each.bound) for each in closed):
-            closed = self._closer(relaxed, reached, achieved, closed)
+        closed = closed if known else self._closer(relaxed, reached, achieved, closed)
         closed = [replace(each, witness=witnesses.get(stage)) for stage, each in enumerate(closed)]
         return at, house_class, closed
 
@@ -158,6 +156,8 @@ class Large:
     ) -> list[Closed]:
         """The same stages, those after the first that misses its target relaxed again under what was achieved."""
         short = next((j for j, target in enumerate(targets) if achieved[j] != target), len(targets))
+        if not any(each.bound - each.achieved > LOOSE * abs(each.bound) for each in closed[short + 1 :]):
+            return list(closed)
         again, near = list(relaxed[: short + 1]), [each.near for each in relaxed]
         self._relax(again, achieved, len(relaxed), self._until(RELAXING_AGAIN), known=False, near=near)
         both = zip(closed, (self._closed(j, each, achieved, known=False) for j, each in enumerate(again)), strict=True)
