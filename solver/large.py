@@ -56,7 +56,7 @@ RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
 KEPT_BACK = 0.3
 """At most so much of the time limit is kept back for that."""
-LOOSE = 0.002
+LOOSE = 0.005
 """Where more than this part of a bound is left open, stages after one that misses its target are relaxed again."""
 NEAR = 2e-4
 """How much more, relative to the bound, may be left open than in the previous solution for its prices to be enough."""
