@@ -79,7 +79,7 @@ class Large:
         self.started, self.limit = time.monotonic(), time_limit_seconds
         self.workers = min(threads, 2)
         self.given, self.home = settled(problem), previous.home
-        self.deciding, self.settling = who_and_where(self.stages)
+        self.deciding, _ = who_and_where(self.stages)
         self.network = network(problem, self.given, np.ones(len(problem.households.id), np.bool_), self.home)
         self.interior = Interior(self.network, self.workers)
         self.relaxations = relaxations(self.interior)
@@ -293,12 +293,12 @@ class Large:
         prices of the last, of those before, and of the last again: points are lacking a little everywhere."""
         began, until = time.monotonic(), self._until(MENDING)
         stages = [j for j, each in enumerate(self.deciding) if not each.weight("points")]
-        for left, stage in zip(range(len(stages), -1, -1), [*stages[-1:], *stages], strict=False):
+        for stage, share in zip([*stages[-1:], *stages], [*len(stages) * [STAGE_SHARE], 1.0], strict=False):
             each = relaxed[stage]
             losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)
             closed = partial(self._closed, stage, each, known=False)
             mending = Mending(self.network, self.neighbours, each, losses, usual_of(self.weights[stage]), closed)
-            at = mending.search(at, goal, until.share(STAGE_SHARE if left else 1.0), self.workers)
+            at = mending.search(at, goal, until.share(share), self.workers)
         self.seconds["search"] += time.monotonic() - began
         return at
 

@@ -64,6 +64,8 @@ class Mending:
         with Searchers(workers) as searchers:
             while size <= largest and gap > 0 and not deadline.passed():
                 lost, before = self._lost(at, goal.classes(at)), gap
+                if not lost.any():
+                    break  # what is open is what earlier stages miss
                 loss, shifted = KINDS[kind]
                 groups = [group for group in _windows(self.neighbours, size, shifted=shifted) if lost[group].any()]
                 every = Round(size, COLUMNS, gap=1e-6, nodes=NODES, loss=loss * self.usual)

@@ -160,8 +160,10 @@ def _improve(
     report(still_open.name, still_open.achieved, still_open.bound)
     start = replace(before, given=house_class, prices=tuple(None for _ in stages))
     large = Large(problem, stages, start, parameters.threads, deadline - time.monotonic(), lambda *_: report.again())
-    decided = ladder.proven >= len(large.deciding)
-    better, _ = large.settle(*((house_class, closed[: ladder.proven]) if decided else large.decide()))
+    decided = closed[: ladder.proven]
+    if len(decided) < len(large.deciding):
+        house_class, decided = large.decide()
+    better, _ = large.settle(house_class, decided)
     ladder.consider(taken(problem, ladder.options, better))
 
 

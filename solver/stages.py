@@ -44,6 +44,7 @@ GAIN = 14
 """A stage with value is branched where that lowers its ceiling by 2 to the power of minus this, relative to it."""
 SPLIT = 60
 """How much value, in hundredths, is lost for each placement that a relaxation splits, and somewhat more."""
+
 Report = Callable[[str, int, int | None], None]
 
 

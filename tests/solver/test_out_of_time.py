@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 
 from solver import Cancelled, Parameters, Problem, Progress, Solution, Status, check, solve
+from solver.compiling import compile_loops
 from solver.generate import generate
 
 SECONDS = 8
 """More than what is looked for here takes."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """No time limit pays for it."""
+    compile_loops()
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,23 @@ def test_in_another_order_of_stages_too(town: Problem, stages: tuple[str, ...]) 
     found = solve(town, Parameters(time_limit_seconds=SECONDS, stages=stages), previous=before)
     assert check(town, found, stages) == []
     assert achieved(found) > achieved(solve(town, Parameters(time_limit_seconds=1e-6, stages=stages), previous=before))
+
+
+@pytest.mark.usefixtures("_nothing_is_proven")
+def test_who_is_proven_to_be_housed_stays_so_and_lives_better() -> None:
+    town = generate(300, 6, 1, kin_share=0.0, places_per_need=1.5)
+    *who, value = town.stages
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[solve.__module__], "_kept_back", lambda *_: 0.0)
+        before = solve(town, Parameters(stages=tuple(who)))
+    assert before.status is Status.OPTIMAL
+    at_once = solve(town, Parameters(time_limit_seconds=1e-6), previous=before)
+    found = solve(town, Parameters(time_limit_seconds=SECONDS), previous=before)
+    assert check(town, found) == []
+    assert found.stages[-1].name == value
+    assert achieved(found)[:-1] == achieved(before) == achieved(at_once)[:-1]
+    assert set(found.assignments.household.tolist()) == set(before.assignments.household.tolist())
+    assert achieved(found)[-1] > achieved(at_once)[-1]
 
 
 @pytest.mark.usefixtures("_nothing_is_proven")
