@@ -2,8 +2,8 @@
 `value` of those who are housed.
 
 Every stage is relaxed under the targets that the prices of the stages before allow. The relaxation of the last of them
-is almost whole: what it leaves open is given by priority, then searched among neighbouring settlements. Where a stage
-misses its target, those after it are relaxed again under what it achieved.
+is almost whole: what it leaves open is given by priority, then searched among neighbouring settlements, and mended by
+the prices of each stage. Where a stage misses its target, those after it are relaxed again under what it achieved.
 
 A stage that later ones may undercut ends what is decided at once: the allocation that achieves it is its witness, and
 those after it start from there. From the solution of a problem much like this one, places and prices are taken over,
@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver import packing
-from solver import prices as pricing
-from solver.interior import Interior, Iterate, Relaxed
-from solver.lagrangian import Lagrangian
-from solver.mending import STAGE_SHARE, Mending
+from solver.ceilings import Ceilings
+from solver.interior import Interior, Relaxed
+from solver.mending import Mending
 from solver.neighbourhoods import Aim, Losses, order_of_neighbours
 from solver.network import Network, network
 from solver.objectives import KEEP, Objective, required, segments, who_and_where
@@ -32,13 +31,12 @@ from solver.previous import Before, still
 from solver.prices import Prices
 from solver.problem import NONE, Problem
 from solver.progress import Deadline, Telling
-from solver.proof import price_bound
 from solver.relaxed_prices import priced, whole
 from solver.smoothed import relaxations
 from solver.stages import Closed, Report
-from solver.tables import BoolArray, IntArray
+from solver.tables import IntArray
 from solver.weights import gives, reached_by, worth
-from solver.windows import WHERE, WHO, Goal, Thorough, search
+from solver.windows import WHERE, WHERE_IN_A_FLOW, WHO, WHO_IN_A_FLOW, Goal, Thorough, nearly_flow, search
 
 FloatArray = NDArray[np.float64]
 
@@ -50,14 +48,16 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, MENDING, RELAXING_AGAIN, SETTLING = 0.5, 0.6, 0.7, 0.78, 0.99
+RELAXING, DECIDING, MENDING, RELAXING_AGAIN, MENDING_AGAIN, SETTLING = 0.5, 0.55, 0.58, 0.63, 0.66, 0.99
 """Shares of the time limit after which a phase gives way to the next."""
+BRIEFLY, EACH, HALF = 0.1, 0.25, 0.5
+"""Shares of what is left for mending: what the last stage that counts households gets first, every other, the last."""
 RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
 KEPT_BACK = 0.3
 """At most so much of the time limit is kept back for that."""
-LOOSE = 0.005
-"""Where more than this part of a bound is left open, stages after one that misses its target are relaxed again."""
+POINTS_OPEN = 8e-4
+"""Where no more than this part of the bound of points is left open, the time is better spent on the value."""
 NEAR = 2e-4
 """How much more, relative to the bound, may be left open than in the previous solution for its prices to be enough."""
 
@@ -82,20 +82,13 @@ class Large:
         self.deciding, _ = who_and_where(self.stages)
         self.network = network(problem, self.given, np.ones(len(problem.households.id), np.bool_), self.home)
         self.interior = Interior(self.network, self.workers)
-        self.relaxations = relaxations(self.interior)
-        self.lagrangian = Lagrangian(problem, self.home)
         self.neighbours = order_of_neighbours(self.network)
         self.gives = [self.network.of_units(gives(problem, stage)) for stage in self.deciding]
-        self.weights = [
-            columns_of(self.interior, stage, each) for stage, each in zip(self.deciding, self.gives, strict=True)
-        ]
-        self.before = [self._worth(stage, self.given) for stage in self.deciding]
-        nothing = [Prices.zero(problem, 0) for _ in self.deciding]
-        self.trivial = [self._bound(name, prices, (), None) for name, prices in zip(self.names, nothing, strict=False)]
+        self.progress = Telling(report)
+        self.ceilings = Ceilings(problem, self.stages, self.gives, self.interior, previous, self.given, self.progress)
         self.seconds = {"relaxation": 0.0, "search": 0.0}
         self.warm = False
         self.limit -= min(RESERVE * (time.monotonic() - self.started), KEPT_BACK * self.limit)
-        self.progress = Telling(report)
         self.progress.tell(self.names[0], 0, None)
 
     def settle(self, house_class: IntArray, decided: Sequence[Closed]) -> tuple[IntArray, list[Closed]]:
@@ -136,32 +129,49 @@ class Large:
         targets: list[int] = []
         witnesses: dict[int, IntArray] = {}
         for end in segments(self.deciding):
-            targets = self._relax(relaxed, targets, end, self._until(RELAXING), known=known)
+            began = time.monotonic()
+            targets = self.ceilings.relax(relaxed, targets, end, self._until(RELAXING), known=known)
+            self.seconds["relaxation"] += time.monotonic() - began
             at, goal = self._decide(relaxed, targets, start, known=known)
             start = at
             house_class = self._classes(self.network, at)
             witnesses[end - 1] = house_class
             reached, targets = targets, [self._worth(stage, house_class) for stage in self.deciding[:end]]
         achieved, witnesses = reached_by(self.problem, self.deciding, witnesses, house_class, self.home)
-        if not (known or witnesses):
-            at = self._mended(relaxed, at, goal)
-            house_class, achieved = self._classes(self.network, at), self._vector(at)
-        closed = [self._closed(stage, each, achieved, known=known) for stage, each in enumerate(relaxed)]
-        closed = closed if known else self._closer(relaxed, reached, achieved, closed)
+        again = relaxed
+        if not known:
+            if not witnesses:
+                first, then = self._mending_order()
+                at = self._mended(first, relaxed, at, goal, self._until(MENDING))
+                achieved = self._vector(at)
+            again = self._relaxed_again(relaxed, reached, achieved)
+            if not witnesses:
+                at = self._mended(then, again, at, goal, self._until(MENDING_AGAIN))
+                house_class, achieved = self._classes(self.network, at), self._vector(at)
+        closed = [self.ceilings.closed(stage, each, achieved, known=known) for stage, each in enumerate(again)]
+        for stage, each in enumerate(relaxed):
+            if each is not again[stage]:
+                both = closed[stage], self.ceilings.closed(stage, each, achieved, known=known)
+                closed[stage] = min(both, key=lambda proven: proven.bound)
         closed = [replace(each, witness=witnesses.get(stage)) for stage, each in enumerate(closed)]
         return at, house_class, closed
 
-    def _closer(
-        self, relaxed: Sequence[Relaxed], targets: Sequence[int], achieved: Sequence[int], closed: Sequence[Closed]
-    ) -> list[Closed]:
-        """The same stages, those after the first that misses its target relaxed again under what was achieved."""
-        short = next((j for j, target in enumerate(targets) if achieved[j] != target), len(targets))
-        if not any(each.bound - each.achieved > LOOSE * abs(each.bound) for each in closed[short + 1 :]):
-            return list(closed)
-        again, near = list(relaxed[: short + 1]), [each.near for each in relaxed]
-        self._relax(again, achieved, len(relaxed), self._until(RELAXING_AGAIN), known=False, near=near)
-        both = zip(closed, (self._closed(j, each, achieved, known=False) for j, each in enumerate(again)), strict=True)
-        return [min(each, key=lambda proven: proven.bound) for each in both]
+    def _relaxed_again(
+        self, relaxed: Sequence[Relaxed], targets: Sequence[int], achieved: Sequence[int]
+    ) -> list[Relaxed]:
+        began = time.monotonic()
+        again = self.ceilings.relax_again(relaxed, targets, achieved, self._until(RELAXING_AGAIN))
+        self.seconds["relaxation"] += time.monotonic() - began
+        return again
+
+    def _mending_order(self) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+        """Which stages are mended, and the share of what is left of the time that each gets: those that count
+        households, and, once they are relaxed under what was achieved, the last of these and `points`."""
+        counts = [j for j, each in enumerate(self.deciding) if not each.weight("points")]
+        points = [j for j, each in enumerate(self.deciding) if each.weight("points")]
+        last = counts[-1:]
+        first = [*((j, BRIEFLY) for j in last), *((j, EACH) for j in counts[:-1])]
+        return first, [*((j, HALF) for j in last), *((j, 1.0) for j in points)]
 
     def _until(self, share: float) -> Deadline:
         return Deadline(self.started + share * self.limit, self.progress.again)
@@ -170,77 +180,20 @@ class Large:
         """What an allocation gives a stage, in exact integers."""
         return worth(self.problem, stage, house_class, self.home)
 
-    def _relax(
-        self,
-        relaxed: list[Relaxed],
-        achieved: Sequence[int],
-        end: int,
-        deadline: Deadline,
-        *,
-        known: bool,
-        near: Sequence[Iterate] = (),
-    ) -> list[int]:
-        """Relaxes the stages up to `end` that are still missing from `relaxed`, each under what those before have to
-        keep of what they achieved, or, as long as that isn't known, of what their prices allow. Returns the targets.
-        near: iterates of the same stages under other targets, to start from, if not from the stage before."""
-        began, targets = time.monotonic(), list(achieved)
-        for stage in range(len(relaxed), end):
-            before = relaxed[-1].near if relaxed else None
-            start = near[stage] if stage < len(near) else before
-            rows = self._rows(targets[:stage])
-            # Later ones take longer; and the first time, the guide is still to come.
-            until = deadline.share(2 / (end - stage + (1 if near else 2)))
-            maximise = self.relaxations.maximise
-            relaxed.append(self._priced(stage) if known else maximise(self.weights[stage], rows, start, until))
-            closed = self._closed(stage, relaxed[stage], [*targets, 0], known=known)
-            if len(targets) == stage:
-                targets.append(closed.bound)
-            self.progress.tell(closed.name, 0, closed.bound)
-        self.seconds["relaxation"] += time.monotonic() - began
-        return targets
-
-    def _rows(self, achieved: Sequence[int]) -> list[tuple[FloatArray, int]]:
-        """What has to be kept of the first stages."""
-        return [(self.weights[j], least - self.before[j]) for j, least in enumerate(required(self.deciding, achieved))]
-
-    def _priced(self, stage: int) -> Relaxed:
-        """The prices of the previous solution, as if a relaxation had found them."""
-        prices = self.previous.prices[stage]
-        if prices is None:
-            raise AssertionError("no prices are known")
-        value = self._value_in(np.append(prices.multipliers, prices.denominator))
-        return priced(self.network, prices, value)
-
-    def _closed(self, stage: int, relaxed: Relaxed, achieved: Sequence[int], *, known: bool) -> Closed:
-        """A deciding stage with the bound that the prices of its relaxation prove, given what all achieved."""
-        weights = [self._heaviest(j) for j in range(stage + 1)]
-        prices = self.previous.prices[stage] if known else None
-        prices = prices or whole(self.network, relaxed, weights, stage)
-        bound = self._bound(self.names[stage], prices, required(self.deciding, achieved[:stage]), None)
-        if bound > self.trivial[stage]:  # the clock cut the relaxation off
-            prices, bound = Prices.zero(self.problem, stage), self.trivial[stage]
-        return Closed(self.names[stage], achieved[stage], bound, prices, bound)
-
-    def _heaviest(self, stage: int) -> float:
-        return float(np.abs(self.weights[stage][: self.interior.unit_columns]).max(initial=0.0))
-
-    def _bound(self, name: str, prices: Prices, kept: Sequence[int], housed: BoolArray | None) -> int:
-        certificate = pricing.certificate(self.problem, name, self.names[: len(prices.multipliers)], prices)
-        earlier = dict(zip(self.names, kept, strict=False))
-        terms = {stage.name: stage.terms for stage in self.stages}
-        return price_bound(self.problem, certificate, earlier, housed, self.lagrangian, terms)
-
     def _decide(
         self, relaxed: Sequence[Relaxed], targets: Sequence[int], start: IntArray | None, *, known: bool
     ) -> tuple[IntArray, Goal]:
         """Who is housed, and where for now: the settlement of every unit [U]; and what was looked for."""
         began, last = time.monotonic(), len(targets) - 1
-        heaviest, value = self._heaviest(last), self.interior.value()
+        heaviest, value = self.ceilings.heaviest(last), self.interior.value()
         slight = SLIGHT * heaviest / max(float(np.abs(value[: self.interior.unit_columns]).max(initial=1.0)), 1.0)
         guide = relaxed[last]
         if not known:
-            guide = self.relaxations.maximise(
-                self.weights[last] + slight * value, self._rows(targets[:last]), guide.near, self._until(RELAXING)
+            guide = self.ceilings.relaxations.maximise(
+                self.ceilings.weights[last] + slight * value,
+                self.ceilings.rows(targets[:last]),
+                guide.near,
+                self._until(RELAXING),
             )
         self.seconds["relaxation"] += time.monotonic() - began
         scale = np.append(guide.multipliers, 1.0)
@@ -267,7 +220,7 @@ class Large:
         until = self._until(DECIDING)
         at = max((filled(self.network, choices, order, each, until) for each in starts), key=rank)
         weight = np.minimum(heaviest * float(BASE) ** np.arange(last + 1)[::-1], HEAVIEST)
-        weight /= np.maximum([self._heaviest(stage) for stage in range(last + 1)], 1.0)
+        weight /= np.maximum([self.ceilings.heaviest(stage) for stage in range(last + 1)], 1.0)
         loose = [stage for stage in range(last) if self.deciding[stage].may_lose]
         weight[loose] = scale[loose] * weight[last]
         enough = capped(list(targets))
@@ -282,23 +235,32 @@ class Large:
             for name, given, target in zip(self.names, reached, targets, strict=False):
                 self.progress.tell(name, given, max(given, target))
 
-        usual = weight[last] * usual_of(self.weights[last])
+        usual = weight[last] * usual_of(self.ceilings.weights[last])
         classes, aim = partial(self._classes, self.network), self._aim(weight, 4 * slight)
         goal = Goal(aim, losses, rank, lambda reached: reached >= enough, classes, floors, usual, better)
-        thorough = WHO.briefly() if known else WHO
+        thorough = WHO_IN_A_FLOW if nearly_flow(self.network, guide) else WHO
+        thorough = thorough.briefly() if known else thorough
         return self._search(self.network, at, goal, thorough, self._until(MENDING)), goal
 
-    def _mended(self, relaxed: Sequence[Relaxed], at: IntArray, goal: Goal) -> IntArray:
-        """The settlement of every unit [U] after a search where stages that count households lack something, by the
-        prices of the last, of those before, and of the last again: points are lacking a little everywhere."""
-        began, until = time.monotonic(), self._until(MENDING)
-        stages = [j for j, each in enumerate(self.deciding) if not each.weight("points")]
-        for stage, share in zip([*stages[-1:], *stages], [*len(stages) * [STAGE_SHARE], 1.0], strict=False):
+    def _mended(
+        self,
+        stages: Sequence[tuple[int, float]],
+        relaxed: Sequence[Relaxed],
+        at: IntArray,
+        goal: Goal,
+        deadline: Deadline,
+    ) -> IntArray:
+        """The settlement of every unit [U] after a search by the prices of stages that lack something."""
+        began = time.monotonic()
+        for stage, share in stages:
             each = relaxed[stage]
+            enough = POINTS_OPEN if self.deciding[stage].weight("points") else 0.0
             losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)
-            closed = partial(self._closed, stage, each, known=False)
-            mending = Mending(self.network, self.neighbours, each, losses, usual_of(self.weights[stage]), closed)
-            at = mending.search(at, goal, until.share(share), self.workers)
+            closed = partial(self.ceilings.closed, stage, each, known=False)
+            mending = Mending(
+                self.network, self.neighbours, each, losses, usual_of(self.ceilings.weights[stage]), closed, enough
+            )
+            at = mending.search(at, goal, deadline.share(share), self.workers)
         self.seconds["search"] += time.monotonic() - began
         return at
 
@@ -306,17 +268,14 @@ class Large:
         """The first stages by a weight for each, and the value slightly."""
         of_unit = sum(m * gives for m, gives in zip(scale, self.gives, strict=False))
         keep = sum(m * stage.weight(KEEP) for m, stage in zip(scale, self.deciding, strict=False))
-        return Aim(of_unit, slight + self._value_in(scale), float(keep))
-
-    def _value_in(self, scale: FloatArray) -> float:
-        return float(sum(m * stage.weight("value") for m, stage in zip(scale, self.deciding, strict=False)))
+        return Aim(of_unit, slight + self.ceilings.value_in(scale), float(keep))
 
     def _vector(self, at: IntArray) -> list[int]:
         """What an allocation gives the deciding stages."""
         if any(stage.where for stage in self.deciding):
             house_class = self._classes(self.network, at)
             return [self._worth(stage, house_class) for stage in self.deciding]
-        return [b + int(gives[at != NONE].sum()) for b, gives in zip(self.before, self.gives, strict=True)]
+        return [b + int(gives[at != NONE].sum()) for b, gives in zip(self.ceilings.before, self.gives, strict=True)]
 
     def _search(self, network: Network, at: IntArray, goal: Goal, thorough: Thorough, deadline: Deadline) -> IntArray:
         began = time.monotonic()
@@ -343,7 +302,7 @@ class Large:
             weight = np.append(relaxed.multipliers[len(relaxed.multipliers) - len(earlier) :], 1.0)
             losses = Losses.of(homes, where(bonus, weight, (*earlier, stage)), relaxed)
             either = (prices, Prices.zero(self.problem, len(prices.multipliers)))
-            bounds = [self._bound(stage.name, each, kept, housed) for each in either]
+            bounds = [self.ceilings.bound(stage.name, each, kept, housed) for each in either]
             bound = min(bounds)
             self.progress.tell(stage.name, self._worth(stage, house_class), bound)
             for j, each in enumerate(earlier):
@@ -397,4 +356,4 @@ class Large:
         all_heaviest = [*(float(np.abs(each).max(initial=0.0)) for each in before), heaviest]
         prices = whole(homes, relaxed, all_heaviest, len(before))
         prices = replace(prices, multipliers=(*(0 for _ in self.deciding), *prices.multipliers))
-        return by(relaxed, prices, WHERE)
+        return by(relaxed, prices, WHERE_IN_A_FLOW if nearly_flow(homes, relaxed) else WHERE)

@@ -20,7 +20,7 @@ from solver.progress import Deadline
 from solver.searching import Searchers
 from solver.stages import Closed
 from solver.tables import BoolArray, IntArray
-from solver.windows import Goal, Round, searched
+from solver.windows import Goal, Round, searched, settlements_with
 
 HOUSES = 2_000
 """Houses of the settlements that are searched together at most."""
@@ -31,12 +31,10 @@ NOTHING, SOMETHING, LITTLE = 0.01, 0.05, 0.35
 those that lose nothing do not suffice: relative to what a household usually counts."""
 KINDS = ((NOTHING, False), (LITTLE, False), (NOTHING, True), (LITTLE, True))
 """Turns with windows of a size: what is lost by placements that are open, and whether windows are shifted."""
-NODES = 10
-"""Of the tree of a search."""
+NODES, GAP = 10, 1e-9
+"""Of the tree of a search; its relative gap is to leave no point open beside the households of the first tier."""
 WORTHWHILE = 0.25
 """What a turn closes of the gap at least, or the next one's windows are twice as large."""
-STAGE_SHARE = 0.25
-"""The share of what is left of the time for mending that one stage gets before the next."""
 LIKED = 3
 """Whoever stays out is looked for where it likes to be most: a kin group may live anywhere."""
 
@@ -44,7 +42,8 @@ LIKED = 3
 @dataclass(frozen=True, eq=False)
 class Mending:
     """A search by the prices of a stage's relaxation. losses: by these prices; usual: what a household usually counts
-    in the stage; closed: what is proven of it, given what all stages achieved."""
+    in the stage; closed: what is proven of it, given what all stages achieved; enough: how much of a bound may stay
+    open."""
 
     network: Network
     neighbours: IntArray
@@ -52,23 +51,24 @@ class Mending:
     losses: Losses
     usual: float
     closed: Callable[[list[int]], Closed]
+    enough: float
 
     def search(self, at: IntArray, goal: Goal, deadline: Deadline, workers: int) -> IntArray:
         """The settlement of every unit [U]: `at`, or where they are better by the goal's rank, until the stage has
-        reached its bound."""
+        reached enough of its bound."""
         goal = replace(goal, losses=self.losses)
         network, everybody = self.network, np.ones(self.network.units, np.bool_)
-        largest = max(HOUSES * network.settlements // max(int(network.count.sum()), 1), 1)
+        largest = settlements_with(network, HOUSES)
         best, size, kind = goal.rank(at), 1, 0
-        gap = self._gap(best)
+        gap, enough = self._gap(best), self.enough * abs(self.closed(best).bound)
         with Searchers(workers) as searchers:
-            while size <= largest and gap > 0 and not deadline.passed():
+            while size <= largest and gap > enough and not deadline.passed():
                 lost, before = self._lost(at, goal.classes(at)), gap
                 if not lost.any():
                     break  # what is open is what earlier stages miss
                 loss, shifted = KINDS[kind]
                 groups = [group for group in _windows(self.neighbours, size, shifted=shifted) if lost[group].any()]
-                every = Round(size, COLUMNS, gap=1e-6, nodes=NODES, loss=loss * self.usual)
+                every = Round(size, COLUMNS, gap=GAP, nodes=NODES, loss=loss * self.usual)
                 at, best = searched(network, groups, everybody, at, best, goal, every, deadline, searchers, keep=False)
                 gap = self._gap(best)
                 if gap > (1 - WORTHWHILE) * before:

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from solver.annealing import Annealing, Heat
+from solver.interior import Relaxed
 from solver.neighbourhoods import Aim, Losses, neighbourhood
 from solver.network import Network
 from solver.problem import NONE, UNLIMITED
@@ -21,17 +22,23 @@ from solver.trading import traded
 
 SHARE = 0.03
 """Amounts that fewer units use are one size with larger ones, until they are such a share."""
+FLOW = 0.01
+"""Where no more than this share of what prices charge is for services, houses alone are scarce: the problem is nearly a
+flow, and hardly anything is left open in however many settlements are searched together."""
+HOUSES = 10_000
+"""Houses of the settlements that are searched together then."""
 KINDS = 3
 """Windows of neighbours, of neighbours across the borders of the first, and of settlements from all over."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """All settlements searched, in windows of so many: how many placements are left open in each, and the relative gap
-    and the nodes of its tree at which a search ends: limits that are the same on every machine, as no clock is. alike:
-    units of one size are open at a time, and all others stay. loss: no placement is open that loses more."""
+    """All settlements searched, in windows of so many (None: that have `HOUSES`): how many placements are left open in
+    each, and the relative gap and the nodes of its tree at which a search ends: limits that are the same on every
+    machine, as no clock is. alike: units of one size are open at a time, and all others stay. loss: no placement is
+    open that loses more."""
 
-    window: int
+    window: int | None
     columns: int
     gap: float
     nodes: int = 10
@@ -59,7 +66,7 @@ class Thorough:
 
 
 WHO = Thorough(
-    rounds=(Round(25, 1_000, 1e-6, 1),),
+    rounds=2 * (Round(25, 1_000, 1e-6, 1),),
     keep=False,
     heats=(Heat(0.2, 0.02, 100, 0.02), None),
     heating=0.6,
@@ -76,6 +83,8 @@ WHERE = Thorough(
     keep=True,
     heats=(Heat(0.08, 0.016, 100), None),
 )
+WHO_IN_A_FLOW = Thorough(rounds=(Round(25, 1_000, 1e-6, 1), *2 * (Round(None, 4_000, 1e-9),)), keep=False)
+WHERE_IN_A_FLOW = Thorough(rounds=(*3 * (Round(25, 1_000, 1e-5),), Round(None, 4_000, 1e-5)), keep=True)
 
 
 def _nothing_to_lose(_: IntArray) -> list[tuple[Aim, int]]:
@@ -132,7 +141,7 @@ def search(
             before = best
             if turn:
                 every = thorough.rounds[turn - 1]
-                groups = windows(neighbours, every.window, turn - 1)
+                groups = windows(neighbours, every.window or settlements_with(network, HOUSES), turn - 1)
                 for movable in of_size if every.alike else [all_]:
                     at, best = searched(
                         network, groups, movable, at, best, goal, every, deadline, searchers, keep=thorough.keep
@@ -201,6 +210,18 @@ def searched(
             at, best = better, reached
             goal.better(best)
     return at, best
+
+
+def nearly_flow(network: Network, relaxed: Relaxed) -> bool:
+    """Whether houses, not services, are what is scarce by the prices of a relaxation."""
+    places = np.where(network.places == UNLIMITED, 0, network.places)
+    services, houses = float((relaxed.service * places).sum()), float(relaxed.house_class @ network.count)
+    return services <= FLOW * (services + houses)
+
+
+def settlements_with(network: Network, houses: int) -> int:
+    """How many settlements have so many houses, on average; at least 1."""
+    return max(houses * network.settlements // max(int(network.count.sum()), 1), 1)
 
 
 def sizes(network: Network, losses: Losses, at: IntArray) -> list[BoolArray]:

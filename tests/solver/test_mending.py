@@ -1,6 +1,7 @@
 """What is lost in a few places is found there, however many threads look, and every rule is kept."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ class Town:
             return Closed(f"tier {FIRST}", reached[0], self.most, Prices.zero(problem, 0), self.most)
 
         losses = Losses.of(town, Aim(of_unit, 0.0), relaxed)
-        self.mending = Mending(town, order_of_neighbours(town), relaxed, losses, 1.0, closed)
+        self.mending = Mending(town, order_of_neighbours(town), relaxed, losses, 1.0, closed, enough=0.0)
         self.goal = Goal(
             aim=Aim(8 * of_unit, 0.001),
             losses=losses,
@@ -95,3 +96,9 @@ def test_nothing_is_lost_in_the_best_allocation_of_a_relaxation_that_is_whole(to
 def test_nothing_is_searched_after_the_deadline(town: Town) -> None:
     at = town.with_others_instead(out=3)
     assert np.array_equal(town.mending.search(at, town.goal, Deadline(time.monotonic() - 1), 2), at)
+
+
+def test_no_more_is_looked_for_than_is_wanted(town: Town) -> None:
+    at = town.with_others_instead(out=3)
+    lenient = replace(town.mending, enough=(town.most - town.rank(at)[0]) / town.most)
+    assert np.array_equal(lenient.search(at, town.goal, later(), 2), at)

@@ -16,7 +16,7 @@ from solver.options import gains
 from solver.problem import NONE, UNLIMITED
 from solver.progress import Deadline
 from solver.tables import IntArray
-from solver.windows import Goal, Round, Thorough, guests, search, sizes
+from solver.windows import Goal, Round, Thorough, guests, nearly_flow, search, settlements_with, sizes
 from tests.solver.towns import classes, housed
 
 
@@ -102,3 +102,30 @@ def test_who_has_no_place_is_dealt_to_one_of_the_groups_where_it_may_come(
         assert may[dealt == index].all()
         assert (dealt == index).any()
     assert (guests(town, at, []) == NONE).all()
+
+
+@pytest.mark.parametrize(("places_per_need", "flow"), [(1.5, True), (0.9, False)])
+def test_where_places_are_scarce_it_is_no_flow(places_per_need: float, flow: bool) -> None:
+    problem = generate(500, 10, 1, places_per_need=places_per_need)
+    town = network(problem, problem.households.pinned, np.ones(len(problem.households.id), np.bool_))
+    interior = Interior(town)
+    relaxed = interior.maximise(interior.weights(np.ones(town.units)), [], None, later())
+    assert nearly_flow(town, relaxed) == flow
+
+
+def test_nothing_but_houses_is_a_flow() -> None:
+    problem = generate(100, 4, 1)
+    free = replace(
+        problem,
+        settlements=replace(problem.settlements, capacity=np.full_like(problem.settlements.capacity, UNLIMITED)),
+    )
+    town = network(free, free.households.pinned, np.ones(len(free.households.id), np.bool_))
+    interior = Interior(town)
+    relaxed = interior.maximise(interior.weights(np.ones(town.units)), [], None, later())
+    assert nearly_flow(town, relaxed)
+
+
+def test_so_many_settlements_have_so_many_houses() -> None:
+    problem = generate(130, 10, 1, households_per_house=1.3)
+    town = network(problem, problem.households.pinned, np.ones(len(problem.households.id), np.bool_))
+    assert [settlements_with(town, houses) for houses in (0, 10, 25, 1_000)] == [1, 1, 2, 100]
