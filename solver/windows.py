@@ -84,7 +84,7 @@ WHERE = Thorough(
     heats=(Heat(0.08, 0.016, 100), None),
 )
 WHO_IN_A_FLOW = Thorough(rounds=(Round(25, 1_000, 1e-6, 1), *2 * (Round(None, 4_000, 1e-9),)), keep=False)
-WHERE_IN_A_FLOW = Thorough(rounds=(*3 * (Round(25, 1_000, 1e-5),), Round(None, 4_000, 1e-5)), keep=True)
+WHERE_IN_A_FLOW = Thorough(rounds=(Round(25, 1_000, 1e-5), *2 * (Round(None, 4_000, 1e-5),)), keep=True)
 
 
 def _nothing_to_lose(_: IntArray) -> list[tuple[Aim, int]]:
