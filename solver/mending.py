@@ -63,7 +63,7 @@ class Mending:
         gap, enough = self._gap(best), self.enough * abs(self.closed(best).bound)
         with Searchers(workers) as searchers:
             while size <= largest and gap > enough and not deadline.passed():
-                lost, before = self._lost(at, goal.classes(at)), gap
+                lost, before = self._lost(at), gap
                 if not lost.any():
                     break  # what is open is what earlier stages miss
                 loss, shifted = KINDS[kind]
@@ -80,20 +80,18 @@ class Mending:
         closed = self.closed(reached)
         return closed.bound - closed.achieved
 
-    def _lost(self, at: IntArray, house_class: IntArray) -> BoolArray:
+    def _lost(self, at: IntArray) -> BoolArray:
         """Settlements [S] where something is lost, or where somebody outside would have gained something."""
         network, least = self.network, SOMETHING * self.usual
         units = np.flatnonzero(at != NONE)
-        limited = network.places != UNLIMITED
-        left = np.where(limited, network.places, 0)
-        np.subtract.at(left, at[units], np.where(limited[at[units]], network.uses[units], 0))
-        lost = np.zeros(network.settlements, np.bool_)
-        lost[np.nonzero(left * self.relaxed.service >= least)[0]] = True
-        taken = house_class[network.free & (house_class != NONE)]
-        empty = network.count - np.bincount(taken, minlength=len(network.count))
-        lost[network.problem.house_classes.settlement[empty * self.relaxed.house_class >= least]] = True
         here = network.options(units, at[units], network.wishes(units, at[units]))
-        lost[at[units[self.losses.loss(here) >= least]]] = True
+        charged = np.where(network.places == UNLIMITED, 0.0, self.relaxed.service * network.places).sum(axis=1)
+        classes = network.problem.house_classes
+        houses = self.relaxed.house_class * network.count + self.relaxed.unreserved * network.unreserved
+        np.add.at(charged, classes.settlement, houses)
+        np.subtract.at(charged, here.settlement, self.losses.charges(here))
+        lost: BoolArray = charged >= least
+        lost[here.settlement[self.losses.loss(here) >= least]] = True
         outside = (at == NONE) & (self.losses.best >= least)
         asked = np.flatnonzero(outside[network.unit])
         asked = asked[np.lexsort((-network.wish[asked], network.unit[asked]))]

@@ -73,6 +73,12 @@ class Losses:
         loss: FloatArray = self.best[options.unit] - self._scores(options.unit, options.settlement, options.wish, seats)
         return loss
 
+    def charges(self, options: Options) -> FloatArray:
+        """What prices charge for placements: the houses that they take, and their places."""
+        houses = np.bincount(options.seat_placement, options.seat_count * self.key[options.seat_key], len(options.unit))
+        places: FloatArray = np.einsum("nk,nk->n", self.service[options.settlement], self.network.uses[options.unit])
+        return houses + places
+
     def _scores(self, unit: IntArray, settlement: IntArray, wish: IntArray, seats: Any) -> FloatArray:
         charge = np.einsum("nk,nk->n", self.service[settlement], self.network.uses[unit])
         score: FloatArray = self.aim.of(self.network, unit, settlement, wish) - seats - charge
