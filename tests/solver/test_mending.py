@@ -20,6 +20,7 @@ from solver.progress import Deadline
 from solver.stages import Closed
 from solver.tables import IntArray
 from solver.windows import Goal
+from tests.solver import small
 from tests.solver.towns import classes
 
 FIRST = 1
@@ -102,3 +103,24 @@ def test_no_more_is_looked_for_than_is_wanted(town: Town) -> None:
     at = town.with_others_instead(out=3)
     lenient = replace(town.mending, enough=(town.most - town.rank(at)[0]) / town.most)
     assert np.array_equal(lenient.search(at, town.goal, later(), 2), at)
+
+
+def test_an_unreserved_part_that_nobody_takes_is_lost() -> None:
+    step_free = small.house_class(step_free=True, count=5, reserved=2)
+    several = small.problem([small.household(f"H{index}") for index in range(8)], [step_free])
+    town = network(several, several.households.pinned, np.ones(8, np.bool_))
+    interior = Interior(town)
+    relaxed = interior.maximise(interior.weights(np.ones(8)), [], None, later())
+    assert relaxed.house_class.max() < 0.01, "step-free houses are left over"
+
+    def rank(at: IntArray) -> list[int]:
+        return [int((at != NONE).sum())]
+
+    def closed(reached: list[int]) -> Closed:
+        return Closed("tier 1", reached[0], 3, Prices.zero(several, 0), 3)
+
+    losses = Losses.of(town, Aim(np.ones(8), 0.0), relaxed)
+    goal = Goal(Aim(np.full(8, 8.0), 0.001), losses, rank, lambda _: False, lambda at: classes(town, at))
+    mending = Mending(town, order_of_neighbours(town), relaxed, losses, 1.0, closed, enough=0.0)
+    two = np.array([0, 0, *6 * [NONE]])
+    assert rank(mending.search(two, goal, later(), 1)) == [3]
