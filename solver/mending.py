@@ -60,7 +60,8 @@ class Mending:
         network, everybody = self.network, np.ones(self.network.units, np.bool_)
         largest = settlements_with(network, HOUSES)
         best, size, kind = goal.rank(at), 1, 0
-        gap, enough = self._gap(best), self.enough * abs(self.closed(best).bound)
+        closed = self.closed(best)
+        gap, enough = closed.bound - closed.achieved, self.enough * abs(closed.bound)
         with Searchers(workers) as searchers:
             while size <= largest and gap > enough and not deadline.passed():
                 lost, before = self._lost(at), gap
@@ -70,15 +71,12 @@ class Mending:
                 groups = [group for group in _windows(self.neighbours, size, shifted=shifted) if lost[group].any()]
                 every = Round(size, COLUMNS, gap=GAP, nodes=NODES, loss=loss * self.usual)
                 at, best = searched(network, groups, everybody, at, best, goal, every, deadline, searchers, keep=False)
-                gap = self._gap(best)
+                closed = self.closed(best)
+                gap = closed.bound - closed.achieved
                 if gap > (1 - WORTHWHILE) * before:
                     kind = (kind + 1) % (len(KINDS) if size > 1 else 2)
                     size *= 1 if kind else 2
         return at
-
-    def _gap(self, reached: list[int]) -> int:
-        closed = self.closed(reached)
-        return closed.bound - closed.achieved
 
     def _lost(self, at: IntArray) -> BoolArray:
         """Settlements [S] where something is lost, or where somebody outside would have gained something."""
@@ -89,7 +87,7 @@ class Mending:
         classes = network.problem.house_classes
         houses = self.relaxed.house_class * network.count + self.relaxed.unreserved * network.unreserved
         np.add.at(charged, classes.settlement, houses)
-        np.subtract.at(charged, here.settlement, self.losses.charges(here))
+        np.subtract.at(charged, here.settlement, sum(self.losses.charges(here)))
         lost: BoolArray = charged >= least
         lost[here.settlement[self.losses.loss(here) >= least]] = True
         outside = (at == NONE) & (self.losses.best >= least)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -64,25 +63,25 @@ class Losses:
         return gain
 
     def of_direct(self) -> FloatArray:
-        network = self.network
-        seats = np.bincount(network.seat_placement, network.seat_count * self.key[network.seat_key], len(network.unit))
-        return self._scores(network.unit, network.settlement, network.wish, seats)
+        return self._scores(self.network)
 
     def loss(self, options: Options) -> FloatArray:
-        seats = np.bincount(options.seat_placement, options.seat_count * self.key[options.seat_key], len(options.unit))
-        loss: FloatArray = self.best[options.unit] - self._scores(options.unit, options.settlement, options.wish, seats)
+        loss: FloatArray = self.best[options.unit] - self._scores(options)
         return loss
 
-    def charges(self, options: Options) -> FloatArray:
+    def charges(self, placements: Options | Network) -> tuple[FloatArray, FloatArray]:
         """What prices charge for placements: the houses that they take, and their places."""
-        houses = np.bincount(options.seat_placement, options.seat_count * self.key[options.seat_key], len(options.unit))
-        places: FloatArray = np.einsum("nk,nk->n", self.service[options.settlement], self.network.uses[options.unit])
-        return houses + places
+        seats: FloatArray = placements.seat_count * self.key[placements.seat_key]
+        houses = np.bincount(placements.seat_placement, seats, len(placements.unit)).astype(np.float64)
+        uses = self.network.uses[placements.unit]
+        places: FloatArray = np.einsum("nk,nk->n", self.service[placements.settlement], uses)
+        return houses, places
 
-    def _scores(self, unit: IntArray, settlement: IntArray, wish: IntArray, seats: Any) -> FloatArray:
-        charge = np.einsum("nk,nk->n", self.service[settlement], self.network.uses[unit])
-        score: FloatArray = self.aim.of(self.network, unit, settlement, wish) - seats - charge
-        return score
+    def _scores(self, placements: Options | Network) -> FloatArray:
+        houses, places = self.charges(placements)
+        gain = self.aim.of(self.network, placements.unit, placements.settlement, placements.wish)
+        scores: FloatArray = gain - houses - places
+        return scores
 
 
 def order_of_neighbours(network: Network) -> IntArray:
