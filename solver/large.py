@@ -50,8 +50,8 @@ HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
 RELAXING, DECIDING, MENDING, RELAXING_AGAIN, MENDING_AGAIN, SETTLING = 0.5, 0.55, 0.58, 0.63, 0.66, 0.99
 """Shares of the time limit after which a phase gives way to the next."""
-BRIEFLY, EACH, HALF = 0.1, 0.25, 0.5
-"""Shares of what is left for mending: what the last stage that counts households gets first, every other, the last."""
+BRIEFLY = 0.1
+"""The share of the time for mending that the last stage which counts households gets first: that is soon mended."""
 RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
 KEPT_BACK = 0.3
@@ -139,14 +139,16 @@ class Large:
             reached, targets = targets, [self._worth(stage, house_class) for stage in self.deciding[:end]]
         achieved, witnesses = reached_by(self.problem, self.deciding, witnesses, house_class, self.home)
         again = relaxed
+        points = [j for j, stage in enumerate(self.deciding) if stage.weight("points")]
+        counts = [j for j in range(len(self.deciding)) if j not in points]
         if not known:
             if not witnesses:
-                first, then = self._mending_order()
-                at = self._mended(first, relaxed, at, goal, self._until(MENDING))
+                at = self._mended(counts[-1:], relaxed, at, goal, self._until(MENDING).share(BRIEFLY))
+                at = self._mended(counts[:-1], relaxed, at, goal, self._until(MENDING))
                 achieved = self._vector(at)
             again = self._relaxed_again(relaxed, reached, achieved)
             if not witnesses:
-                at = self._mended(then, again, at, goal, self._until(MENDING_AGAIN))
+                at = self._mended([*counts[-1:], *points], again, at, goal, self._until(MENDING_AGAIN))
                 house_class, achieved = self._classes(self.network, at), self._vector(at)
         closed = [self.ceilings.closed(stage, each, achieved, known=known) for stage, each in enumerate(again)]
         for stage, each in enumerate(relaxed):
@@ -163,15 +165,6 @@ class Large:
         again = self.ceilings.relax_again(relaxed, targets, achieved, self._until(RELAXING_AGAIN))
         self.seconds["relaxation"] += time.monotonic() - began
         return again
-
-    def _mending_order(self) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-        """Which stages are mended, and the share of what is left of the time that each gets: those that count
-        households, and, once they are relaxed under what was achieved, the last of these and `points`."""
-        counts = [j for j, each in enumerate(self.deciding) if not each.weight("points")]
-        points = [j for j, each in enumerate(self.deciding) if each.weight("points")]
-        last = counts[-1:]
-        first = [*((j, BRIEFLY) for j in last), *((j, EACH) for j in counts[:-1])]
-        return first, [*((j, HALF) for j in last), *((j, 1.0) for j in points)]
 
     def _until(self, share: float) -> Deadline:
         return Deadline(self.started + share * self.limit, self.progress.again)
@@ -243,24 +236,26 @@ class Large:
         return self._search(self.network, at, goal, thorough, self._until(MENDING)), goal
 
     def _mended(
-        self,
-        stages: Sequence[tuple[int, float]],
-        relaxed: Sequence[Relaxed],
-        at: IntArray,
-        goal: Goal,
-        deadline: Deadline,
+        self, stages: Sequence[int], relaxed: Sequence[Relaxed], at: IntArray, goal: Goal, deadline: Deadline
     ) -> IntArray:
-        """The settlement of every unit [U] after a search by the prices of stages that lack something."""
+        """The settlement of every unit [U] after a search by the prices of each of the stages that lacks something, in
+        equal shares of the time."""
         began = time.monotonic()
-        for stage, share in stages:
+        achieved = self._vector(at)
+        enough = [POINTS_OPEN if stage.weight("points") else 0.0 for stage in self.deciding]
+        closed = [partial(self.ceilings.closed, stage, each, known=False) for stage, each in enumerate(relaxed)]
+
+        def lacks(stage: int) -> bool:
+            proven = closed[stage](achieved)
+            return proven.bound - proven.achieved > enough[stage] * abs(proven.bound)
+
+        lacking = list(filter(lacks, stages))
+        for turn, stage in enumerate(lacking):
             each = relaxed[stage]
-            enough = POINTS_OPEN if self.deciding[stage].weight("points") else 0.0
             losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)
-            closed = partial(self.ceilings.closed, stage, each, known=False)
-            mending = Mending(
-                self.network, self.neighbours, each, losses, usual_of(self.ceilings.weights[stage]), closed, enough
-            )
-            at = mending.search(at, goal, deadline.share(share), self.workers)
+            usual = usual_of(self.ceilings.weights[stage])
+            mending = Mending(self.network, self.neighbours, each, losses, usual, closed[stage], enough[stage])
+            at = mending.search(at, goal, deadline.share(1 / (len(lacking) - turn)), self.workers)
         self.seconds["search"] += time.monotonic() - began
         return at
 
