@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ortools.math_opt import model_pb2  # type: ignore[import-untyped]  # ships no type marker
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
+from solver import engines
 from solver.options import Options
 from solver.patience import Patience
 from solver.problem import UNLIMITED, Problem
@@ -32,6 +33,9 @@ ROUNDING = 1e-6
 """The relative error that the bound of a search in floats may have."""
 HEURISTICS = tuple(f"mip_heuristic_run_{name}" for name in ("rins", "rens", "root_reduced_cost", "feasibility_jump"))
 """What HiGHS tries for incumbents: of no use where a cutoff leaves few allocations, and most of the time there."""
+FEW = {"mip_pscost_minreliable": 1, "mip_pool_soft_limit": 1}
+"""There few branchings tell which column to branch on, and cuts that are not used at once only keep HiGHS from its
+tree: with thousands of them, it goes on for rounds at the root that gain nothing."""
 
 
 SMALL = 1_500
@@ -122,7 +126,7 @@ class Program:
 
     def model(
         self, weights: IntArray, at_least: Sequence[tuple[IntArray, int]], columns: BoolArray, *, integer: bool
-    ) -> tuple[mathopt.Model, list[IntArray]]:
+    ) -> tuple[model_pb2.ModelProto, list[IntArray]]:
         """The model over some of the columns, and the positions of the rows of each block (ascending keys) in it."""
         rows = [_stage_row(stage, least) for stage, least in at_least]
         return linear_model([*self.blocks, *rows], weights, columns, self.most, np.full(len(columns), integer))
@@ -168,9 +172,9 @@ class Program:
             if cutoff is not None:
                 parameters.highs.double_options["objective_bound"] = 0.5 - math.ceil(cutoff / scale)
             if cutoff is not None:
-                parameters.highs.bool_options.update(dict.fromkeys(HEURISTICS, False))
-                parameters.highs.int_options["mip_pscost_minreliable"] = 1
-        task = Mixed(model.export_model().SerializeToString(), parameters, exact=exact)
+                parameters.highs.bool_options.update(dict.fromkeys(HEURISTICS, False), mip_root_presolve_only=True)
+                parameters.highs.int_options.update(FEW)
+        task = Mixed(model.SerializeToString(), parameters, exact=exact)
         ended = self._ended(task, seconds, int(columns.sum()))
         bound = ended.bound
         return Found(
@@ -240,24 +244,19 @@ class Mixed:
         return replace(self, parameters=replace(self.parameters, time_limit=limit))
 
     def __call__(self) -> Ended:
-        proto = model_pb2.ModelProto()
-        proto.ParseFromString(self.model)
-        model = mathopt.Model.from_model_proto(proto)
-        solver = mathopt.SolverType.CP_SAT if self.exact else mathopt.SolverType.HIGHS
-        result = mathopt.solve(model, solver, params=self.parameters)
-        found = result.has_primal_feasible_solution()
-        values = np.array(result.variable_values(list(model.variables()))) if found else None
-        return Ended(_verdict(result), values, result.termination.objective_bounds.dual_bound)
+        engine = mathopt.SolverType.CP_SAT if self.exact else mathopt.SolverType.HIGHS
+        result = engines.solve(model_pb2.ModelProto.FromString(self.model), engine, self.parameters)
+        bound = result.termination.objective_bounds.dual_bound
+        return Ended(_verdict(engines.reason(result)), engines.best(result), bound)
 
 
-def _verdict(result: mathopt.SolveResult) -> Verdict:
-    impossible = (mathopt.TerminationReason.INFEASIBLE, mathopt.TerminationReason.INFEASIBLE_OR_UNBOUNDED)
-    if result.termination.reason in impossible:
+def _verdict(reason: mathopt.TerminationReason) -> Verdict:
+    if reason in engines.IMPOSSIBLE:
         return Verdict.IMPOSSIBLE
-    if result.termination.reason == mathopt.TerminationReason.OPTIMAL:
+    if reason == mathopt.TerminationReason.OPTIMAL:
         return Verdict.OPTIMAL
     stopped = (mathopt.TerminationReason.FEASIBLE, mathopt.TerminationReason.NO_SOLUTION_FOUND)
-    return Verdict.TIMED_OUT if result.termination.reason in stopped else Verdict.FAILED
+    return Verdict.TIMED_OUT if reason in stopped else Verdict.FAILED
 
 
 def _stage_row(weights: IntArray, least: int) -> Block:
@@ -268,7 +267,7 @@ def _stage_row(weights: IntArray, least: int) -> Block:
 
 def linear_model(
     blocks: Sequence[Block], weights: IntArray, columns: BoolArray, most: IntArray, integer: BoolArray
-) -> tuple[mathopt.Model, list[IntArray]]:
+) -> tuple[model_pb2.ModelProto, list[IntArray]]:
     """The model over some of the columns, and the positions of each block's rows (ascending keys) in it."""
     number, size = np.cumsum(columns) - 1, int(columns.sum())
     proto = model_pb2.ModelProto()
@@ -298,4 +297,4 @@ def linear_model(
     proto.linear_constraint_matrix.row_ids.extend(rows[order].tolist())
     proto.linear_constraint_matrix.column_ids.extend(cols[order].tolist())
     proto.linear_constraint_matrix.coefficients.extend(values[order].astype(np.float64).tolist())
-    return mathopt.Model.from_model_proto(proto), positions
+    return proto, positions

@@ -215,7 +215,7 @@ def _model(
     weights = np.rint(np.concatenate([worth, -aim.value * penalty * network.spare]))
     most = np.concatenate([np.ones(n, np.int64), network.count[network.supply_class]])
     model, _ = linear_model(blocks, weights, both, most, np.arange(len(both)) < n)
-    serialised: bytes = model.export_model().SerializeToString()
+    serialised: bytes = model.SerializeToString()
     return serialised
 
 

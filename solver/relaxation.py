@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from ortools.math_opt import result_pb2  # type: ignore[import-untyped]  # ships no type marker
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
+from solver.engines import IMPOSSIBLE, Failed, Simplex, by_number, reason
 from solver.exact import FloatArray, Program
 from solver.prices import EVERYTHING, Branch
 from solver.tables import BoolArray, IntArray
@@ -25,12 +27,6 @@ PENALTY = 1_000.0
 branches end, and the prices of what they miss prove it, while a relaxation that has no solution has no prices."""
 JOINING = 4
 """How many placements of each unit may join at once."""
-
-FAILURES = (mathopt.InternalMathOptError, AttributeError)
-"""What a simplex that ends abnormally raises; the second while OR-Tools 9.15 words the first."""
-
-
-IMPOSSIBLE = (mathopt.TerminationReason.INFEASIBLE, mathopt.TerminationReason.INFEASIBLE_OR_UNBOUNDED)
 
 
 class Impossible(Exception):  # noqa: N818 - a finding
@@ -57,7 +53,8 @@ class Relaxations:
         self.active = self._best_of_units(likes, FIRST)
         self.active[options.placements :] = True
         self.weights = np.zeros(options.columns, np.int64)
-        self.model, self.positions = program.model(self.weights, (), self.active, integer=False)
+        model, self.positions = program.model(self.weights, (), self.active, integer=False)
+        self.model = mathopt.Model.from_model_proto(model)
         self.rows = list(self.model.linear_constraints())
         self.stages: list[tuple[IntArray, mathopt.LinearConstraint]] = []
         self.missed: list[mathopt.Variable] = []
@@ -65,7 +62,7 @@ class Relaxations:
         self.variable: list[mathopt.Variable] = list(self.model.variables())
         self.place = {column: place for place, column in enumerate(self.column)}
         self.confined: dict[int, tuple[float, float]] = {}
-        self.solver = mathopt.IncrementalSolver(self.model, mathopt.SolverType.GLOP)
+        self.solver = Simplex(self.model)
 
     def relax(
         self,
@@ -89,7 +86,8 @@ class Relaxations:
             algorithm = mathopt.LPAlgorithm.PRIMAL_SIMPLEX
             if result is None:
                 return None
-            if result.termination.reason == mathopt.TerminationReason.OPTIMAL:
+            ended = reason(result)
+            if ended == mathopt.TerminationReason.OPTIMAL:
                 relaxation, gain = self._read(result)
                 new = np.where(self.active, 0.0, gain)[: self.program.options.placements]
                 joining = self._best_of_units(np.where(closed, 0.0, new), JOINING)
@@ -98,17 +96,19 @@ class Relaxations:
             elif time.monotonic() > deadline:
                 return None
             elif self.active.all():
-                if result.termination.reason in IMPOSSIBLE:
+                if ended in IMPOSSIBLE:
                     raise Impossible
                 return None
             else:
                 joining = ~self.active
             self._join(joining)
 
-    def _solve(self, deadline: float, algorithm: mathopt.LPAlgorithm, *, fresh: bool) -> mathopt.SolveResult | None:
+    def _solve(
+        self, deadline: float, algorithm: mathopt.LPAlgorithm, *, fresh: bool
+    ) -> result_pb2.SolveResultProto | None:
         """Goes on from the solution before, or starts afresh; None where the simplex lost its way in rounding."""
         if fresh:
-            self.solver = mathopt.IncrementalSolver(self.model, mathopt.SolverType.GLOP)
+            self.solver = Simplex(self.model)
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(deadline - time.monotonic(), 0.0)),
             lp_algorithm=algorithm,
@@ -116,8 +116,8 @@ class Relaxations:
             random_seed=self.program.seed,
         )
         try:
-            return self.program.patience.here(lambda stop: self.solver.solve(params=parameters, interrupter=stop))
-        except FAILURES:
+            return self.program.patience.here(lambda stop: self.solver.solve(parameters, stop))
+        except Failed:
             return None
 
     def _confine(self, only: Branch) -> None:
@@ -173,10 +173,14 @@ class Relaxations:
         for column in wanted:
             self.model.objective.set_linear_coefficient(variables[column], float(self.weights[column]))
 
-    def _read(self, result: mathopt.SolveResult) -> tuple[Relaxation, FloatArray]:
+    def _read(self, result: result_pb2.SolveResultProto) -> tuple[Relaxation, FloatArray]:
         """The relaxation, and what every column would gain by its duals."""
-        dual = np.array(result.dual_values(self.rows))
-        multipliers = [float(result.dual_values(row)) for _, row in self.stages]
+        solution = result.solutions[0]
+        values, dual = (
+            by_number(vector)
+            for vector in (solution.primal_solution.variable_values, solution.dual_solution.dual_values)
+        )
+        multipliers = [float(dual[row.id]) for _, row in self.stages]
         gain = self.weights.astype(np.float64)
         for multiplier, (weights, _) in zip(multipliers, self.stages, strict=True):
             gain -= multiplier * weights
@@ -187,7 +191,7 @@ class Relaxations:
             gain -= np.bincount(block.column, full[block.key] * block.weight, len(gain))
             duals.append(np.abs(full))
         columns = np.zeros(len(gain))
-        columns[self.column] = result.variable_values(self.variable)
+        columns[self.column] = values[[variable.id for variable in self.variable]]
         _, _, house_class, unreserved, service = duals
         return Relaxation(
             columns=columns,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ortools.math_opt import model_pb2  # type: ignore[import-untyped]  # ships no type marker
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
+from solver import engines
 from solver.progress import Deadline
 
 FloatArray = NDArray[np.float64]
@@ -50,9 +51,6 @@ class Task:
 
 def search(task: Task) -> FloatArray | None:
     """The values of the best solution found, None where there is none."""
-    proto = model_pb2.ModelProto()
-    proto.ParseFromString(task.model)
-    model = mathopt.Model.from_model_proto(proto)
     parameters = mathopt.SolveParameters(
         time_limit=datetime.timedelta(seconds=max(task.deadline - time.monotonic(), 0.0)),
         relative_gap_tolerance=task.relative_gap,
@@ -60,10 +58,8 @@ def search(task: Task) -> FloatArray | None:
     )
     parameters.highs.int_options["random_seed"] = 0
     parameters.highs.string_options["parallel"] = "off"
-    result = mathopt.solve(model, mathopt.SolverType.HIGHS, params=parameters)
-    if not result.has_primal_feasible_solution():
-        return None
-    return np.array(result.variable_values(list(model.variables())))
+    model = model_pb2.ModelProto.FromString(task.model)
+    return engines.best(engines.solve(model, mathopt.SolverType.HIGHS, parameters))
 
 
 class Searchers:
