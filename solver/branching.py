@@ -34,7 +34,8 @@ class Node:
     """A part of the allocations: nothing in it is worth more than the ceiling.
 
     bound: D there; split: placements of kin groups that its relaxation leaves between 0 and 1, the most promising
-    first; splits: how many placements it leaves so in all; strides: how often the part was searched.
+    first; splits: how many placements it leaves so in all; strides: how often the part was searched in vain, and not
+    with ease; easy: how often in a row with ease (-1: the last time it was hard; None: it was not searched).
     """
 
     ceiling: int
@@ -43,6 +44,7 @@ class Node:
     split: tuple[int, ...]
     splits: int
     strides: int = 0
+    easy: int | None = None
 
 
 class Tree:
@@ -104,7 +106,7 @@ class Tree:
 
     def branch(self, node: Node, known: int | None, least_gain: int, seconds: float) -> bool:
         """Splits a node where that lowers its ceiling by so much, and opens what is better than what is known."""
-        if self.branchings == NODES or node.strides:
+        if self.branchings == NODES or node.easy is not None:
             return False
         known = NEVER if known is None else known
         best: tuple[int, int, list[Node]] | None = None

@@ -33,9 +33,9 @@ ROUNDING = 1e-6
 """The relative error that the bound of a search in floats may have."""
 HEURISTICS = tuple(f"mip_heuristic_run_{name}" for name in ("rins", "rens", "root_reduced_cost", "feasibility_jump"))
 """What HiGHS tries for incumbents: of no use where a cutoff leaves few allocations, and most of the time there."""
-FEW = {"mip_pscost_minreliable": 1, "mip_pool_soft_limit": 1}
-"""There few branchings tell which column to branch on, and cuts that are not used at once only keep HiGHS from its
-tree: with thousands of them, it goes on for rounds at the root that gain nothing."""
+POOL = 1
+"""How many cuts HiGHS keeps that are not used at once: with thousands of them, it goes on for rounds at the root of a
+tree that gain nothing."""
 
 
 SMALL = 1_500
@@ -56,11 +56,13 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a search found: how often each column [n + m] is taken (None: nothing), and what nothing can exceed."""
+    """What a search found: how often each column [n + m] is taken (None: nothing), what nothing can exceed, and the
+    nodes of its tree."""
 
     verdict: Verdict
     taken: IntArray | None
     bound: int | None
+    nodes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,12 +170,13 @@ class Program:
             parameters.threads, parameters.random_seed = 1, self.seed
         else:
             parameters.highs.int_options["random_seed"] = self.seed
+            parameters.highs.int_options["mip_pool_soft_limit"] = POOL
             parameters.highs.string_options["parallel"] = "off"
             if cutoff is not None:
                 parameters.highs.double_options["objective_bound"] = 0.5 - math.ceil(cutoff / scale)
             if cutoff is not None:
                 parameters.highs.bool_options.update(dict.fromkeys(HEURISTICS, False), mip_root_presolve_only=True)
-                parameters.highs.int_options.update(FEW)
+                parameters.highs.int_options["mip_pscost_minreliable"] = 1
         task = Mixed(model.SerializeToString(), parameters, exact=exact)
         ended = self._ended(task, seconds, int(columns.sum()))
         bound = ended.bound
@@ -181,6 +184,7 @@ class Program:
             verdict=ended.verdict,
             taken=self._taken(ended.values, columns),
             bound=math.floor(bound + ROUNDING * max(abs(bound), 1.0)) * scale if math.isfinite(bound) else None,
+            nodes=ended.nodes,
         )
 
     def _ended(self, task: "Mixed", seconds: float, columns: int) -> "Ended":
@@ -223,11 +227,12 @@ class Program:
 
 @dataclass(frozen=True, eq=False)
 class Ended:
-    """How a solver ended: the values of the best that it found, and what it proved."""
+    """How a solver ended: the values of the best that it found, what it proved, and the nodes of its tree."""
 
     verdict: Verdict
     values: FloatArray | None
     bound: float
+    nodes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,8 +251,8 @@ class Mixed:
     def __call__(self) -> Ended:
         engine = mathopt.SolverType.CP_SAT if self.exact else mathopt.SolverType.HIGHS
         result = engines.solve(model_pb2.ModelProto.FromString(self.model), engine, self.parameters)
-        bound = result.termination.objective_bounds.dual_bound
-        return Ended(_verdict(engines.reason(result)), engines.best(result), bound)
+        bound, nodes = result.termination.objective_bounds.dual_bound, result.solve_stats.node_count
+        return Ended(_verdict(engines.reason(result)), engines.best(result), bound, nodes)
 
 
 def _verdict(reason: mathopt.TerminationReason) -> Verdict:

@@ -42,8 +42,12 @@ MANY = 12
 """The same for value."""
 GAIN = 14
 """A stage with value is branched where that lowers its ceiling by 2 to the power of minus this, relative to it."""
-SPLIT = 60
-"""How much value, in hundredths, is lost for each placement that a relaxation splits, and somewhat more."""
+SPLIT = 20
+"""How much value, in hundredths, is lost for each placement that a relaxation splits: the stride of a search. The best
+is two or three of them below a ceiling, usually, and what is looked for much further below takes much longer."""
+EASY, HARD = 1, 32
+"""The nodes of a tree up to which a search was easy, and from which on it was hard: then the best is near, and the next
+stride is half as long. After two easy ones it is far, and strides are twice as long."""
 
 Report = Callable[[str, int, int | None], None]
 
@@ -86,6 +90,7 @@ class Ladder:
     witnesses: dict[int, IntArray] = field(default_factory=dict)
     relaxed: dict[tuple[int, ...], tuple[Prices, Bound]] = field(default_factory=dict)
     ceilings: dict[tuple[int, ...], int] = field(default_factory=dict)
+    nodes: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: {"relaxation": 0.0, "search": 0.0})
 
     def __post_init__(self) -> None:
@@ -267,12 +272,14 @@ class Ladder:
             if tree.branch(node, known, 1 + (abs(self.targets[last]) >> GAIN if value else 0), self._left()):
                 continue
             least = node.ceiling - self._stride(last, node, node.strides if known is not None else searches)
+            if value:  # another part may have better ones
+                least = max(least, tree.ceiling - self._usual(node))
             final = known is not None and (least <= known or node.strides > (MANY if value else WIDE))
             if known is not None and final:
                 least = known + 1
             searches += 1
             if not self._search(last, least, cut=value or final, part=node, beside=tree.ceiling) and not final:
-                tree.push(replace(node, ceiling=least - 1, strides=node.strides + 1))
+                tree.push(self._after(node, least - 1, every=not value))
         if self.proven != last:
             return self.proven > last
         known = self.achieved(self.incumbent)[last]
@@ -285,8 +292,20 @@ class Ladder:
         """How far below the ceiling of a part the best of it is looked for: with value the more, the more placements
         its relaxation splits."""
         if self.stages[last].weight("value"):
-            return max(NEAR[-1], part.splits * SPLIT // 100)
+            usual, easy = self._usual(part), part.easy or 0
+            return usual * 2 if easy > 1 else usual // 2 if easy < 0 else usual
         return NEAR[-1] << 2 * strides
+
+    def _usual(self, part: Node) -> int:
+        """The usual stride with value."""
+        return max(NEAR[-1], part.splits * SPLIT // 100)
+
+    def _after(self, part: Node, ceiling: int, *, every: bool) -> Node:
+        """A part after a search in vain. every: whether easy strides count as well."""
+        strides, easy = part.strides + 1, -1 if self.nodes >= HARD else 0
+        if self.nodes <= EASY:
+            strides, easy = part.strides + every, max(part.easy or 0, 0) + 1
+        return replace(part, ceiling=ceiling, strides=strides, easy=easy)
 
     def _kept(self, last: int) -> list[int]:
         """What the stages before `last` have to keep."""
@@ -335,6 +354,7 @@ class Ladder:
             arguments = (weights, [*rows, (weights, least)], columns, must, self._left())
             found = self.program.search(*arguments, exact=True)
         self.seconds["search"] += time.monotonic() - started
+        self.nodes = found.nodes
         taken = found.taken
         if taken is not None and self._keeps(taken, rows):
             self._improve(taken)
