@@ -48,7 +48,7 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, MENDING, RELAXING_AGAIN, MENDING_AGAIN, SETTLING = 0.5, 0.52, 0.54, 0.59, 0.63, 0.99
+RELAXING, DECIDING, MENDING, RELAXING_AGAIN, MENDING_AGAIN, SETTLING = 0.45, 0.47, 0.48, 0.53, 0.57, 0.99
 """Shares of the time limit after which a phase gives way to the next."""
 BRIEFLY = 0.1
 """The share of the time for mending that the last stage which counts households gets first: that is soon mended."""
