@@ -6,7 +6,7 @@ or do not live, the prices of what is left prove nearly all, and leave little op
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,14 @@ PROBES = 4
 """How many placements are tried before a node is branched on the best."""
 NODES = 24
 """So many branchings, and no more."""
+SPLIT = 20
+"""How much value, in hundredths, is lost for each placement that a relaxation splits: the stride of a search. The best
+is two or three of them below a ceiling, usually, and what is looked for much further below takes much longer."""
+SHORTEST = 3
+"""The least stride, but after a hard search."""
+EASY, HARD = 1, 32
+"""The nodes of a tree up to which a search was easy, and from which on it was hard: then the best is near, and the next
+stride is half as long. After two easy ones it is far, and strides are twice as long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +42,8 @@ class Node:
     """A part of the allocations: nothing in it is worth more than the ceiling.
 
     bound: D there; split: placements of kin groups that its relaxation leaves between 0 and 1, the most promising
-    first; splits: how many placements it leaves so in all; strides: how often the part was searched in vain, and not
-    with ease; easy: how often in a row with ease (-1: the last time it was hard; None: it was not searched).
+    first; splits: how many placements it leaves so in all; searched: how often the part was searched in vain; strides:
+    how often of these not with ease; easy: how often in a row with ease (-1: the last time it was hard).
     """
 
     ceiling: int
@@ -43,8 +51,25 @@ class Node:
     bound: Bound
     split: tuple[int, ...]
     splits: int
+    searched: int = 0
     strides: int = 0
-    easy: int | None = None
+    easy: int = 0
+
+    @property
+    def usual(self) -> int:
+        """The usual stride below its ceiling in which the best value of the part is looked for."""
+        return max(SHORTEST, self.splits * SPLIT // 100)
+
+    @property
+    def stride(self) -> int:
+        """The next such stride."""
+        return self.usual * 2 if self.easy > 1 else self.usual // 2 if self.easy < 0 else self.usual
+
+    def after(self, ceiling: int, nodes: int) -> "Node":
+        """The part after a search in vain, whose tree had so many nodes: nothing in it is worth more than `ceiling`."""
+        easy = max(self.easy, 0) + 1 if nodes <= EASY else -1 if nodes >= HARD else 0
+        strides = self.strides + (nodes > EASY)
+        return replace(self, ceiling=ceiling, searched=self.searched + 1, strides=strides, easy=easy)
 
 
 class Tree:
@@ -106,7 +131,7 @@ class Tree:
 
     def branch(self, node: Node, known: int | None, least_gain: int, seconds: float) -> bool:
         """Splits a node where that lowers its ceiling by so much, and opens what is better than what is known."""
-        if self.branchings == NODES or node.easy is not None:
+        if self.branchings == NODES or node.searched:
             return False
         known = NEVER if known is None else known
         best: tuple[int, int, list[Node]] | None = None

@@ -48,11 +48,13 @@ class Simplex:
 
     def __init__(self, model: mathopt.Model) -> None:
         self.model, self.changes = model, model.add_update_tracker()
-        self._start()
+        self.restart()
 
-    def _start(self) -> None:
+    def restart(self) -> None:
+        """Forgets its last solution."""
         initial = parameters_pb2.SolverInitializerProto()
         self.solver = core.new(mathopt.SolverType.GLOP.value, self.model.export_model(), initial)
+        self.changes.advance_checkpoint()
 
     def solve(
         self, parameters: mathopt.SolveParameters, interrupter: SolveInterrupter | None
@@ -60,10 +62,9 @@ class Simplex:
         """The same for a linear model as it is now. Raises Failed where the simplex ends abnormally."""
         try:
             changes = self.changes.export_update()
-            if changes is not None:
-                if not self.solver.update(changes):
-                    self._start()
-                self.changes.advance_checkpoint()
+            if changes is not None and not self.solver.update(changes):
+                self.restart()
+            self.changes.advance_checkpoint()
             stop = None if interrupter is None else interrupter.pybind_interrupter
             return self.solver.solve(parameters.to_proto(), *NOTHING, stop)
         except StatusNotOk as error:

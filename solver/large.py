@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from solver import packing
 from solver.ceilings import Ceilings
 from solver.interior import Interior, Relaxed
-from solver.mending import Mending
+from solver.mending import Mending, lacks
 from solver.neighbourhoods import Aim, Losses, order_of_neighbours
 from solver.network import Network, network
 from solver.objectives import KEEP, Objective, required, segments, who_and_where
@@ -244,12 +244,7 @@ class Large:
         achieved = self._vector(at)
         enough = [POINTS_OPEN if stage.weight("points") else 0.0 for stage in self.deciding]
         closed = [partial(self.ceilings.closed, stage, each, known=False) for stage, each in enumerate(relaxed)]
-
-        def lacks(stage: int) -> bool:
-            proven = closed[stage](achieved)
-            return proven.bound - proven.achieved > enough[stage] * abs(proven.bound)
-
-        lacking = list(filter(lacks, stages))
+        lacking = [stage for stage in stages if lacks(closed[stage](achieved), enough[stage])]
         for turn, stage in enumerate(lacking):
             each = relaxed[stage]
             losses = Losses.of(self.network, self._aim(np.append(each.multipliers, 1.0), 0.0), each)

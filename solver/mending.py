@@ -61,10 +61,9 @@ class Mending:
         largest = settlements_with(network, HOUSES)
         best, size, kind = goal.rank(at), 1, 0
         closed = self.closed(best)
-        gap, enough = closed.bound - closed.achieved, self.enough * abs(closed.bound)
         with Searchers(workers) as searchers:
-            while size <= largest and gap > enough and not deadline.passed():
-                lost, before = self._lost(at), gap
+            while size <= largest and lacks(closed, self.enough) and not deadline.passed():
+                lost, before = self._lost(at), closed.bound - closed.achieved
                 if not lost.any():
                     break  # what is open is what earlier stages miss
                 loss, shifted = KINDS[kind]
@@ -72,8 +71,7 @@ class Mending:
                 every = Round(size, COLUMNS, gap=GAP, nodes=NODES, loss=loss * self.usual)
                 at, best = searched(network, groups, everybody, at, best, goal, every, deadline, searchers, keep=False)
                 closed = self.closed(best)
-                gap = closed.bound - closed.achieved
-                if gap > (1 - WORTHWHILE) * before:
+                if closed.bound - closed.achieved > (1 - WORTHWHILE) * before:
                     kind = (kind + 1) % (len(KINDS) if size > 1 else 2)
                     size *= 1 if kind else 2
         return at
@@ -97,6 +95,11 @@ class Mending:
         liked = asked[np.arange(len(asked)) - np.searchsorted(unit, unit) < LIKED]
         lost[network.settlement[liked]] = True
         return lost
+
+
+def lacks(closed: Closed, enough: float) -> bool:
+    """Whether more than that part of its bound is left open."""
+    return closed.bound - closed.achieved > enough * abs(closed.bound)
 
 
 def _windows(neighbours: IntArray, size: int, *, shifted: bool) -> list[IntArray]:

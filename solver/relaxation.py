@@ -108,7 +108,7 @@ class Relaxations:
     ) -> result_pb2.SolveResultProto | None:
         """Goes on from the solution before, or starts afresh; None where the simplex lost its way in rounding."""
         if fresh:
-            self.solver = Simplex(self.model)
+            self.solver.restart()
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(deadline - time.monotonic(), 0.0)),
             lp_algorithm=algorithm,

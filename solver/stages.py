@@ -12,7 +12,7 @@ A stage that later ones may undercut ends what is looked for together: those aft
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -42,12 +42,6 @@ MANY = 12
 """The same for value."""
 GAIN = 14
 """A stage with value is branched where that lowers its ceiling by 2 to the power of minus this, relative to it."""
-SPLIT = 20
-"""How much value, in hundredths, is lost for each placement that a relaxation splits: the stride of a search. The best
-is two or three of them below a ceiling, usually, and what is looked for much further below takes much longer."""
-EASY, HARD = 1, 32
-"""The nodes of a tree up to which a search was easy, and from which on it was hard: then the best is near, and the next
-stride is half as long. After two easy ones it is far, and strides are twice as long."""
 
 Report = Callable[[str, int, int | None], None]
 
@@ -69,7 +63,8 @@ class Closed:
 @dataclass
 class Ladder:
     """One solve: the best allocation so far and what is proven of each stage. known: prices of each stage that may be
-    near, and lost, by how much less was achieved than they prove, from a solution of a problem much like this."""
+    near, and lost, by how much less was achieved than they prove, from a solution of a problem much like this. nodes:
+    of the tree of the last search."""
 
     problem: Problem
     options: Options
@@ -271,15 +266,17 @@ class Ladder:
             node = tree.pop()
             if tree.branch(node, known, 1 + (abs(self.targets[last]) >> GAIN if value else 0), self._left()):
                 continue
-            least = node.ceiling - self._stride(last, node, node.strides if known is not None else searches)
             if value:  # another part may have better ones
-                least = max(least, tree.ceiling - self._usual(node))
-            final = known is not None and (least <= known or node.strides > (MANY if value else WIDE))
+                least = max(node.ceiling - node.stride, tree.ceiling - node.usual)
+            else:
+                least = node.ceiling - (NEAR[-1] << 2 * (node.searched if known is not None else searches))
+            tired = node.strides > MANY if value else node.searched > WIDE
+            final = known is not None and (least <= known or tired)
             if known is not None and final:
                 least = known + 1
             searches += 1
             if not self._search(last, least, cut=value or final, part=node, beside=tree.ceiling) and not final:
-                tree.push(self._after(node, least - 1, every=not value))
+                tree.push(node.after(least - 1, self.nodes))
         if self.proven != last:
             return self.proven > last
         known = self.achieved(self.incumbent)[last]
@@ -287,25 +284,6 @@ class Ladder:
             self._bound(last, known)
             self._advance()
         return True
-
-    def _stride(self, last: int, part: Node, strides: int) -> int:
-        """How far below the ceiling of a part the best of it is looked for: with value the more, the more placements
-        its relaxation splits."""
-        if self.stages[last].weight("value"):
-            usual, easy = self._usual(part), part.easy or 0
-            return usual * 2 if easy > 1 else usual // 2 if easy < 0 else usual
-        return NEAR[-1] << 2 * strides
-
-    def _usual(self, part: Node) -> int:
-        """The usual stride with value."""
-        return max(NEAR[-1], part.splits * SPLIT // 100)
-
-    def _after(self, part: Node, ceiling: int, *, every: bool) -> Node:
-        """A part after a search in vain. every: whether easy strides count as well."""
-        strides, easy = part.strides + 1, -1 if self.nodes >= HARD else 0
-        if self.nodes <= EASY:
-            strides, easy = part.strides + every, max(part.easy or 0, 0) + 1
-        return replace(part, ceiling=ceiling, strides=strides, easy=easy)
 
     def _kept(self, last: int) -> list[int]:
         """What the stages before `last` have to keep."""

@@ -69,3 +69,30 @@ def test_what_earlier_stages_cannot_keep_is_worth_less_than_anything(program: Pr
 def test_branching_out_of_time_says_so(program: Program) -> None:
     with pytest.raises(OutOfTime):
         tree(program, "points", {}).open(EVERYTHING, 10**9, -1.0)
+
+
+def test_strides_are_longer_where_refuting_is_easy_and_shorter_where_it_is_hard(program: Program) -> None:
+    grown = tree(program, "value", {})
+    node = grown.node(EVERYTHING, 10**9, 60)
+    assert node is not None
+    first = node.stride
+    assert first == node.usual > 0
+
+    easy = node.after(node.ceiling - 10, nodes=1)
+    assert (easy.ceiling, easy.stride, easy.strides) == (node.ceiling - 10, first, 0)
+    twice_easy = easy.after(easy.ceiling - 10, nodes=1)
+    assert (twice_easy.stride, twice_easy.strides) == (2 * first, 0)
+    harder = twice_easy.after(twice_easy.ceiling - 10, nodes=5)
+    assert (harder.stride, harder.strides) == (first, 1)
+    hard = harder.after(harder.ceiling - 10, nodes=100)
+    assert (hard.stride, hard.strides) == (first // 2, 2)
+    assert hard.after(hard.ceiling - 1, nodes=1).stride == first
+    assert hard.searched == 4
+
+
+def test_what_was_searched_is_not_branched_any_more(program: Program) -> None:
+    grown = tree(program, "points", {})
+    assert grown.open(EVERYTHING, 10**9, 60)
+    node = grown.pop()
+    assert not grown.branch(node.after(node.ceiling - 1, nodes=1), None, 1, 60)
+    assert grown.branch(node, None, 1, 60)

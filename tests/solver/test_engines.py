@@ -64,3 +64,13 @@ def test_numbers_may_be_left_out() -> None:
     model.add_linear_constraint(sum(model.variables()) <= 1)
     duals = engines.Simplex(model).solve(NOTHING_SPECIAL, None).solutions[0].dual_solution.dual_values
     np.testing.assert_allclose(engines.by_number(duals), [0, 5])
+
+
+def test_a_simplex_that_starts_again_finds_the_same() -> None:
+    model = knapsack(most=4, whole=False)
+    simplex = engines.Simplex(model)
+    simplex.solve(NOTHING_SPECIAL, None)
+    next(iter(model.variables())).upper_bound = 0.5
+    simplex.restart()
+    again = simplex.solve(NOTHING_SPECIAL, None).solutions[0]
+    np.testing.assert_allclose(engines.by_number(again.primal_solution.variable_values), [0.5, 2 / 3, 1])
