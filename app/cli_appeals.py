@@ -14,6 +14,7 @@ from app.audit import Act
 from app.cli_options import ActingAs
 from app.database import utc_now
 from app.errors import Invalid
+from app.fields import Words
 from app.letters import cases, letters, rendering
 from app.opening import acting, opened
 from app.policy.facts import Accommodation
@@ -22,7 +23,6 @@ from app.registry.queries import visible_application
 from app.settings import Settings
 from app.tenancy import appeal_queries, appeals
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround, AppealState
-from app.tenancy.appeal_schemas import Words
 
 appeal_commands = typer.Typer(help="Appeals of families.", no_args_is_help=True)
 AppealReference = Annotated[str, typer.Argument(metavar="APPEAL", help="Public reference of the appeal.")]

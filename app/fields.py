@@ -6,10 +6,17 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 LARGEST_INTEGER = 2**31 - 1
-_CONTROL = r"\x00-\x1f\x7f-\x9f\ufffe\uffff"
-# At least one character that is not white space, and no control character, of which PostgreSQL cannot store all, nor
-# the two that XML, and with it a spreadsheet, cannot hold.
-TEXT_PATTERN = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
+# Control characters, of which PostgreSQL cannot store all, and the two that XML, and so a spreadsheet, cannot hold.
+_BESIDE_LINES = r"\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff"
+_CONTROL = rf"{_BESIDE_LINES}\t\n"
+
+
+def _without(control: str) -> str:
+    """Return the pattern of what has one character at least that is not white space, and none of these."""
+    return rf"^[^{control}]*[^\s{control}][^{control}]*$"
+
+
+TEXT_PATTERN = _without(_CONTROL)
 
 
 class Wire(BaseModel):
@@ -36,6 +43,9 @@ Name = Annotated[str, StringConstraints(max_length=200, pattern=TEXT_PATTERN), A
 ShortName = Annotated[str, StringConstraints(max_length=120, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
 Address = Annotated[str, StringConstraints(max_length=300, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
 Sentence = Annotated[str, StringConstraints(max_length=500, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
+Words = Annotated[
+    str, StringConstraints(max_length=4_000, pattern=_without(_BESIDE_LINES)), AfterValidator(str.strip)
+]  # may have several lines
 Key = Annotated[str, StringConstraints(max_length=80, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
 IsoDate = Annotated[date, BeforeValidator(_written_date)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]

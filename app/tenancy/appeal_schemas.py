@@ -3,15 +3,13 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from app.allocation.corrections import Correction
 from app.allocation.what_if_models import WhatIfState
-from app.fields import Flag, Reference, Wire
+from app.fields import Flag, Reference, Wire, Words
 from app.policy.facts import Accommodation
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround, AppealState
-
-Words = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
 
 
 class Corrections(Wire):

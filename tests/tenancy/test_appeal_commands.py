@@ -77,7 +77,7 @@ def test_what_is_no_text_is_refused(
 ) -> None:
     said = tmp_path / "said.txt"
     assert "No such file" in lodged(command_line, application, said)[2]
-    for content in (b"", b" \n", b"\x07", b"x" * 4001, b"\xff"):
+    for content in (b"", b" \n", b"\x07", b"x" * 4001, b"\xff", "\uffff".encode()):
         said.write_bytes(content)
         code, _, err = lodged(command_line, application, said)
         assert (code, "has no text" in err) == (1, True)
