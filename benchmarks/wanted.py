@@ -52,10 +52,15 @@ WANTED: dict[tuple[int, int], tuple[Wanted, Wanted]] = {
 """By households and settlements: must, aim."""
 
 
+LEAST = 60.0
+"""Seconds that every size is given: of a shorter time limit the solver keeps most back, should it not suffice for a
+proof, and would be stopped when it is near."""
+
+
 def time_limit(households: int) -> float:
-    """Seconds that a size may take: what the next larger one with wanted figures must keep to."""
+    """Seconds that a size is given: what the next larger one with wanted figures must keep to, or LEAST."""
     limits = [must.seconds for (most, _), (must, _) in WANTED.items() if households <= most]
-    return limits[0] if limits else max(must.seconds for must, _ in WANTED.values())
+    return max(limits[0], LEAST) if limits else max(must.seconds for must, _ in WANTED.values())
 
 
 Row = tuple[str, str, str, str, str, str]
