@@ -142,12 +142,10 @@ class Program:
         seconds: float,
         *,
         cutoff: int | None = None,
-        gap: float = 0.0,
         exact: bool = False,
     ) -> Found:
         """The best integer solution by weights [n + m] that uses `columns` alone, houses every unit in `must` and keeps
-        the rows `at_least`. cutoff: less is not looked for, though it may be found; gap: ends so near to the best,
-        relative to it; exact: by CP-SAT."""
+        the rows `at_least`. cutoff: less is not looked for, though it may be found; exact: by CP-SAT."""
         units = Block(self.units.key, self.units.column, self.units.weight, np.where(must, 1.0, 0.0), self.units.most)
         rows = [_stage_row(stage, least) for stage, least in at_least]
         if exact and cutoff is not None:
@@ -163,7 +161,7 @@ class Program:
         model, _ = linear_model(blocks, weights // scale, columns, self.most, integer)
         parameters = mathopt.SolveParameters(
             time_limit=datetime.timedelta(seconds=max(seconds, 0.0)),
-            relative_gap_tolerance=gap,
+            relative_gap_tolerance=0.0,
             absolute_gap_tolerance=0.0 if exact else 0.999,
         )
         if exact:
