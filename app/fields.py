@@ -12,7 +12,7 @@ _CONTROL = rf"{_BESIDE_LINES}\t\n"
 
 
 def _without(control: str) -> str:
-    """Return the pattern of what has one character at least that is not white space, and none of these."""
+    """Return the pattern of what has at least one character that is not white space, and none of `control`."""
     return rf"^[^{control}]*[^\s{control}][^{control}]*$"
 
 
@@ -43,9 +43,8 @@ Name = Annotated[str, StringConstraints(max_length=200, pattern=TEXT_PATTERN), A
 ShortName = Annotated[str, StringConstraints(max_length=120, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
 Address = Annotated[str, StringConstraints(max_length=300, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
 Sentence = Annotated[str, StringConstraints(max_length=500, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
-Words = Annotated[
-    str, StringConstraints(max_length=4_000, pattern=_without(_BESIDE_LINES)), AfterValidator(str.strip)
-]  # may have several lines
+# Of several lines.
+Words = Annotated[str, StringConstraints(max_length=4_000, pattern=_without(_BESIDE_LINES)), AfterValidator(str.strip)]
 Key = Annotated[str, StringConstraints(max_length=80, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
 IsoDate = Annotated[date, BeforeValidator(_written_date)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]

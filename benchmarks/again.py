@@ -115,12 +115,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", type=size, nargs="+", metavar="HOUSEHOLDS/SETTLEMENTS")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument(
-        "--time-limit",
-        type=float,
-        metavar="SECONDS",
-        help="what the size must keep to, a minute at least, if not given",
-    )
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="(60, or what the size must keep to)")
     parser.add_argument("--threads", type=int, default=2, help="(2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()

@@ -228,12 +228,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--family", nargs="+", choices=FAMILIES, default=["default"])
     parser.add_argument("--runs", type=int, default=1, help="how often each instance is solved (1)")
-    parser.add_argument(
-        "--time-limit",
-        type=float,
-        metavar="SECONDS",
-        help="what the size must keep to, a minute at least, if not given",
-    )
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="(60, or what the size must keep to)")
     parser.add_argument("--threads", type=int, default=Parameters.threads, help=f"({Parameters.threads})")
     parser.add_argument("--aims", action="store_true", help="compare with the figures wanted")
     parser.add_argument("--peers", nargs="*", choices=peers.PEERS, help="general solvers too; all if none is named")

@@ -320,15 +320,17 @@ def test_a_verifier_and_an_approver_decide_their_own_kinds(
 
 
 @on_sqlite
-@pytest.mark.parametrize("words", ["", " \n\t", "a\x07", "a\x00", "a\ufffe", "a\uffff", "x" * 4_001])
-def test_what_is_no_text_is_refused(database: Database, register: Register, acting_as: ActingAs, words: str) -> None:
+def test_what_is_no_text_is_refused(database: Database, register: Register, acting_as: ActingAs) -> None:
     drawn(database)
     application = application_of(database, register.families["rented"])
-    refused = lodge(acting_as(Role.CASEWORKER), application, statement=words)
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/body/statement")
+    no_text = ("", " \n\t", "a\x07", "a\x00", "a\ufffe", "a\uffff", "x" * 4_001)
+    for words in no_text:
+        refused = lodge(acting_as(Role.CASEWORKER), application, statement=words)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/body/statement")
     reference = lodged(acting_as(Role.CASEWORKER), application, statement=" Nobody asked us.\n\tלא שאלו אותנו.\n")
-    refused = acting_as(Role.APPROVER).post(f"/appeals/{reference}/decide", json=UPHOLD | {"reason": words})
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/body/reason")
+    for words in no_text:
+        refused = acting_as(Role.APPROVER).post(f"/appeals/{reference}/decide", json=UPHOLD | {"reason": words})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/body/reason")
     with database.session(writes=False) as session:
         assert session.scalars(select(Appeal)).one().statement == "Nobody asked us.\n\tלא שאלו אותנו."
 
