@@ -7,7 +7,6 @@ stage, however many households there are.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +16,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no type marker
 
-from solver.central_path import outlying, reach
-from solver.kernels import add_columns, add_units
+from solver.central_path import Vectors, corrected, reach
 from solver.network import Network
+from solver.normal_equations import NormalEquations
 from solver.problem import NONE, UNLIMITED
 from solver.progress import Deadline
 from solver.tables import IntArray
@@ -31,31 +30,26 @@ MULTIPLIER = 64.0
 stage achieved leaves no interior, and its multiplier would grow without end."""
 CLOSE = 1e-6
 """The relative gap at which the method ends, where it is not a hundredth."""
-WARM = 1e-2
+WARM = 0.1
 """The relative gap of the iterate that the next stage starts from: a later one is too near the boundary."""
+CENTRED = 0.3
+"""There no product is less than this part of the mean, at the start."""
 MOST_STEPS = 100
-WEAKEST = 1e-7
-"""Past this regularisation of the dense system, rounding has the last word, and the method ends."""
-CORRECTORS = 2
+CORRECTORS = 3
 """Centrality correctors (Gondzio) of a step at most: each costs a tenth of the step."""
 FURTHER, FAR, WORTHWHILE = 0.3, 0.95, 0.02
 """How much further a corrector aims; how far a step goes that needs none; how much further it has to go to be worth
 another."""
 LEAST_CENTRE = 1e-3
 """The least aim of a corrector, relative to the mean."""
-LOOK = 0.5
-"""Seconds between two looks at whether the solve is cancelled."""
 
 
 @dataclass(frozen=True, eq=False)
 class Iterate:
-    """Columns and slacks of rows, prices of rows and reduced costs of columns; `rows` earlier stages were kept."""
+    """A point on the way to a relaxation that kept so many earlier stages."""
 
-    column: FloatArray
-    slack: FloatArray
-    price: FloatArray
-    reduced: FloatArray
-    rows: int
+    at: Vectors
+    stages: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +84,6 @@ class Interior:
         self.supply = len(unit) + ways + np.arange(supplies)
         self.supply_first = len(unit) + ways
         self.columns = self.supply_first + supplies
-        self.start = np.searchsorted(self.unit, np.arange(network.units + 1))
         self.first_key = network.hubs
         self.first_service = network.hubs + network.settlements * network.needs
         self.dense_rows = self.first_service + network.places.size
@@ -191,7 +184,6 @@ class _Barrier:
             shape=(dense.shape[0], len(rows)),
         )
         dense = scipy.sparse.hstack([dense, shortfall]).tocsr()
-        self.dense_rows = dense.shape[0]
         pad = [
             scipy.sparse.hstack([part, scipy.sparse.csr_matrix((part.shape[0], len(rows)))])
             for part in (interior.of_units, interior.of_classes)
@@ -202,88 +194,78 @@ class _Barrier:
         self.most = np.concatenate(
             [np.ones(self.units), interior.most_of_classes, interior.most, [-float(least) for _, least in rows]]
         )
-        by_unit, others = dense[:, : self.unit_columns].tocsc(), dense[:, self.unit_columns :].tocsc()
-        self.by_unit, self.by_unit_back = by_unit.tocsr(), by_unit.T.tocsr()
-        self.unit_entries = _entries(by_unit)
-        self.other_entries = _entries(others)
-        self.others_back = others.T.tocsr()
-        self.supply = scipy.sparse.csr_matrix(pad[1])[:, self.unit_columns :]
-        # Fresh memory for every step would cost as much as the arithmetic.
-        self.halves = np.empty((2, self.dense_rows, self.dense_rows))
+        self.equations = NormalEquations(interior.unit, self.units, pad[1], dense, interior.workers)
 
     def descend(self, start: Iterate | None, deadline: Deadline) -> Relaxed:
-        x, s, y, z = self._cold() if start is None else self._warm(start)
+        at = self._cold() if start is None else self._warm(start)
         near, took = None, 0.0
         for _ in range(MOST_STEPS):
             began = deadline.left()
+            x, s, y, z = at
             primal = self.most - self.forward @ x - s
             dual = self.weights - self.backward @ y + z
             gap = abs(float(self.most @ y - self.weights @ x)) / (1.0 / self.scale + abs(float(self.most @ y)))
             feasible = float(np.abs(primal).max(initial=0.0))
             if near is None and gap < WARM and feasible < 1:
-                near = Iterate(x, s, y * self.scale, z * self.scale, self.stages)
+                near = at
             if (gap < CLOSE and feasible < 1e-4) or deadline.passed() or began < took:
                 break
             try:
-                system = _System(self, x / z, s / y, deadline)
+                at = self._next(at, primal, dual, deadline)
             except scipy.linalg.LinAlgError:
                 break
-            mean = (x @ z + s @ y) / (len(x) + len(s))
-
-            def step(
-                complementary: FloatArray,
-                slackness: FloatArray,
-                at: tuple[FloatArray, ...] = (x, s, y, z, primal, dual),
-                system: "_System" = system,
-            ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-                x, s, y, z, primal, dual = at
-                gradient = self.forward @ (complementary / z + x / z * dual) + slackness / y - primal
-                change = system.solve(gradient)
-                reduced = self.backward @ change - dual
-                return complementary / z - x / z * reduced, slackness / y - s / y * change, change, reduced
-
-            dx, ds, dy, dz = step(-x * z, -s * y)
-            a, b = reach(x, dx, s, ds), reach(y, dy, z, dz)
-            ahead = ((x + a * dx) @ (z + b * dz) + (s + a * ds) @ (y + b * dy)) / (len(x) + len(s))
-            centre = (ahead / mean) ** 3 * mean
-            complementary, slackness = centre - x * z - dx * dz, centre - s * y - ds * dy
-            dx, ds, dy, dz = step(complementary, slackness)
-            a, b = reach(x, dx, s, ds), reach(y, dy, z, dz)
-            aim = float(max(centre, LEAST_CENTRE * mean))
-            for _ in range(CORRECTORS):
-                if min(a, b) > FAR:
-                    break
-                further, higher = min(a + FURTHER, 1.0), min(b + FURTHER, 1.0)
-                complementary = complementary + outlying((x + further * dx) * (z + higher * dz), aim)
-                slackness = slackness + outlying((s + further * ds) * (y + higher * dy), aim)
-                other = step(complementary, slackness)
-                reached = reach(x, other[0], s, other[1]), reach(y, other[2], z, other[3])
-                if sum(reached) < a + b + WORTHWHILE:
-                    break
-                (dx, ds, dy, dz), (a, b) = other, reached
-            x, s, y, z = x + a * dx, s + a * ds, y + b * dy, z + b * dz
             took = began - deadline.left()
-        return self._relaxed(x, y * self.scale, near or Iterate(x, s, y * self.scale, z * self.scale, self.stages))
+        near = near or at
+        near = near._replace(price=near.price * self.scale, reduced=near.reduced * self.scale)
+        return self._relaxed(at.column, at.price * self.scale, Iterate(near, self.stages))
 
-    def _cold(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def _next(self, at: Vectors, primal: FloatArray, dual: FloatArray, deadline: Deadline) -> Vectors:
+        """The point after a step, where so much is lacking of the rows, and of the columns' reduced costs."""
+        x, s, y, z = at
+        d, e = x / z, s / y
+        system = self.equations.factored(d, e, deadline)
+
+        def step(columns: FloatArray, slacks: FloatArray, missing: tuple[FloatArray, FloatArray] | None) -> Vectors:
+            """What changes the products of columns and slacks by so much, and whatever is lacking to nothing."""
+            primal, dual = missing or (0.0, 0.0)
+            change = system.solve(self.forward @ (columns / z + d * dual) + slacks / y - primal)
+            reduced = self.backward @ change - dual
+            return Vectors(columns / z - d * reduced, slacks / y - e * change, change, reduced)
+
+        ahead = step(-x * z, -s * y, (primal, dual))
+        reached, mean = reach(at, ahead), at.mean()
+        centre = (at.moved(ahead, *reached).mean() / mean) ** 3 * mean
+        curved = step(centre - ahead.column * ahead.reduced, centre - ahead.slack * ahead.price, None)
+        best, reached = corrected(at, ahead, curved, reached[0] * reached[1])
+        for _ in range(CORRECTORS):
+            if min(reached) > FAR:
+                break
+            further = at.moved(best, *(min(each + FURTHER, 1.0) for each in reached))
+            correction = step(*further.outlying(max(centre, LEAST_CENTRE * mean)), None)
+            other, far = corrected(at, best, correction, min(reached))
+            if sum(far) < sum(reached) + WORTHWHILE:
+                break
+            best, reached = other, far
+        return at.moved(best, *reached)
+
+    def _cold(self) -> Vectors:
         x = np.full(self.forward.shape[1], 1.0)
         x[: self.unit_columns] = 0.3
         y = np.full(self.forward.shape[0], 0.5)
-        return x, np.maximum(self.most - self.forward @ x, 0.5), y, np.maximum(self.backward @ y - self.weights, 0.3)
+        slack = np.maximum(self.most - self.forward @ x, 0.5)
+        return Vectors(x, slack, y, np.maximum(self.backward @ y - self.weights, 0.3))
 
-    def _warm(self, start: Iterate) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """From the same stage under other targets, as it is; or from the stage before, whose prices are doubled: the
-        new weights then leave the dual feasible, once units and classes pay for what is new; and the stage before gets
-        the multiplier 2."""
-        interior, new = self.interior, self.stages - start.rows
+    def _warm(self, start: Iterate) -> Vectors:
+        """From the same stage under other targets, less of which leaves more slack; or from the stage before, whose
+        prices are doubled: the new weights then leave the dual feasible, once units and classes pay for what is new;
+        and the stage before gets the multiplier 2."""
+        interior, new, (x, s, y, z) = self.interior, self.stages - start.stages, start.at
         if not new:
-            return start.column, start.slack, start.price / self.scale, start.reduced / self.scale
+            return Vectors(x, np.maximum(s, self.most - self.forward @ x), y / self.scale, z / self.scale)
         units, classes = self.units, self.class_rows
-        mean = (start.column @ start.reduced + start.slack @ start.price) / (len(start.column) + len(start.slack))
-        mean *= 2 / self.scale
-        x = np.concatenate([start.column, np.zeros(new)])
-        s = np.concatenate([start.slack, np.zeros(new)])
-        y = np.concatenate([2 * start.price, np.full(new, 2.0)]) / self.scale
+        mean = 2 * start.at.mean() / self.scale
+        x, s = np.concatenate([x, np.zeros(new)]), np.concatenate([s, np.zeros(new)])
+        y = np.concatenate([2 * y, np.full(new, 2.0)]) / self.scale
         best = np.zeros(units)
         np.maximum.at(best, interior.unit, self.weights[: self.unit_columns])
         lift = max(float(self.weights[interior.way].max(initial=0.0)), 0.0)
@@ -297,8 +279,8 @@ class _Barrier:
         wanted = mean / y[-new:]
         x[-new:] = mean / (cost - y[-new:]) + np.maximum(wanted - missing, 0)
         s[-new:] = np.maximum(wanted, missing)
-        z = np.maximum(self.backward @ y - self.weights, 1e-4)
-        return x, s, y, z
+        at = Vectors(x, s, y, np.maximum(self.backward @ y - self.weights, 1e-4))
+        return at.centred(MULTIPLIER, CENTRED * at.mean())
 
     def _relaxed(self, x: FloatArray, y: FloatArray, near: Iterate) -> Relaxed:
         interior, network = self.interior, self.interior.network
@@ -315,84 +297,3 @@ class _Barrier:
             multipliers=y[len(y) - self.stages :],
             near=near,
         )
-
-
-class _System:
-    """(F D Fᵀ + E) dy = g, with units and classes eliminated. Raises LinAlgError where rounding has the last word."""
-
-    def __init__(self, barrier: _Barrier, d: FloatArray, e: FloatArray, deadline: Deadline) -> None:
-        self.barrier = barrier
-        interior, rows = barrier.interior, barrier.dense_rows
-        units, classes = barrier.units, barrier.class_rows
-        self.of_unit, rest = d[: barrier.unit_columns], d[barrier.unit_columns :]
-        self.unit_pivot = np.bincount(interior.unit, self.of_unit, units) + e[:units]
-        halves = barrier.halves
-        halves.fill(0.0)
-        middle = units // 2
-        of_units = (interior.start, self.unit_pivot, self.of_unit, *barrier.unit_entries)
-        with ThreadPoolExecutor(interior.workers) as pool:  # two sums, however many threads there are: the same bits
-            first = pool.submit(add_units, halves[0], 0, middle, *of_units)
-            second = pool.submit(add_units, halves[1], middle, units, *of_units)
-            while wait((first, second), LOOK).not_done:
-                deadline.heard()
-        factor, dense = halves
-        dense += factor
-        add_columns(dense, rest, *barrier.other_entries)
-        deadline.heard()
-        scaled = scipy.sparse.csr_matrix(barrier.supply.multiply(rest))
-        own = np.asarray(scaled.sum(axis=1)).ravel() + e[units : units + classes]
-        count, unreserved, both = own[0::2], own[1::2], np.asarray(scaled[1::2].sum(axis=1)).ravel()
-        determinant = count * unreserved - both * both
-        even = np.arange(0, classes, 2)
-        self.class_inverse = scipy.sparse.csr_matrix(
-            (
-                np.concatenate([unreserved, count, -both, -both]) / np.tile(determinant, 4),
-                (np.concatenate([even, even + 1, even, even + 1]), np.concatenate([even, even + 1, even + 1, even])),
-            ),
-            shape=(classes, classes),
-        )
-        self.coupling = (scaled @ barrier.others_back).tocsr()
-        self.eliminated = (self.class_inverse @ self.coupling).tocsr()
-        fill = (self.coupling.T @ self.eliminated).tocoo()
-        lower = fill.row >= fill.col
-        dense[fill.row[lower], fill.col[lower]] -= fill.data[lower]
-        diagonal = np.arange(rows)
-        dense[diagonal, diagonal] += e[units + classes :]
-        deadline.heard()
-        self.factor = _cholesky(dense, diagonal, factor)
-
-    def solve(self, gradient: FloatArray) -> FloatArray:
-        barrier, unit = self.barrier, self.barrier.interior.unit
-        units, classes = barrier.units, barrier.class_rows
-        of_units, of_classes = gradient[:units], gradient[units : units + classes]
-        right = gradient[units + classes :] - barrier.by_unit @ (self.of_unit * (of_units / self.unit_pivot)[unit])
-        right -= self.eliminated.T @ of_classes
-        dense = scipy.linalg.cho_solve((self.factor, False), right, check_finite=False)
-        shared = np.bincount(unit, self.of_unit * (barrier.by_unit_back @ dense), units)
-        return np.concatenate(
-            [
-                (of_units - shared) / self.unit_pivot,
-                self.class_inverse @ (of_classes - self.coupling @ dense),
-                dense,
-            ]
-        )
-
-
-def _cholesky(dense: FloatArray, diagonal: IntArray, factor: FloatArray) -> FloatArray:
-    """The factor of a matrix of which the lower half is given, in the memory of `factor`, regularised as far as it must
-    and may be."""
-    regular = 1e-12
-    dense[diagonal, diagonal] = dense[diagonal, diagonal] * (1 + regular) + regular
-    while regular < WEAKEST:
-        np.copyto(factor, dense)
-        upper, failed = scipy.linalg.lapack.dpotrf(factor.T, lower=0, clean=0, overwrite_a=1)
-        if not failed:
-            return np.asarray(upper)
-        regular *= 100
-        dense[diagonal, diagonal] += regular * np.maximum(dense[diagonal, diagonal], 1.0)
-    raise scipy.linalg.LinAlgError("not positive definite")
-
-
-def _entries(matrix: scipy.sparse.csc_matrix) -> tuple[IntArray, IntArray, FloatArray]:
-    matrix.sort_indices()
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data

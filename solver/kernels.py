@@ -61,3 +61,18 @@ def add_columns(dense: FloatArray, scale: FloatArray, first: IntArray, row: IntA
             amount = weight[e] * scale[j]
             for f in range(first[j], e + 1):
                 dense[row[e], row[f]] += amount * weight[f]
+
+
+@njit(cache=True, nogil=True)
+def fastest_falls(v: FloatArray, step: FloatArray, correction: FloatArray, shares: FloatArray) -> FloatArray:
+    """How fast the first of v [n], all positive, falls to 0 along step + share · correction, for each share: one by
+    the number of such steps that it takes; 0 where none falls."""
+    fastest = np.zeros(len(shares))
+    for i in range(len(v)):
+        whole = 1.0 / v[i]
+        first, second = -step[i] * whole, -correction[i] * whole
+        for k in range(len(shares)):
+            fall = first + shares[k] * second
+            if fall > fastest[k]:
+                fastest[k] = fall
+    return fastest

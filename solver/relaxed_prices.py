@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver import prices as pricing
+from solver.central_path import Vectors
 from solver.interior import Iterate, Relaxed
 from solver.network import Network
 from solver.options import fits
@@ -66,5 +67,5 @@ def priced(network: Network, prices: Prices, value: float) -> Relaxed:
         service=prices.service[:, limited] / denominator,
         key=np.where(np.isinf(key), 0.0, key),
         multipliers=np.array(prices.multipliers) / denominator,
-        near=Iterate(nothing, nothing, nothing, nothing, len(prices.multipliers)),
+        near=Iterate(Vectors(nothing, nothing, nothing, nothing), len(prices.multipliers)),
     )

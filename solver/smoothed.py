@@ -12,6 +12,7 @@ import numpy as np
 import scipy.optimize
 import scipy.sparse
 
+from solver.central_path import Vectors
 from solver.interior import MULTIPLIER, FloatArray, Interior, Iterate, Relaxed
 from solver.progress import Deadline
 from solver.tables import IntArray
@@ -57,8 +58,8 @@ class Smoothed:
         stage = _Stage(self, weights / scale, rows)
         price = np.zeros(len(self.most) + len(rows))
         if start is not None:
-            price[: len(start.price)] = start.price / scale
-            price[len(start.price) :] = 1.0 / scale
+            price[: len(start.at.price)] = start.at.price / scale
+            price[len(start.at.price) :] = 1.0 / scale
         most = np.full(len(price), np.inf)
         most[len(self.most) :] = MULTIPLIER * float(unit.max(initial=1.0)) / scale
         best, least = price, stage.dual(price)
@@ -185,5 +186,5 @@ class _Stage:
             service=service.reshape(network.places.shape),
             key=np.where(np.isfinite(key), key, 0.0) * scale,
             multipliers=price[scarce:] * scale,
-            near=Iterate(nothing, nothing, last * scale, nothing, len(price) - scarce),
+            near=Iterate(Vectors(nothing, nothing, last * scale, nothing), len(price) - scarce),
         )
