@@ -66,7 +66,7 @@ class Thorough:
 
 
 WHO = Thorough(
-    rounds=(Round(25, 1_000, 1e-6, 1),),
+    rounds=3 * (Round(25, 1_000, 1e-6, 1),),
     keep=False,
     heats=(Heat(0.2, 0.02, 100, 0.02), None),
     heating=0.6,
