@@ -26,6 +26,9 @@ HOUSES = 2_000
 """Houses of the settlements that are searched together at most."""
 COLUMNS = 10_000
 """Placements that are left open in a window at most."""
+GUESTS = 0.5
+"""The share of them for those without a place who accept any settlement: beside thousands of these, who would all take
+any place for nothing, nobody else's placements would be open."""
 NOTHING, SOMETHING, LITTLE = 0.01, 0.05, 0.35
 """Losses up to one count as none, and from the other on as some; placements that lose up to the last are open where
 those that lose nothing do not suffice: relative to what a household usually counts."""
@@ -68,7 +71,8 @@ class Mending:
                     break  # what is open is what earlier stages miss
                 loss, shifted = KINDS[kind]
                 groups = [group for group in _windows(self.neighbours, size, shifted=shifted) if lost[group].any()]
-                every = Round(size, COLUMNS, gap=GAP, nodes=NODES, loss=loss * self.usual)
+                most = max(int(GUESTS * COLUMNS) // size, 1)
+                every = Round(size, COLUMNS, gap=GAP, nodes=NODES, loss=loss * self.usual, guests=most)
                 at, best = searched(network, groups, everybody, at, best, goal, every, deadline, searchers, keep=False)
                 closed = self.closed(best)
                 if closed.bound - closed.achieved > (1 - WORTHWHILE) * before:

@@ -36,7 +36,7 @@ class Round:
     """All settlements searched, in windows of so many (None: that have `HOUSES`): how many placements are left open in
     each, and the relative gap and the nodes of its tree at which a search ends: limits that are the same on every
     machine, as no clock is. alike: units of one size are open at a time, and all others stay. loss: no placement is
-    open that loses more."""
+    open that loses more. guests: no more come to a window of those who accept any settlement."""
 
     window: int | None
     columns: int
@@ -44,6 +44,7 @@ class Round:
     nodes: int = 10
     alike: bool = False
     loss: float = np.inf
+    guests: int | None = None
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def searched(
 ) -> tuple[IntArray, list[int]]:
     """The same after a search in windows of settlements, and its rank."""
     floors = [(each, -(-most // len(groups))) for each, most in goal.floors(at)]
-    dealt = guests(network, at, groups)
+    dealt = guests(network, at, groups, every.guests)
 
     def moves(index: int) -> tuple[IntArray, IntArray] | None:
         """Who moves in a group, and where to. Its model is made when a process is free to search it: all of them at
@@ -252,9 +253,9 @@ def windows(neighbours: IntArray, size: int, turn: int) -> list[IntArray]:
     return [shifted[first : first + size] for first in range(0, len(neighbours), size)]
 
 
-def guests(network: Network, at: IntArray, groups: Sequence[IntArray]) -> IntArray:
+def guests(network: Network, at: IntArray, groups: Sequence[IntArray], most: int | None = None) -> IntArray:
     """The index of the group that a unit without a place may come to [U], NONE where there is none: those who could
-    come to several are dealt in turn."""
+    come to several are dealt in turn. most: of those who accept any settlement, so many to a group at most."""
     group = np.full(network.settlements, NONE)
     for index, settlements in enumerate(groups):
         group[settlements] = index
@@ -265,5 +266,6 @@ def guests(network: Network, at: IntArray, groups: Sequence[IntArray]) -> IntArr
     unit, first, several = np.unique(pairs // many, return_index=True, return_counts=True)
     dealt[unit] = pairs[first + unit % several] % many
     anywhere = np.flatnonzero((at == NONE) & (network.hub_of != NONE))
-    dealt[anywhere] = anywhere % many if groups else NONE
+    turn = np.arange(len(anywhere)) % max(many, 0 if most is None else -(-len(anywhere) // most))
+    dealt[anywhere] = np.where(turn < len(groups), turn, NONE)
     return dealt

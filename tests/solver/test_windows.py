@@ -104,6 +104,18 @@ def test_who_has_no_place_is_dealt_to_one_of_the_groups_where_it_may_come(
     assert (guests(town, at, []) == NONE).all()
 
 
+def test_no_more_than_so_many_of_those_who_accept_any_settlement_are_dealt_to_a_group(
+    started: tuple[Network, Losses, IntArray],
+) -> None:
+    town, _, _ = started
+    nowhere, groups = np.full(town.units, NONE), [np.array([4]), np.array([0])]
+    anywhere = town.hub_of != NONE
+    everybody, few = guests(town, nowhere, groups), guests(town, nowhere, groups, 3)
+    assert (everybody[anywhere] != NONE).all()
+    assert np.bincount(few[anywhere & (few != NONE)]).tolist() == [3, 3]
+    assert np.array_equal(few[~anywhere], everybody[~anywhere]), "whoever asks for a settlement comes all the same"
+
+
 @pytest.mark.parametrize(("places_per_need", "flow"), [(1.5, True), (0.9, False)])
 def test_where_places_are_scarce_it_is_no_flow(places_per_need: float, flow: bool) -> None:
     problem = generate(500, 10, 1, places_per_need=places_per_need)
