@@ -13,8 +13,10 @@ from solver import prices as pricing
 from solver.exact import Program
 from solver.greedy import greedy
 from solver.homes import with_homes
+from solver.lagrangian import Lagrangian
 from solver.lottery import draw
-from solver.objectives import Objective
+from solver.narrowing import narrowed
+from solver.objectives import Objective, required
 from solver.options import gains, options
 from solver.parameters import Parameters
 from solver.patience import Patience
@@ -22,6 +24,7 @@ from solver.pins import Contradiction, place
 from solver.previous import Before, still, taken
 from solver.problem import NONE, Problem
 from solver.progress import Cancelled, Report, Reporter
+from solver.proof import price_bound
 from solver.seating import deal
 from solver.solution import Assignments, Solution, Stage, StageCertificate, Statistics, Status, Witness
 from solver.stages import Closed, Ladder
@@ -36,6 +39,8 @@ KEPT_BACK = 0.25
 LEAST_KEPT_BACK, MOST_KEPT_BACK = 5.0, 20.0
 """Seconds in which that finds something good for a thousand households, by the square of how many there are, and all
 that it does find, by how many there are."""
+MOMENT = 0.001
+"""Seconds of the time limit that are left, whatever has passed."""
 WORTHWHILE = 1.0
 """Seconds in which such a search gets anywhere."""
 
@@ -65,6 +70,9 @@ def solve(
     stages = parameters.stages_of(problem)
     before = Before.of(problem, stages, previous, homes)
 
+    began = time.monotonic()
+    narrow = narrowed(problem)
+    left = max(parameters.time_limit_seconds - (time.monotonic() - began), MOMENT)
     report = Reporter(progress, started)
     seconds: dict[str, float] = {}
 
@@ -74,12 +82,15 @@ def solve(
 
     search = _large if len(problem.households.id) > EXACT else _exact
     try:
-        house_class, closed = search(problem, parameters, stages, before, report, seconds)
+        within = replace(parameters, time_limit_seconds=left)
+        house_class, closed = search(narrow, within, stages, before, report, seconds)
     except Contradiction as contradiction:
         return ended(Status.INFEASIBLE, str(contradiction))
     except Cancelled:
         return ended(Status.CANCELLED, "cancelled while solving")
     dealt = draw(problem, house_class, gains(problem, house_class), before.home)
+    if narrow is not problem:
+        closed = _repriced(problem, stages, closed, dealt, before.home)
     results = tuple(
         _stage(problem, stage, result, dealt, before.home) for stage, result in zip(stages, closed, strict=True)
     )
@@ -211,6 +222,22 @@ def _stage(problem: Problem, stage: Objective, result: Closed, dealt: IntArray, 
             for h in np.flatnonzero(other != dealt).tolist()
         ),
     )
+
+
+def _repriced(
+    problem: Problem, stages: Sequence[Objective], closed: list[Closed], dealt: IntArray, home: IntArray | None
+) -> list[Closed]:
+    """The stages of a narrowed problem, with what their prices prove of the problem itself."""
+    lagrangian, terms = Lagrangian(problem, home), {stage.name: stage.terms for stage in stages}
+    kept = required(stages, [result.achieved for result in closed])
+    repriced = []
+    for index, (certificate, result) in enumerate(zip(_certificate(problem, closed), closed, strict=True)):
+        housed = dealt != NONE if result.scope == "housed" else None
+        before = zip(closed[:index], kept, strict=False)
+        earlier = {each.name: least for each, least in before if housed is None or each.scope == "housed"}
+        bound = price_bound(problem, certificate, earlier, housed, lagrangian, terms)
+        repriced.append(replace(result, price_bound=bound))
+    return repriced
 
 
 def _certificate(problem: Problem, closed: list[Closed]) -> tuple[StageCertificate, ...]:
