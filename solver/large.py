@@ -48,10 +48,15 @@ BASE = 8
 """How much more a household of a stage counts in a search than one of the next: large families use that much more."""
 HEAVIEST = 1e9
 """No household counts more in a search, which computes in floats."""
-RELAXING, DECIDING, MENDING, RELAXING_AGAIN, MENDING_AGAIN, SETTLING = 0.45, 0.47, 0.48, 0.53, 0.57, 0.99
+RELAXING, SETTLING = 0.6, 0.99
 """Shares of the time limit after which a phase gives way to the next."""
+PLACING, DECIDING, RELAXING_AGAIN, MENDING_AGAIN = 0.42, 0.43, 0.48, 0.57
+"""The same for what comes between, of what the relaxations leave: without good prices nothing else is of use, and
+without time to search they aren't."""
 BRIEFLY = 0.1
 """The share of the time for mending that the last stage which counts households gets first: that is soon mended."""
+MOSTLY = 0.7
+"""The share of the time for mending again that it gets then, before `points`."""
 RESERVE = 2
 """How many times as long as the preparation takes what no clock ends: the last network, bounds, houses and the draw."""
 KEPT_BACK = 0.3
@@ -77,6 +82,7 @@ class Large:
         self.problem, self.stages, self.previous = problem, tuple(stages), previous
         self.names = tuple(stage.name for stage in stages)
         self.started, self.limit = time.monotonic(), time_limit_seconds
+        self.relaxed = self.started
         self.workers = min(threads, 2)
         self.given, self.home = settled(problem), previous.home
         self.deciding, _ = who_and_where(self.stages)
@@ -143,12 +149,14 @@ class Large:
         counts = [j for j in range(len(self.deciding)) if j not in points]
         if not known:
             if not witnesses:
-                at = self._mended(counts[-1:], relaxed, at, goal, self._until(MENDING).share(BRIEFLY))
-                at = self._mended(counts[:-1], relaxed, at, goal, self._until(MENDING))
+                at = self._mended(counts[-1:], relaxed, at, goal, self._after_relaxing(DECIDING).share(BRIEFLY))
+                at = self._mended(counts[:-1], relaxed, at, goal, self._after_relaxing(DECIDING))
                 achieved = self._vector(at)
             again = self._relaxed_again(relaxed, reached, achieved)
             if not witnesses:
-                at = self._mended([*counts[-1:], *points], again, at, goal, self._until(MENDING_AGAIN))
+                until = self._after_relaxing(MENDING_AGAIN)
+                at = self._mended(counts[-1:], again, at, goal, until.share(MOSTLY))
+                at = self._mended(points, again, at, goal, until)
                 house_class, achieved = self._classes(self.network, at), self._vector(at)
         closed = [self.ceilings.closed(stage, each, achieved, known=known) for stage, each in enumerate(again)]
         for stage, each in enumerate(relaxed):
@@ -162,12 +170,15 @@ class Large:
         self, relaxed: Sequence[Relaxed], targets: Sequence[int], achieved: Sequence[int]
     ) -> list[Relaxed]:
         began = time.monotonic()
-        again = self.ceilings.relax_again(relaxed, targets, achieved, self._until(RELAXING_AGAIN))
+        again = self.ceilings.relax_again(relaxed, targets, achieved, self._after_relaxing(RELAXING_AGAIN))
         self.seconds["relaxation"] += time.monotonic() - began
         return again
 
     def _until(self, share: float) -> Deadline:
         return Deadline(self.started + share * self.limit, self.progress.again)
+
+    def _after_relaxing(self, share: float) -> Deadline:
+        return Deadline(self.relaxed + share * (self.started + self.limit - self.relaxed), self.progress.again)
 
     def _worth(self, stage: Objective, house_class: IntArray) -> int:
         """What an allocation gives a stage, in exact integers."""
@@ -188,7 +199,8 @@ class Large:
                 guide.near,
                 self._until(RELAXING),
             )
-        self.seconds["relaxation"] += time.monotonic() - began
+        self.relaxed = time.monotonic()
+        self.seconds["relaxation"] += self.relaxed - began
         scale = np.append(guide.multipliers, 1.0)
         losses = Losses.of(self.network, self._aim(scale, slight), guide)
         choices = packing.choices(self.network, losses.of_direct(), losses.of_ways())
@@ -210,7 +222,7 @@ class Large:
         starts = [] if start is None else [start.copy()]
         if not known:
             starts.append(whole_places(self.interior, guide, choices))
-        until = self._until(DECIDING)
+        until = self._after_relaxing(PLACING)
         at = max((filled(self.network, choices, order, each, until) for each in starts), key=rank)
         weight = np.minimum(heaviest * float(BASE) ** np.arange(last + 1)[::-1], HEAVIEST)
         weight /= np.maximum([self.ceilings.heaviest(stage) for stage in range(last + 1)], 1.0)
@@ -233,7 +245,7 @@ class Large:
         goal = Goal(aim, losses, rank, lambda reached: reached >= enough, classes, floors, usual, better)
         thorough = WHO_IN_A_FLOW if nearly_flow(self.network, guide) else WHO
         thorough = thorough.briefly() if known else thorough
-        return self._search(self.network, at, goal, thorough, self._until(MENDING)), goal
+        return self._search(self.network, at, goal, thorough, self._after_relaxing(DECIDING)), goal
 
     def _mended(
         self, stages: Sequence[int], relaxed: Sequence[Relaxed], at: IntArray, goal: Goal, deadline: Deadline
