@@ -1,12 +1,16 @@
-"""What no allocation can do, so that no relaxation counts on half of it: a kin group in a settlement that has not the
-houses or the places for all of it."""
+"""What no allocation can do, so that no relaxation counts on half of it: a kin group in a settlement that has fewer
+houses, or places of a service, than all of it needs.
+
+Whether houses are of the right size is not looked at: prices know of that, nearly always, and then they prove the bound
+without another word.
+"""
 
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from solver.options import fits, needs, values
+from solver.options import values
 from solver.problem import NONE, UNLIMITED, Problem, SparseRows
 from solver.tables import IntArray
 
@@ -45,12 +49,7 @@ def _in_vain(problem: Problem, members: IntArray) -> tuple[IntArray, IntArray]:
     in the order of groups."""
     kin, classes, capacity = problem.households.take(members), problem.house_classes, problem.settlements.capacity
     begin = np.flatnonzero(np.diff(kin.kin_group, prepend=NONE))
-    kinds, need_of = needs(kin)
-    serves = fits(problem, kinds)
-    offered = np.zeros((len(kinds), len(capacity)), np.bool_)
-    need, house_class = np.nonzero(serves)
-    offered[need, classes.settlement[house_class]] = True
-    accepted = np.logical_and.reduceat(values(problem, members)[0] & offered[need_of], begin)
+    accepted = np.logical_and.reduceat(values(problem, members)[0], begin)
     vain = np.zeros_like(accepted)
 
     def short(asked: IntArray, there: IntArray) -> None:
@@ -62,16 +61,8 @@ def _in_vain(problem: Problem, members: IntArray) -> tuple[IntArray, IntArray]:
     limits = np.where(capacity == UNLIMITED, np.iinfo(np.int64).max, capacity)
     for used, places in zip(uses.T, limits.T, strict=True):
         short(used, places)
-    for each, (fit, step_free) in enumerate(zip(serves, kinds[:, 2], strict=True)):
-        houses = np.where(fit, classes.count if step_free else classes.count - classes.reserved, 0)
-        short((need_of == each).astype(np.int64), _by_settlement(problem, houses))
-    short(np.ones(len(members), np.int64), _by_settlement(problem, classes.count))
+    houses = np.zeros(len(capacity), np.int64)
+    np.add.at(houses, classes.settlement, classes.count)
+    short(np.ones(len(members), np.int64), houses)
     entry, settlement = np.nonzero(np.repeat(vain & accepted, np.diff(begin, append=len(members)), axis=0))
     return members[entry], settlement
-
-
-def _by_settlement(problem: Problem, houses: IntArray) -> IntArray:
-    """What classes [C] have, for each settlement [S]."""
-    total = np.zeros(len(problem.settlements.id), np.int64)
-    np.add.at(total, problem.house_classes.settlement, houses)
-    return total

@@ -39,23 +39,11 @@ def test_what_every_settlement_could_hold_is_left_as_it_is() -> None:
         ),
         (kin(2, options=LIKED), [house_class("C", count=2), house_class("D", settlement="R", count=1)]),
         (
-            kin(2, options=LIKED),
-            [house_class("C", count=2), house_class("D", settlement="R", count=2, reserved=1, step_free=True)],
-        ),
-        (
-            kin(2, options=LIKED, needs_step_free=True),
-            [
-                house_class("C", count=2, step_free=True),
-                house_class("D", settlement="R", count=1, step_free=True),
-                house_class("E", settlement="R", count=1),
-            ],
-        ),
-        (
             [*kin(2, options=LIKED), household("L", kin_group="K", options=LIKED, bedrooms_max=3)],
             [house_class("C", count=3), house_class("D", settlement="R", count=2)],
         ),
     ],
-    ids=["places", "houses", "unreserved houses", "step-free houses", "all its houses"],
+    ids=["places", "houses", "houses of all sizes"],
 )
 def test_a_settlement_without_enough_for_the_whole_group_is_forbidden_to_it(
     members: list[Row], classes: list[Row]
