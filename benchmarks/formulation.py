@@ -61,7 +61,7 @@ class Formulation:
 def candidates(problem: Problem, *, by_house: bool) -> Candidates:
     """Rules 2 and 6, and 3 where the slots are houses: the reserved ones are then the last of their class."""
     classes, households = problem.house_classes, problem.households
-    kinds, need_of = needs(problem.households)
+    kinds, need_of = needs(problem)
     pin, step_free = kinds[:, 3, None], kinds[:, 2, None] > 0
     serves = fits(problem, kinds) & ((pin == NONE) | (pin == np.arange(len(classes.id))))
     serves &= (classes.count - np.where(step_free, 0, classes.reserved)) > 0

@@ -173,7 +173,7 @@ def network(problem: Problem, given: IntArray, only: BoolArray, home: IntArray |
     unreserved = np.minimum(unreserved, count)
     free = only & (given == NONE)
 
-    kinds, need_of = needs(problem.households)
+    kinds, need_of = needs(problem)
     serves = fits(problem, kinds) & (kinds[:, 3, None] == NONE) & (count > 0)
     serves &= (kinds[:, 2, None] != 0) | (unreserved > 0)
     need, house_class = np.nonzero(serves)

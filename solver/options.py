@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.problem import NONE, Households, Problem
+from solver.problem import NONE, Problem
 from solver.tables import BoolArray, IntArray
 
 CHUNK = 20_000
@@ -91,8 +91,9 @@ def values(problem: Problem, rows: IntArray) -> tuple[BoolArray, IntArray]:
     return accepts, value
 
 
-def needs(households: Households) -> tuple[IntArray, IntArray]:
+def needs(problem: Problem) -> tuple[IntArray, IntArray]:
     """The needs [k, 4] (bedrooms_min, bedrooms_max, needs_step_free, pinned), and which is each household's [H]."""
+    households = problem.households
     columns = np.column_stack(
         [households.bedrooms_min, households.bedrooms_max, households.needs_step_free, households.pinned]
     ).astype(np.int64)
@@ -114,7 +115,7 @@ def options(problem: Problem) -> Options:
     """Every placement of every unit, pinned ones having theirs alone."""
     households, classes = problem.households, problem.house_classes
     count, groups, places = len(households.id), len(households.kin_groups), len(problem.settlements.id)
-    kinds, need_of = needs(households)
+    kinds, need_of = needs(problem)
     pin = kinds[:, 3, None]
     serves = fits(problem, kinds) & ((pin == NONE) | (pin == np.arange(len(classes.id))))
     need, house_class = np.nonzero(serves)

@@ -52,7 +52,7 @@ def _refuse_impossible_pins(problem: Problem) -> None:
     accepts, _ = values(problem, pinned)
     forbidden, rows = np.zeros_like(accepts), households.forbidden.take(pinned)
     forbidden[rows.row, rows.column] = True
-    kinds, need_of = needs(problem.households)
+    kinds, need_of = needs(problem)
     each, settlement = np.arange(len(pinned)), classes.settlement[house_class]
     for wrong, reason in (
         (forbidden[each, settlement], "whose settlement is forbidden to it"),

@@ -102,7 +102,7 @@ def _fitting(problem: Problem, before: IntArray) -> IntArray:
     """Who could have its class of before, all others apart."""
     households = problem.households
     who = np.flatnonzero((before != NONE) & ((households.pinned == NONE) | (households.pinned == before)))
-    kinds, need_of = needs(problem.households)
+    kinds, need_of = needs(problem)
     who = who[fits(problem, kinds)[need_of[who], before[who]]]
     settlement = problem.house_classes.settlement[before[who]]
     parts = [np.zeros(0, np.int64)]

@@ -73,6 +73,8 @@ def solve(
     began = time.monotonic()
     narrow = narrowed(problem)
     left = max(parameters.time_limit_seconds - (time.monotonic() - began), MOMENT)
+    if narrow is not problem:  # what prices proved before, they proved of a problem that was not narrowed
+        before = replace(before, lost=tuple(None for _ in stages))
     report = Reporter(progress, started)
     seconds: dict[str, float] = {}
 

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from solver import Parameters, Problem, Status, check, solve
+from solver import Parameters, Problem, Status, check, narrowing, solve
+from solver.generate import generate
 from solver.narrowing import narrowed
 from tests.solver.exhaustive import allocations, tiny_problem
 from tests.solver.small import Row, house_class, household, problem
@@ -78,6 +79,24 @@ def test_no_allocation_is_lost() -> None:
     assert len(narrow) > 10
     for seed, town in narrow.items():
         assert sorted(map(str, allocations(town.to_dict()))) == sorted(map(str, allocations(towns[seed].to_dict())))
+
+
+def test_in_small_portions_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    hamlets = generate(300, 60, 1, kin_share=0.5)
+    at_once = narrowed(hamlets)
+    assert at_once is not hamlets
+    monkeypatch.setattr(narrowing, "CHUNK", 1)
+    assert narrowed(hamlets) == at_once
+
+
+def test_the_solution_before_is_a_start_where_a_group_is_too_large() -> None:
+    hamlet = problem(
+        [*kin(4), *(household(f"H{i}", tier=2, options={"S": i}) for i in range(6))], [house_class("C", count=3)]
+    )
+    first = solve(hamlet)
+    again = solve(hamlet, previous=first)
+    assert check(hamlet, again) == []
+    assert [stage.achieved for stage in again.stages] == [stage.achieved for stage in first.stages] == [0, 3, 0, 12]
 
 
 def test_a_group_larger_than_any_settlement_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
