@@ -1,7 +1,6 @@
 """hearth occupancy …: keys and moves, what was found at houses, and where that and the record do not fit together."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -9,8 +8,7 @@ import typer
 from app import audit, console
 from app.access.permissions import OPERATOR
 from app.audit import Act
-from app.cli_options import ActingAs, Day, name, sentence
-from app.database import utc_now
+from app.cli_options import ActingAs, Day, name, sentence, the_day
 from app.housing.models import House, Settlement
 from app.housing.queries import house as visible_house
 from app.opening import acting, opened, settlement_named
@@ -49,7 +47,7 @@ def give_keys(
             session,
             visible_house(session, actor, normalised(house), lock=True),
             normalised(household),
-            _past(on),
+            the_day(on),
             actor,
             received_by=normalised(received_by) if received_by else None,
             representative=representative,
@@ -63,7 +61,7 @@ def move_in(house: HouseReference, household: Family, on: Day = None, username: 
     with opened() as database, database.session(writes=True) as session:
         actor = acting(session, username)
         found = visible_house(session, actor, normalised(house), lock=True)
-        made = moves.move_in(session, found, normalised(household), _past(on), actor)
+        made = moves.move_in(session, found, normalised(household), the_day(on), actor)
         console.say(f"Recorded as {made.reference}.")
 
 
@@ -79,7 +77,7 @@ def move_out(
     with opened() as database, database.session(writes=True) as session:
         actor = acting(session, username)
         found = visible_house(session, actor, normalised(house), lock=True)
-        moves.move_out(session, found, _past(on), reason, actor, ended_for=code)
+        moves.move_out(session, found, the_day(on), reason, actor, ended_for=code)
     console.say("Recorded.")
 
 
@@ -105,11 +103,6 @@ def declare_fit(house: HouseReference, username: ActingAs = None) -> None:
     console.say("Recorded.")
 
 
-def _past(on: datetime | None) -> date:
-    """Today as it is everywhere by now, for what cannot lie in the future."""
-    return on.date() if on is not None else utc_now().date()
-
-
 @occupancy_commands.command("check")
 def check_house(
     house: HouseReference,
@@ -122,7 +115,7 @@ def check_house(
     with opened() as database, database.session(writes=True) as session:
         actor = acting(session, username)
         found = visible_house(session, actor, normalised(house))
-        made = checks.record(session, found, finding=finding, checked_on=_past(on), note=note, actor=actor)
+        made = checks.record(session, found, finding=finding, checked_on=the_day(on), note=note, actor=actor)
         console.say(f"Recorded {made.reference}.")
 
 

@@ -156,6 +156,6 @@ def approve_cycle(cycle: CycleReference, username: ActingAs = None) -> None:
     with opened() as database, database.session(writes=True) as session:
         actor = acting(session, username)
         found = swap_queries.cycle(session, actor, Permission.SWAP_DECIDE, normalised(cycle))
-        transfers.approve(session, found, actor)
+        transfers.approve(session, found, Settings().zone, actor)
         families = len(found.moves)
     console.say(f"{families:,} families have moved.")

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -133,6 +133,11 @@ def enum_column(kind: type[StrEnum]) -> Enum:
 def utc_now() -> datetime:
     """Return this moment, in UTC."""
     return datetime.now(UTC)
+
+
+def latest_today() -> date:
+    """Return today where on earth it comes first: a day after it lies in the future for everybody."""
+    return (utc_now() + timedelta(hours=14)).date()
 
 
 class Database:

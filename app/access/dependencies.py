@@ -1,6 +1,7 @@
 """What endpoints ask for: a session in one transaction, and a signed-in user with a permission."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import date
 from typing import Annotated, Any
 
 import structlog
@@ -17,7 +18,7 @@ from app.access.credentials import Rules, Shown
 from app.access.hashing import Hashing
 from app.access.permissions import PERSONAL_DATA, Permission, Principal
 from app.access.throttle import Place
-from app.database import Database
+from app.database import Database, utc_now
 
 bearer = HTTPBearer(auto_error=False, description="A token from POST /api/v1/tokens, or of the provider.")
 cookie = APIKeyCookie(
@@ -47,10 +48,17 @@ async def request_entrance(request: Request) -> Entrance:
     return Entrance(state.database, state.hashing, state.doors)
 
 
+async def request_today(request: Request) -> date:
+    """Today where the programme is."""
+    today: date = utc_now().astimezone(request.app.state.settings.zone).date()
+    return today
+
+
 # None of these waits for anything: as coroutines they cost no thread.
 Store = Annotated[Database, Depends(request_database)]
 HashingTurns = Annotated[Hashing, Depends(request_hashing)]
 SignInEntrance = Annotated[Entrance, Depends(request_entrance)]
+Today = Annotated[date, Depends(request_today)]
 
 
 async def request_session(request: Request, database: Store) -> AsyncIterator[Session]:

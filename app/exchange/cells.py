@@ -6,11 +6,11 @@ that the API sets on the same fields.
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from app.database import utc_now
+from app.database import latest_today, utc_now
 from app.exchange.refusals import CellError
 
 Reader = Callable[[str], Any]
@@ -146,7 +146,7 @@ def day(cell: str) -> date:
 def past_day(cell: str) -> date:
     """Read a date up to today, wherever on earth it was written."""
     value = day(cell)
-    if value > utc_now().date() + timedelta(days=1):
+    if value > latest_today():
         raise CellError("this lies in the future; write the day on which it happened, or leave it out until then")
     return value
 

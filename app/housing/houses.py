@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.access.permissions import Permission, Principal
 from app.audit import Act
-from app.database import utc_now
+from app.database import latest_today
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import House, HouseState, Settlement
 from app.lifecycles import require_transition
@@ -91,7 +91,7 @@ def _check(house: House) -> None:
     errors = []
     if house.bedrooms > house.rooms:
         errors.append(FieldError("#/body/bedrooms", f"{house.bedrooms} bedrooms do not fit in {house.rooms} rooms."))
-    if house.handed_over_on is not None and house.handed_over_on > utc_now().date():
+    if house.handed_over_on is not None and house.handed_over_on > latest_today():
         errors.append(FieldError("#/body/handed_over_on", "Give a date up to today; leave it out until then."))
     if errors:
         raise Invalid("The house cannot be so.", errors)

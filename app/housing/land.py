@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.access.permissions import Permission, Principal
 from app.audit import Act
-from app.database import utc_now
+from app.database import latest_today
 from app.errors import FieldError, Invalid
 from app.housing import closures
 from app.housing.models import LandReleaseArea, LandState, Settlement
@@ -53,7 +53,7 @@ def _check(area: LandReleaseArea) -> None:
         ]
     if area.state is LandState.CLEARED and area.method is None:
         errors.append(FieldError("#/body/method", "Say how it was cleared."))
-    if area.released_on is not None and area.released_on > utc_now().date():
+    if area.released_on is not None and area.released_on > latest_today():
         errors.append(FieldError("#/body/released_on", "Give a date up to today."))
     if errors:
         raise Invalid("The area's state and its papers do not agree.", errors)

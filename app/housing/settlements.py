@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.access.permissions import Permission, Principal
 from app.audit import Act
-from app.database import utc_now
+from app.database import latest_today, utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing import closures
 from app.housing.models import Job, Milestone, Origin, Settlement
@@ -90,7 +90,7 @@ def record_milestone(
 ) -> Milestone:
     """Say when a milestone was reached or is expected; both empty means that nobody knows."""
     _require(actor, settlement)
-    if achieved_on is not None and achieved_on > utc_now().date():
+    if achieved_on is not None and achieved_on > latest_today():
         raise Invalid(
             "The milestone lies in the future.",
             [FieldError("#/body/achieved_on", "Give a date up to today, or use expected_on.")],

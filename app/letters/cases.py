@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -31,14 +31,12 @@ class Offered:
     answer_until: date
     declining_costs_place: bool
 
-    @property
-    def ended_at(self) -> datetime | None:
-        """When the family answered, or the offer ended otherwise."""
-        if self.offer.state is OfferState.ISSUED:
-            return None
-        if self.offer.answered_on is not None:
-            return datetime.combine(self.offer.answered_on, time(12), UTC)
-        return self.offer.ended_at
+    def ended_on(self, zone: tzinfo) -> date | None:
+        """Return the day on which the family answered, or the offer ended otherwise."""
+        offer = self.offer
+        if offer.state is OfferState.ISSUED or offer.answered_on is not None:
+            return offer.answered_on
+        return offer.ended_at.astimezone(zone).date() if offer.ended_at is not None else None
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,6 @@ def offer_told(case: Case, words: Words) -> OfferTold | None:
     if case.offered is None:
         return None
     offer, house = case.offered.offer, case.offered.offer.house
-    ended_at = case.offered.ended_at
     facts = {"size": house.bedrooms, "measure": Measure.BEDROOMS.value, "step_free": house.step_free}
     return OfferTold(
         reference=offer.reference,
@@ -79,7 +78,7 @@ def offer_told(case: Case, words: Words) -> OfferTold | None:
         house=house.reference,
         answer_until=case.offered.answer_until,
         state=offer.state.value,
-        ended_on=case.day(ended_at) if ended_at is not None else None,
+        ended_on=case.offered.ended_on(case.zone),
         declining_costs_place=case.offered.declining_costs_place,
     )
 

@@ -7,10 +7,9 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.access.dependencies import DbSession, requires
+from app.access.dependencies import DbSession, Today, requires
 from app.access.permissions import Permission, Principal
 from app.audit import Act
-from app.database import utc_now
 from app.errors import (
     Conflict,
     Forbidden,
@@ -98,14 +97,19 @@ def list_households(
     responses=ACT,
 )
 def register_household(
-    body: HouseholdNew, session: DbSession, principal: MayWrite, request_once: RequestOnce, response: Response
+    body: HouseholdNew,
+    today: Today,
+    session: DbSession,
+    principal: MayWrite,
+    request_once: RequestOnce,
+    response: Response,
 ) -> HouseholdRead:
     """With all of its people at once. It applies with an application of its own."""
     made = request_once.made(session, principal.reference) or households.by_client_id(session, body.client_id)
     was_made = made is not None
     if made is None:
         fields = named(session, principal, body.model_dump(exclude={"people"}))
-        fields["registered_on"] = fields["registered_on"] or utc_now().date()
+        fields["registered_on"] = fields["registered_on"] or today
         household = households.register(
             session,
             {name: value for name, value in fields.items() if name not in ("origin", "kin_group")},

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.access.permissions import Permission, Principal
 from app.audit import Act
-from app.database import utc_now
+from app.database import latest_today, utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Origin
 from app.policy.facts import Relationship
@@ -209,7 +209,7 @@ def _touch(household: Household) -> None:
 
 def _check(household: Household, partners: Sequence[int | None] = (), sent: Person | None = None) -> None:
     """Raise Invalid unless the household makes sense as a whole; `sent` is the member whom the request is about."""
-    today = utc_now().date()
+    today = latest_today()
     errors = [
         FieldError(f"#/body/{name}", "Give a date up to today.")
         for name in ("registered_on", "displaced_on", "consent_on")

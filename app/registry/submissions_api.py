@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, status
 
 from app import audit
-from app.access.dependencies import DbSession, requires
+from app.access.dependencies import DbSession, Today, requires
 from app.access.permissions import Permission, Principal
 from app.audit import Act
-from app.database import utc_now
 from app.problems import ACT
 from app.registry import queries, submissions
 from app.registry.naming import named, wishes
@@ -25,7 +24,7 @@ MaySubmit = Annotated[Principal, requires(Permission.APPLICATION_SUBMIT)]
     summary="Submit a household and its application at once",
     responses=ACT,
 )
-def take_submission(body: SubmissionNew, session: DbSession, principal: MaySubmit) -> SubmissionRead:
+def take_submission(body: SubmissionNew, today: Today, session: DbSession, principal: MaySubmit) -> SubmissionRead:
     """All of it or nothing. The same `client_id` again, from whichever device, gives what came of it the first time."""
     reference = submissions.made(session, body.client_id)
     if reference is not None:
@@ -33,7 +32,7 @@ def take_submission(body: SubmissionNew, session: DbSession, principal: MaySubmi
         audit.record(session, principal, Act.APPLICATION_READ, application)
     else:
         fields = named(session, principal, body.household.model_dump(exclude={"people"}), "#/body/household")
-        fields["registered_on"] = fields["registered_on"] or utc_now().date()
+        fields["registered_on"] = fields["registered_on"] or today
         application = submissions.take(
             session,
             body.client_id,

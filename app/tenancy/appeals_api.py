@@ -6,10 +6,9 @@ from fastapi import APIRouter, Query, Request, status
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.access.dependencies import DbSession, requires
+from app.access.dependencies import DbSession, Today, requires
 from app.access.permissions import Permission, Principal
 from app.audit import Act
-from app.database import utc_now
 from app.errors import FieldError, Invalid
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
@@ -71,7 +70,7 @@ def lodge_appeal(
 
 @router.get("/appeals", operation_id="list_appeals", summary="List appeals", responses=LIST)
 def list_appeals(
-    request: Request,
+    today: Today,
     session: DbSession,
     principal: MayRead,
     paging: Paging,
@@ -86,7 +85,6 @@ def list_appeals(
     if against is not None:
         query = query.where(Appeal.against == against)
     if overdue:
-        today = utc_now().astimezone(request.app.state.settings.zone).date()
         query = query.where(Appeal.state == AppealState.LODGED, Appeal.decide_by < today)
     rows, following = page(session, query, Appeal, paging)
     audit.record(session, principal, Act.APPEAL_LIST, details=audit.listed(rows, (row.household for row in rows)))

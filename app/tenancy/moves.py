@@ -11,7 +11,7 @@ from app.allocation import reservations
 from app.allocation.models import Proposal, ProposalState
 from app.allocation.offer_models import OfferState
 from app.audit import Act
-from app.database import utc_now
+from app.database import latest_today, utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing import houses
 from app.housing.closures import require_open
@@ -31,8 +31,8 @@ def _require(actor: Principal, house: House) -> None:
 
 
 def check_day(name: str, day: date) -> None:
-    """Raise Invalid for a day in the future, pointing at the field of that name."""
-    if day > utc_now().date():
+    """Raise Invalid for a day that has come nowhere yet, pointing at the field of that name."""
+    if day > latest_today():
         raise Invalid("The day lies in the future.", [FieldError(f"#/body/{name}", "Give a date up to today.")])
 
 

@@ -143,7 +143,7 @@ def refuse_swap(reference: str, body: SwapRefused, session: DbSession, principal
     summary="Sign a swap, and have its families move",
     responses=ACT,
 )
-def approve_swap(reference: str, session: DbSession, principal: MayDecide) -> CycleRead:
+def approve_swap(reference: str, request: Request, session: DbSession, principal: MayDecide) -> CycleRead:
     """Verifies everything again. By somebody else than who proposed it, once every family has agreed."""
     cycle = swap_queries.cycle(session, principal, Permission.SWAP_DECIDE, normalised(reference))
-    return CycleRead.of(transfers.approve(session, cycle, principal))
+    return CycleRead.of(transfers.approve(session, cycle, request.app.state.settings.zone, principal))

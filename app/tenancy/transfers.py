@@ -192,8 +192,8 @@ def refuse(session: Session, cycle: SwapCycle, household: str, actor: Principal)
     return cycle
 
 
-def approve(session: Session, cycle: SwapCycle, actor: Principal) -> SwapCycle:
-    """Sign a cycle to which every family has agreed, and have all of them move, today.
+def approve(session: Session, cycle: SwapCycle, zone: tzinfo, actor: Principal) -> SwapCycle:
+    """Sign a cycle to which every family has agreed, and have all of them move, today in `zone`.
 
     Everything is verified again under locks. `cycle` must be loaded with everything that it names. Raises Forbidden,
     also for who proposed it, and Conflict when it has ended, a family has not agreed, a gate has closed, or a house or
@@ -205,7 +205,7 @@ def approve(session: Session, cycle: SwapCycle, actor: Principal) -> SwapCycle:
         actor.require(Permission.SWAP_DECIDE, district=place.district, settlement=place.reference)
     tenancies = _locked(session, cycle, settlements)
     _verify(session, cycle)
-    today = utc_now().date()
+    today = utc_now().astimezone(zone).date()
     for move in cycle.moves:
         former = tenancies[move.from_house_id]
         former.moved_out_on, former.ended_for = today, TenancyEnd.TRANSFER

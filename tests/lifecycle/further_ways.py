@@ -1,6 +1,6 @@
 """What goes on beside the way home, in any order with it: appeals, duplicates, swaps and placements."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
@@ -258,7 +258,7 @@ class FurtherWays(WayHome):
             found = self.pick(session, SwapCycle, number, SwapCycle.state == SwapCycleState.PROPOSED)
             if found is not None:
                 cycle = swap_queries.cycle(session, OPERATOR, Permission.SWAP_READ, found.reference)
-                transfers.approve(session, cycle, self.actors[Role.APPROVER])
+                transfers.approve(session, cycle, UTC, self.actors[Role.APPROVER])
 
         self.attempt(act)
 

@@ -127,7 +127,7 @@ def test_a_swap_is_not_signed_once_the_school_is_full(session: Session) -> None:
     session.flush()
     read = swap_queries.cycle(session, OPERATOR, Permission.SWAP_READ, cycle.reference)
     with pytest.raises(Conflict, match=r"Hillside \(ST-\w+\) has not enough school places: 0. Refuse this swap"):
-        transfers.approve(session, read, factories.user(session, Role.APPROVER))
+        transfers.approve(session, read, UTC, factories.user(session, Role.APPROVER))
 
 
 def test_a_run_is_not_approved_into_a_school_that_a_swap_filled(database: Database) -> None:
@@ -142,7 +142,7 @@ def test_a_run_is_not_approved_into_a_school_that_a_swap_filled(database: Databa
 
     def sign(session: Session) -> None:
         read = swap_queries.cycle(session, OPERATOR, Permission.SWAP_READ, reference)
-        transfers.approve(session, read, factories.user(session, Role.APPROVER))
+        transfers.approve(session, read, UTC, factories.user(session, Role.APPROVER))
 
     def approve() -> str:
         try:
