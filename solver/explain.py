@@ -14,7 +14,7 @@ from solver.lottery import kinds
 from solver.options import values
 from solver.outcome import WITH_ANSWER, Offers, outcome
 from solver.previous import given_in
-from solver.problem import NONE, Problem
+from solver.problem import NONE, UNLIMITED, Problem
 from solver.sentences import Fact, Told
 from solver.solution import Solution
 from solver.tables import BoolArray, IntArray
@@ -44,7 +44,8 @@ class Explanation:
     """Of one household: the reason, its facts (identifiers and numbers), and a sentence that says them.
 
     Where it has a justified claim that is not met (`solver.fairness`), the facts name the house's class
-    (`claimed_class`) and who has the house (`envied`; left out where it is empty), and the sentence says so.
+    (`claimed_class`) and who has the house (`envied`; left out where it is empty), and the sentence says so. Where a
+    solution houses nobody, all are told why, as held together by pins that contradict each other.
     """
 
     household: str
@@ -77,8 +78,11 @@ class _Explanations(Sequence[Explanation]):
         self._look_at_classes()
         self._look_at_takers()
         self._look_at_kin()
-        nobody = np.full(len(self.ids), NONE, np.int64)
-        self.claimed, self.envied = claims(self.after) if solution.status in WITH_ANSWER else (nobody, nobody)
+        self.told_all: Told | None = None
+        if solution.status in WITH_ANSWER:
+            self.claimed, self.envied = claims(self.after)
+        else:
+            self.told_all = sentences.nobody_housed(solution.status.value, str(solution.reason))
 
     def _look_at_classes(self) -> None:
         """For each need: classes that fit, those that have a house for it; where such are, and where one is left."""
@@ -86,29 +90,36 @@ class _Explanations(Sequence[Explanation]):
         step_free = np.zeros((len(after.fits), 1), np.bool_)
         step_free[after.need, 0] = self.problem.households.needs_step_free
         self.left_unreserved = np.minimum(after.left, after.left_unreserved)
+        self.reserve_binds = after.left_unreserved <= 0
         usable = after.fits & (np.where(step_free, classes.count, classes.count - classes.reserved) > 0)
         left = after.fits & (np.where(step_free, after.left, self.left_unreserved) > 0)
-        self.fitting, self.usable = Offers(self.problem, after.fits), Offers(self.problem, usable)
+        self.usable = Offers(self.problem, usable)
         self.built_in, self.left_in = self.usable.anything_in, Offers(self.problem, left).anything_in
 
     def _look_at_takers(self) -> None:
-        """All takers, sorted by class, then priority; and the last of each class [C] (the lowest tier and points, then
+        """All takers, sorted by lot, then priority; and the last of each lot [2 C] (the lowest tier and points, then
         the largest lottery number; NONE without one) among those who could have got another, and among those who
-        are bound by kin or pin. last_number: the largest lottery number housed of each kind."""
+        are bound by kin or pin. last_number: the largest lottery number housed of each kind.
+
+        Lot c is class c; lot C + c those of its houses that are taken without need of step-free: where the reserve
+        binds, nobody without that need gains by what the others leave."""
         households, given, rank = self.problem.households, self.after.given, self.after.rank
         housed = np.flatnonzero(given != NONE)
-        order = housed[np.lexsort((households.lottery[housed], rank[housed]))]
-        bound = (households.kin_group[order] != NONE) | (households.pinned[order] != NONE)
-        self.last, self.last_bound = np.full((2, len(self.class_ids)), NONE, np.int64)
-        self.last[given[order[~bound]]] = order[~bound]
-        self.last_bound[given[order[bound]]] = order[bound]
-        self.last_rank = np.where(self.last == NONE, NONE, rank[self.last]) if len(rank) else self.last
+        plain = housed[~households.needs_step_free[housed]]
+        taker = np.concatenate([housed, plain])
+        lot = np.concatenate([given[housed], len(self.class_ids) + given[plain]])
+        by_priority = np.lexsort((households.lottery[taker], rank[taker]))
+        bound = (self.after.kin[taker] > 1) | (households.pinned[taker] != NONE)
+        self.last_rank, self.last_bound = np.full((2, 2 * len(self.class_ids)), NONE, np.int64)
+        free, held = by_priority[~bound[by_priority]], by_priority[bound[by_priority]]
+        self.last_rank[lot[free]] = rank[taker[free]]
+        self.last_bound[lot[held]] = taker[held]
         self.ranks = int(rank.max(initial=0)) + 1
         self.of_rank = np.zeros(self.ranks, np.int64)
         self.of_rank[rank] = np.arange(len(rank))
-        key = given[housed] * self.ranks + rank[housed]
+        key = lot * self.ranks + rank[taker]
         by_key = np.argsort(key, kind="stable")
-        self.takers, self.taker_key = housed[by_key], key[by_key]
+        self.takers, self.taker_key = taker[by_key], key[by_key]
         self.kind = kinds(self.problem, self.home)
         self.kind_housed = np.bincount(self.kind[housed], minlength=len(self.ids)) > 0
         self.last_number = np.full(len(self.ids), np.iinfo(np.int64).min)
@@ -146,6 +157,8 @@ class _Explanations(Sequence[Explanation]):
             yield from self._chunk(households[first : first + step])
 
     def _chunk(self, rows: IntArray) -> list[Explanation]:
+        if self.told_all is not None:
+            return [Explanation(self.ids[h], Reason.HELD_TOGETHER, *self.told_all) for h in rows.tolist()]
         accepts, value = values(self.problem, rows)
         housed = self.after.given[rows] != NONE
         found = {h: (Reason.HOUSED, *told) for h, told in self._housed(rows[housed], accepts[housed], value[housed])}
@@ -170,7 +183,10 @@ class _Explanations(Sequence[Explanation]):
     def _housed(self, rows: IntArray, accepts: BoolArray, value: IntArray) -> Iterator[tuple[int, Told]]:
         classes, given = self.problem.house_classes, self.after.given[rows]
         least, penalty = self.problem.households.bedrooms_min[rows], self.problem.spare_bedroom_penalty
-        row, option = self.fitting.among(self.after.need[rows], accepts)
+        row, option = self.usable.among(self.after.need[rows], accepts)
+        capacity = self.problem.settlements.capacity[classes.settlement[option]]
+        room = ((self.after.demand[rows[row]] <= capacity) | (capacity == UNLIMITED)).all(axis=1)
+        row, option = row[room], option[room]
 
         def gain(row: IntArray, house_class: IntArray) -> IntArray:
             spare = classes.bedrooms[house_class] - least[row]
@@ -180,9 +196,11 @@ class _Explanations(Sequence[Explanation]):
         better = gain(row, option) > gain(np.arange(len(rows)), given)[row]
         options = np.bincount(row, minlength=len(rows)).tolist()
         names = self._named(self.class_ids, len(rows), row[better], option[better])
-        for h, house_class, count, above in zip(rows.tolist(), given.tolist(), options, names, strict=True):
+        pinned = (self.problem.households.pinned[rows] != NONE).tolist()
+        told = zip(rows.tolist(), given.tolist(), options, names, pinned, strict=True)
+        for h, house_class, count, above, is_pinned in told:
             settlement = self.places[classes.settlement[house_class]]
-            yield h, sentences.housed(self.class_ids[house_class], settlement, count, above)
+            yield h, sentences.housed(self.class_ids[house_class], settlement, count, above, is_pinned)
 
     def _not_housed(self, rows: IntArray, accepts: BoolArray) -> Iterator[tuple[Reason, int, Told]]:
         """The first reason that applies: which rows have a house built, asked for, not lost to priority, and served."""
@@ -190,23 +208,24 @@ class _Explanations(Sequence[Explanation]):
         row, option = self.usable.among(after.need[rows], accepts)
         step_free = self.problem.households.needs_step_free[rows[row]]
         left = np.where(step_free, after.left[option], self.left_unreserved[option])
-        lost = (left <= 0) & (self.last_rank[option] < after.rank[rows[row]])
+        lot = option + len(self.class_ids) * (self.reserve_binds[option] & ~step_free)
+        lost = (left <= 0) & (self.last_rank[lot] < after.rank[rows[row]])
         place = np.unique(row[~lost] * len(self.places) + settlement[option[~lost]])
         at, place = place // len(self.places), place % len(self.places)
         short = after.demand[rows[at]] > after.places_left[place]
         built = self.built_in[after.need[rows]].any(axis=1)
         asked, open_, served = np.zeros((3, len(rows)), np.bool_)
         asked[row], open_[at], served[at[~short.any(axis=1)]] = True, True, True
-        kin = self.problem.households.kin_group[rows] != NONE
+        kin = after.kin[rows] > 1
         yield from self._without_class(rows[~built])
         yield from self._elsewhere(rows[built & ~asked])
         lost_all, of = _only(asked & ~open_, row)
-        yield from self._by_priority(rows[asked & ~open_], of, option[lost_all])
+        yield from self._by_priority(rows[asked & ~open_], of, lot[lost_all])
         unserved, of = _only(open_ & ~served, at)
         yield from self._short(rows[open_ & ~served], of, place[unserved], short[unserved])
         yield from self._kin(rows[served & kin], accepts[served & kin])
         equal, of = _only(served & ~kin, row)
-        yield from self._among_equals(rows[served & ~kin], of, option[equal])
+        yield from self._among_equals(rows[served & ~kin], of, lot[equal])
 
     def _without_class(self, rows: IntArray) -> Iterator[tuple[Reason, int, Told]]:
         households = self.problem.households
@@ -219,12 +238,12 @@ class _Explanations(Sequence[Explanation]):
         for h, places in zip(rows.tolist(), self._named(self.places, len(rows), row, place), strict=True):
             yield Reason.NOT_ASKED_FOR, h, sentences.not_asked_for(places)
 
-    def _by_priority(self, rows: IntArray, row: IntArray, option: IntArray) -> Iterator[tuple[Reason, int, Told]]:
+    def _by_priority(self, rows: IntArray, row: IntArray, lot: IntArray) -> Iterator[tuple[Reason, int, Told]]:
         """Every house that fits went to a better tier or more points, or to those who are bound to it."""
         rank = self.after.rank
         last, last_bound = np.full((2, len(rows)), NONE, np.int64)
-        np.maximum.at(last, row, self.last_rank[option])
-        bound = self.last_bound[option]
+        np.maximum.at(last, row, self.last_rank[lot])
+        bound = self.last_bound[lot]
         row, bound = row[bound != NONE], bound[bound != NONE]
         np.maximum.at(last_bound, row, rank[bound])
         worse = rank[bound] > rank[rows[row]]
@@ -250,13 +269,15 @@ class _Explanations(Sequence[Explanation]):
 
     def _kin(self, rows: IntArray, accepts: BoolArray) -> Iterator[tuple[Reason, int, Told]]:
         """In the settlement that lacks least: which members have no house left there."""
+        if not len(rows):  # there may be no settlement either
+            return
         households = self.problem.households
         groups, of_row = np.unique(households.kin_group[rows], return_inverse=True)
         size = np.diff(self.members_start)[groups]
         members = self.members[ranges(self.members_start[groups], size)]
         start = np.cumsum(size) - size
         without = ~(values(self.problem, members)[0] & self.left_in[self.after.need[members]])
-        lacking = np.add.reduceat(without, start, axis=0, dtype=np.int64)[of_row] if len(rows) else accepts
+        lacking = np.add.reduceat(without, start, axis=0, dtype=np.int64)[of_row]
         places = np.where(accepts, lacking, len(self.ids) + 1).argmin(axis=1)
         for h, group, place in zip(rows.tolist(), of_row.tolist(), places.tolist(), strict=True):
             these = slice(start[group], start[group] + size[group])
@@ -264,16 +285,16 @@ class _Explanations(Sequence[Explanation]):
             name = str(households.kin_groups[groups[group]])
             yield Reason.KIN_NOT_WHOLE, h, sentences.kin_not_whole(name, self.places[place], missing)
 
-    def _among_equals(self, rows: IntArray, row: IntArray, option: IntArray) -> Iterator[tuple[Reason, int, Told]]:
+    def _among_equals(self, rows: IntArray, row: IntArray, lot: IntArray) -> Iterator[tuple[Reason, int, Told]]:
         """Lost to equals: by the lottery, where nothing else tells them apart; or by what suits them all better."""
         lottery = self.kind_housed[self.kind[rows]]
         for h in rows[lottery].tolist():
             number = int(self.problem.households.lottery[h])
             yield Reason.LOST_LOTTERY, h, sentences.lost_lottery(number, int(self.last_number[self.kind[h]]))
         keep, row = _only(~lottery, row)
-        rows, option = rows[~lottery], option[keep]
-        key = option * self.ranks + self.after.rank[rows[row]]
-        wanted = np.stack([key, key + 1, (option + 1) * self.ranks])
+        rows, lot = rows[~lottery], lot[keep]
+        key = lot * self.ranks + self.after.rank[rows[row]]
+        wanted = np.stack([key, key + 1, (lot + 1) * self.ranks])
         first, last, end = np.searchsorted(self.taker_key, wanted)
         equals = np.bincount(row, weights=last - first, minlength=len(rows)) > 0
         length = np.where(equals[row], last - first, end - last)

@@ -19,11 +19,17 @@ def size(bedrooms: int, step_free: bool) -> str:
     return f"{bedrooms} bedroom{'' if bedrooms == 1 else 's'}{', step-free' if step_free else ''}"
 
 
-def housed(house_class: str, settlement: str, options: int, better: list[str]) -> Told:
-    """Its rank among its own options: one more than those of a higher value."""
+def nobody_housed(status: str, reason: str) -> Told:
+    return f"Nobody is housed: the solution is {status}: {reason}", {"households": [], "status": status, "why": reason}
+
+
+def housed(house_class: str, settlement: str, options: int, better: list[str], pinned: bool) -> Told:
+    """Its rank among its own options, those that could serve it: one more than those of a higher value."""
     rank = len(better) + 1
     sentence = f"Housed in class {house_class} in {settlement}, which is number {rank} of its {options} options."
-    if better:
+    if pinned:
+        sentence += " It is pinned there."
+    elif better:
         sentence += f" The better ones, {listed(better)}, went to others or would cost others more."
     return sentence, {
         "house_class": house_class,

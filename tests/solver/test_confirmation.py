@@ -1,5 +1,8 @@
 """An explanation holds where what it names is taken away and the household is then housed."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from solver import Parameters, Problem, explain, solve
@@ -140,3 +143,17 @@ def test_refusals() -> None:
     contradiction = problem([household("a", pinned="C"), household("b", pinned="C")])
     with pytest.raises(ValueError, match="infeasible"):
         confirm(contradiction, solve(contradiction), 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_explanations_hold_where_the_reserve_binds(seed: int) -> None:
+    town = generate(60, 2, seed, places_per_need=2.0, kin_share=0.0, step_free_share=0.25)
+    households, classes = town.households, town.house_classes
+    rare = np.random.default_rng(seed).random(60) < 0.4
+    town = replace(
+        town,
+        house_classes=replace(classes, reserved=np.where(classes.step_free, classes.count * 2 // 3, 0)),
+        households=replace(households, needs_step_free=households.needs_step_free & rare),
+    )
+    found = confirm(town, solve(town), 5)
+    assert [trial for trial in found.trials if not trial.holds] == []

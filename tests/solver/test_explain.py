@@ -5,7 +5,7 @@ import pytest
 from solver import Problem, Solution, check, explain, solve
 from solver.explain import Explanation, Reason
 from solver.generate import generate
-from tests.solver.small import Row, house_class, household, problem, with_assignments
+from tests.solver.small import Row, document, house_class, household, problem, with_assignments
 
 
 def explained(given: Problem) -> dict[str, Explanation]:
@@ -22,6 +22,29 @@ def test_housed_with_its_rank_among_its_own_options() -> None:
     assert found.reason is Reason.HOUSED
     assert found.facts == {"house_class": "D", "settlement": "T", "rank": 2, "options": 3, "better": ["C"]}
     assert "number 2 of its 3 options" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("house", "fields"),
+    [
+        ("never built", {"count": 0}),
+        ("kept for those who need step-free", {"step_free": True, "reserved": 1}),
+        ("beside a school that is too small for it", {}),
+    ],
+)
+def test_what_could_not_serve_it_went_to_nobody(house: str, fields: Row) -> None:
+    places: list[Row] = [{"id": "S"}, {"id": "T", "capacities": {} if fields else {"school": 1}}]
+    family = household("a", options={"S": 1, "T": 9}, uses={"school": 2})
+    found = explained(problem([family], [house_class("C"), house_class("D", settlement="T", **fields)], places))["a"]
+    assert (found.facts["rank"], found.facts["options"], found.facts["better"]) == (1, 1, []), house
+
+
+def test_who_is_pinned_is_told_so() -> None:
+    classes = [house_class("C"), house_class("D", settlement="T")]
+    family = household("a", options={"S": 1, "T": 9}, pinned="C")
+    found = explained(problem([family], classes, [{"id": "S"}, {"id": "T"}]))["a"]
+    assert (found.facts["rank"], found.facts["better"]) == (2, ["D"])
+    assert found.sentence.endswith("It is pinned there.")
 
 
 PLACES: list[Row] = [{"id": "S", "capacities": {"school": 1}}, {"id": "T"}]
@@ -109,6 +132,30 @@ CASES: list[tuple[str, Problem, Reason, dict[str, object]]] = [
         {"equals": ["y"]},
     ),
     (
+        "one of fewer points in a house that is kept for step-free",
+        problem(
+            [household("x", points=5), household("y", points=9), household("z", needs_step_free=True)],
+            [house_class(step_free=True, count=2, reserved=1)],
+        ),
+        Reason.TAKEN_BY_PRIORITY,
+        {"lowest_tier": 1, "lowest_points": 9, "tier": 1, "points": 5, "bound": []},
+    ),
+    (
+        "an equal without need of step-free, beside one with it",
+        problem(
+            [household("x"), household("y", options={"S": 90}), household("z", needs_step_free=True)],
+            [house_class(step_free=True, count=2, reserved=1)],
+        ),
+        Reason.EQUALS_FIT_BETTER,
+        {"equals": ["y"]},
+    ),
+    (
+        "an equal, as one alone is no kin group",
+        problem([household("x", kin_group="k"), household("y", options={"S": 90})]),
+        Reason.EQUALS_FIT_BETTER,
+        {"equals": ["y"]},
+    ),
+    (
         "one of fewer points who is pinned",
         problem([household("x", points=9), household("y", pinned="C")]),
         Reason.HELD_TOGETHER,
@@ -151,7 +198,16 @@ def test_each_is_the_same_alone_and_among_all() -> None:
 
 def test_every_household_is_explained_where_nobody_is_housed() -> None:
     given = problem([household("a", pinned="C"), household("b", pinned="C"), household("c")])
-    assert [e.household for e in explain(given, solve(given))] == ["a", "b", "c"]
+    found = explain(given, solve(given))
+    assert [e.household for e in found] == ["a", "b", "c"]
+    for each in found:
+        assert each.reason is Reason.HELD_TOGETHER
+        assert "pinned to it: 'a', 'b'" in each.sentence
+
+
+def test_a_household_is_explained_where_there_is_no_settlement() -> None:
+    given = Problem.from_dict(document([household("a", options={})]) | {"settlements": [], "house_classes": []})
+    assert [e.reason for e in explain(given, solve(given))] == [Reason.NO_CLASS_FITS]
 
 
 @pytest.mark.parametrize("pair", [("nobody", "C"), ("a", "nothing")])
