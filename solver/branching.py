@@ -35,6 +35,8 @@ SHORTEST = 3
 EASY, HARD = 1, 32
 """The nodes of a tree up to which a search was easy, and from which on it was hard: then the best is near, and the next
 stride is half as long. After two easy ones it is far, and strides are twice as long."""
+LONG = 16
+"""After so many easy searches in a row a value counts more than here is usual: with each of them strides double."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,8 @@ class Node:
 
     bound: D there; split: placements of kin groups that its relaxation leaves between 0 and 1, the most promising
     first; splits: how many placements it leaves so in all; searched: how often the part was searched in vain; strides:
-    how often of these not with ease; easy: how often in a row with ease (-1: the last time it was hard).
+    how often of these not with ease; easy: how often in a row with ease (-1: the last time it was hard);
+    doubled: how often the usual stride was, after very many.
     """
 
     ceiling: int
@@ -54,11 +57,12 @@ class Node:
     searched: int = 0
     strides: int = 0
     easy: int = 0
+    doubled: int = 0
 
     @property
     def usual(self) -> int:
         """The usual stride below its ceiling in which the best value of the part is looked for."""
-        return max(SHORTEST, self.splits * SPLIT // 100)
+        return max(SHORTEST, self.splits * SPLIT // 100) << self.doubled
 
     @property
     def stride(self) -> int:
@@ -69,7 +73,8 @@ class Node:
         """The part after a search in vain, whose tree had so many nodes: nothing in it is worth more than `ceiling`."""
         easy = max(self.easy, 0) + 1 if nodes <= EASY else -1 if nodes >= HARD else 0
         strides = self.strides + (nodes > EASY)
-        return replace(self, ceiling=ceiling, searched=self.searched + 1, strides=strides, easy=easy)
+        doubled = self.doubled + (easy > LONG)
+        return replace(self, ceiling=ceiling, searched=self.searched + 1, strides=strides, easy=easy, doubled=doubled)
 
 
 class Tree:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from solver.branching import Node, OutOfTime, Tree
+from solver.branching import LONG, Node, OutOfTime, Tree
 from solver.exact import Program, Verdict
 from solver.generate import generate
 from solver.options import options
@@ -88,6 +88,21 @@ def test_strides_are_longer_where_refuting_is_easy_and_shorter_where_it_is_hard(
     assert (hard.stride, hard.strides) == (first // 2, 2)
     assert hard.after(hard.ceiling - 1, nodes=1).stride == first
     assert hard.searched == 4
+
+
+def test_strides_grow_without_end_where_refuting_stays_easy(program: Program) -> None:
+    """Else a value that is stated in cents, or a single one of a million, takes searches by the thousand."""
+    grown = tree(program, "value", {})
+    node = grown.node(EVERYTHING, 10**9, 60)
+    assert node is not None
+    usual = node.usual
+    for _ in range(LONG):
+        node = node.after(node.ceiling - node.stride, nodes=1)
+    assert node.stride == 2 * usual
+    for doubled in range(1, 11):
+        node = node.after(node.ceiling - node.stride, nodes=1)
+        assert node.stride == 2 * usual << doubled
+    assert node.after(node.ceiling - 1, nodes=100).stride == (usual << 10) // 2
 
 
 def test_what_was_searched_is_not_branched_any_more(program: Program) -> None:

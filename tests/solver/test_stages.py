@@ -84,6 +84,33 @@ def test_a_gap_that_prices_cannot_close_is_closed_by_search() -> None:
     assert check(given, solution) == []
 
 
+@pytest.mark.parametrize("unit", [1, 10_000])
+def test_the_unit_of_values_changes_no_proof(unit: int) -> None:
+    town = generate(200, 4, 1)
+    households = town.households
+    same = replace(
+        town,
+        spare_bedroom_penalty=town.spare_bedroom_penalty * unit,
+        profiles=replace(town.profiles, value=town.profiles.value * unit),
+        households=replace(
+            households,
+            options=replace(households.options, value=households.options.value * unit),
+            anywhere=households.anywhere * unit,
+        ),
+    )
+    solution = solve(same, Parameters(time_limit_seconds=30))
+    assert solution.status is Status.OPTIMAL
+    assert solution.stages[-1].achieved == 14_460 * unit
+
+
+def test_a_single_household_of_great_value_is_refused_in_few_searches() -> None:
+    family = household("a", options={"S": 1_000_000}, uses={"school": 2})
+    solution = solve(
+        problem([family], settlements=[{"id": "S", "capacities": {"school": 1}}]), Parameters(time_limit_seconds=20)
+    )
+    assert [(stage.achieved, stage.bound) for stage in solution.stages] == [(0, 0)] * 3
+
+
 @pytest.mark.parametrize("seed", [0, 2, 4, 5])
 def test_a_value_that_search_closes_is_the_best_that_integer_arithmetic_finds(seed: int) -> None:
     town = generate(60, 3, seed, kin_share=0.25)
