@@ -5,6 +5,7 @@ from typing import Any
 from app.exchange.parsing import Parsed, Row, Values
 from app.exchange.survey import Handle, Record, Survey, keyed
 from app.housing.houses import BEING_BUILT, IN_USE, SIZE
+from app.housing.land import PAPERS
 from app.housing.models import HouseState, LandState
 from app.housing.readiness import RELEASED
 
@@ -149,9 +150,12 @@ def _land(survey: Survey) -> None:
         file = survey.parsed["land_release"]
         values = _plain(row, "state", "method", "hectares", "released_on", "certificate", "geometry")
         values["settlement_id"] = survey.refer("settlements", file, row, "settlement")
+        state: LandState = values["state"]
+        if record is not None and record["released_on"] is not None and state not in RELEASED:
+            # Who sends a suspected area leaves its papers empty; the release before is what closes the settlement.
+            values |= {name: record[name] for name in PAPERS if values[name] is None}
         if not survey.settle("land_release", row, key, record, values):
             continue
-        state: LandState = values["state"]
         if state in RELEASED:
             needed = ("released_on", "certificate", *(["method"] if state is LandState.CLEARED else []))
             for column in needed:

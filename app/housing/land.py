@@ -14,6 +14,9 @@ from app.housing import closures
 from app.housing.models import LandReleaseArea, LandState, Settlement
 from app.housing.readiness import RELEASED
 
+PAPERS = ("method", "released_on", "certificate")
+"""What a release leaves on record, also once the area is suspected again."""
+
 
 def add(session: Session, settlement: Settlement, fields: Mapping[str, Any], actor: Principal) -> LandReleaseArea:
     """Register an area of `settlement`. Raises Invalid when its state and its papers contradict each other."""
@@ -30,12 +33,15 @@ def add(session: Session, settlement: Settlement, fields: Mapping[str, Any], act
 def change(session: Session, area: LandReleaseArea, fields: Mapping[str, Any], actor: Principal) -> LandReleaseArea:
     """Change an area, whose settlement must be loaded.
 
-    A released area may be suspected again: its earlier release stays on record, and closes the settlement.
+    A released area may be suspected again: its earlier release stays on record, and closes the settlement, and
+    None takes no paper of it away.
     """
     settlement = area.settlement
     actor.require(Permission.STOCK_WRITE, district=settlement.district, settlement=settlement.reference)
+    suspected_again = area.released_on is not None and fields.get("state", area.state) not in RELEASED
     for name, value in fields.items():
-        setattr(area, name, value)
+        if not (suspected_again and name in PAPERS and value is None):
+            setattr(area, name, value)
     _check(area)
     closures.note(session, [settlement.id])
     audit.record(session, actor, Act.LAND_RELEASE_AREA_CHANGE, area)

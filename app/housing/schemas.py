@@ -226,7 +226,10 @@ class LandReleaseAreaNew(Wire):
 
 
 class LandReleaseAreaChange(Wire):
-    """What changes of a land-release area; what is left out stays."""
+    """What changes of a land-release area; what is left out stays.
+
+    Of one that is suspected again the method, day and certificate of its earlier release stay too where they are null.
+    """
 
     state: LandState = Field(default_factory=left_out, description="Its state.", examples=["suspected_hazardous"])
     method: Key | None = Field(default_factory=left_out, description="How it was released.")

@@ -19,11 +19,26 @@ from app.exchange.stock import survey_stock
 from app.exchange.survey import MODELS, Survey
 from app.exchange.writing import write
 from app.housing.models import House, HouseState, Origin, Settlement
+from app.housing.readiness import gates, loaded_for_gates
 from app.policy.facts import Relationship
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person
-from tests.exchange.village import ROWS, VILLAGE, Files, load, only, refused, rows, sizes, with_cell, with_row, written
+from tests.exchange.village import (
+    ROWS,
+    VILLAGE,
+    Files,
+    area,
+    land,
+    load,
+    only,
+    refused,
+    rows,
+    sizes,
+    with_cell,
+    with_row,
+    written,
+)
 
-PEOPLE = "people.csv"
+PEOPLE, LAND = "people.csv", "land_release.geojson"
 
 
 def _house(session: Session, key: str) -> House:
@@ -327,6 +342,35 @@ def test_handing_over_and_taking_it_back(session: Session) -> None:
     session.flush()
     assert load(session).sentence.startswith("Nothing changed")
     assert house.state is HouseState.PLANNED
+
+
+# land release
+
+
+def test_land_suspected_again_keeps_its_release_whatever_the_file_leaves_empty(
+    session: Session, operator: Principal
+) -> None:
+    papers = {"method": "manual", "released_on": "2023-04-05", "certificate": "C-77"}
+    first, second = (area(key, "ALD", "cleared", **papers) for key in ("L-1", "L-2"))
+    load(session, {**VILLAGE, LAND: land(first, second)})
+    query = select(Settlement).where(Settlement.key == "ALD").options(*loaded_for_gates())
+
+    def is_released() -> bool:
+        session.expire_all()
+        return next(gate.met for gate in gates(session.scalars(query).one()) if gate.name == "land")
+
+    assert is_released()
+    suspected = {LAND: land(first, area("L-2", "ALD", "suspected_hazardous"))}
+    assert imports.run(session, suspected, actor=operator, dry_run=True).tables["land_release"] == Counts(0, 1, 1)
+    assert load(session, suspected).tables["land_release"] == Counts(0, 1, 1)
+    assert not is_released()
+    files = exports.write(session, actor=operator)
+    assert files[LAND] == land(first, area("L-2", "ALD", "suspected_hazardous", **papers))
+    for again in (files, suspected):
+        assert load(session, again).sentence.startswith("Nothing changed")
+    assert not is_released()
+    load(session, {LAND: land(second)})
+    assert is_released()
 
 
 # origins

@@ -65,6 +65,47 @@ def test_an_area_closes_its_settlement_until_it_is_released_and_again_when_it_is
     assert client.get("/land-release-areas", params={"settlement": "ST-00000000"}).json()["items"] == []
 
 
+def test_land_suspected_again_keeps_its_release_and_closes_whatever_is_left_empty(
+    acting_as: ActingAs, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        settlement = factories.settlement(session)
+        _, area = (factories.land_release_area(session, settlement) for _ in range(2))
+        house = factories.house(session, settlement).reference
+    client, place, path = acting_as(Role.PLANNER), settlement.reference, f"/land-release-areas/{area.reference}"
+    cleared = client.get(path).json()
+    assert _is_ready(client, place)
+
+    def change(**fields: Any) -> dict[str, Any]:
+        answer = client.patch(path, json=fields, headers={"If-Match": client.get(path).headers["ETag"]})
+        assert answer.status_code == 200, answer.text
+        changed: dict[str, Any] = answer.json()
+        return changed
+
+    nothing = {"method": None, "released_on": None, "certificate": None}
+    for fields in (
+        {"state": "suspected_hazardous"} | nothing,
+        nothing,
+        {"state": "confirmed_hazardous"} | nothing,
+        {"state": "suspected_hazardous"} | nothing,
+    ):
+        assert change(**fields) == cleared | {"state": fields.get("state", "suspected_hazardous")}
+        assert not _is_ready(client, place)
+        assert client.get(f"/houses/{house}").json()["state"] == "handed_over"
+    corrected = {"released_on": "2021-01-01", "certificate": "C-2"}
+    assert change(**corrected) == cleared | {"state": "suspected_hazardous"} | corrected
+    assert change(state="cleared", **PAPERS) == cleared | PAPERS
+    assert _is_ready(client, place)
+
+
+def test_an_area_that_was_never_released_may_lose_what_was_noted_of_it(acting_as: ActingAs, place: str) -> None:
+    client = acting_as(Role.PLANNER)
+    added = client.post("/land-release-areas", json=_area(place, method="manual", certificate="C-1")).json()
+    nothing = {"method": None, "certificate": None}
+    path = f"/land-release-areas/{added['reference']}"
+    assert client.patch(path, json=nothing, headers={"If-Match": '"1"'}).json() == added | nothing
+
+
 def test_a_change_of_an_area_names_its_version(acting_as: ActingAs, place: str) -> None:
     client = acting_as(Role.PLANNER)
     path = f"/land-release-areas/{client.post('/land-release-areas', json=_area(place)).json()['reference']}"
