@@ -23,10 +23,10 @@ WAITING = ApplicationState.ELIGIBLE
 def release(session: Session, proposal: Proposal, reason: str, actor: Principal) -> Proposal:
     """Take back the house reserved for a household: it is free again, and the application waits as before.
 
-    Who answers for the house may do it. Raises Forbidden, and Conflict unless the house is reserved.
+    Who answers for who lives there may do it. Raises Forbidden, and Conflict unless the house is reserved.
     """
     house = lock(session, proposal)
-    actor.require(Permission.HOUSE_WRITE, district=house.settlement.district, settlement=house.settlement.reference)
+    actor.require(Permission.TENANCY_WRITE, district=house.settlement.district, settlement=house.settlement.reference)
     give_back(session, proposal, house, reason)
     return proposal
 

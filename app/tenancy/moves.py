@@ -208,11 +208,13 @@ def _application(session: Session, tenancy: Tenancy, state: ApplicationState) ->
 
 
 def declare_unfit(session: Session, house: House, reason: str, actor: Principal) -> House:
-    """Say that nobody should live in `house`, which must be locked.
+    """Say that nobody should live in `house`, which must be locked, with its settlement loaded.
 
     A reservation is released, and its family waits for the next run. So does, with its application of old, a family
     that lives there: it stays on record until it moves out, or gets the keys of another house.
+    Raises Forbidden, and Conflict where it is unfit already.
     """
+    _require(actor, house)
     reservation = _reservation(session, house)
     if reservation is not None:
         reservations.release(session, reservation, f"House unfit: {reason}", actor)

@@ -141,7 +141,10 @@ def test_a_family_gets_the_keys_moves_in_and_leaves(database: Database, command_
 def test_a_house_is_unfit_and_fit_again(database: Database, command_line: CommandLine) -> None:
     with database.session(writes=True) as session:
         house = factories.tenancy(session, factories.house(session, factories.settlement(session))).house.reference
+        planner = factories.user(session, Role.PLANNER).username
     assert command_line("occupancy", "unfit", house)[0] == 2
+    refused = command_line("occupancy", "unfit", house, "--reason", "The roof leaks.", "--as", planner)
+    assert (refused[0], "tenancy.write" in refused[2]) == (1, True)
     assert command_line("occupancy", "unfit", house, "--reason", "The roof leaks.")[0] == 0
     assert " unfit " in command_line("occupancy", "reconcile")[1]
     assert command_line("occupancy", "fit", house)[0] == 0

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
 from app.access.models import Role
 from app.database import Database, utc_now
-from app.housing.models import HouseState, SettlementStatus
+from app.housing.models import HouseState, Settlement, SettlementStatus
 from tests import factories
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
@@ -189,6 +190,30 @@ def test_an_unfit_house_gives_up_its_reservation(client: httpx2.Client, reserved
     fit = client.post(f"/houses/{reserved.house}/fit")
     assert (fit.json()["state"], fit.json()["unfit_reason"]) == ("available", None)
     assert client.post(f"/houses/{reserved.house}/fit").status_code == 409
+
+
+def test_who_gives_the_keys_says_that_a_house_is_unfit_and_nobody_else(
+    acting_as: ActingAs, database: Database, client: httpx2.Client, reserved: Reserved
+) -> None:
+    planner = acting_as(Role.PLANNER)
+    with database.session(writes=True) as session:
+        place = session.scalars(select(Settlement).where(Settlement.reference == reserved.settlement)).one()
+        lived_in = factories.tenancy(session, factories.house(session, place)).house.reference
+        elsewhere = factories.settlement(session, "Elsewhere").reference
+        me = planner.get("/me").json()["reference"]
+        factories.grant(session, me, Role.VILLAGE_ADMINISTRATOR, settlement=elsewhere)
+    for house in (reserved.house, lived_in):
+        before = client.get(f"/houses/{house}").json()
+        refused = _unfit(planner, house)
+        assert (refused.status_code, f"only in {elsewhere}" in refused.json()["detail"]) == (403, True)
+        assert client.get(f"/houses/{house}").json() == before
+    assert _states(client, reserved) == ("reserved", "allocated")
+
+    wanted = {"name": "Inspections", "permissions": ["tenancy.write", "stock.read"], "days": 1}
+    administrator = acting_as(Role.VILLAGE_ADMINISTRATOR, settlement=reserved.settlement)
+    administrator.headers["Authorization"] = f"Bearer {administrator.post('/api-tokens', json=wanted).json()['token']}"
+    for house in (reserved.house, lived_in):
+        assert _unfit(administrator, house).json()["state"] == "unfit"
 
 
 def test_a_family_stays_on_record_in_a_house_that_became_unfit(client: httpx2.Client, reserved: Reserved) -> None:
