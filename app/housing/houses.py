@@ -63,12 +63,15 @@ def change(
 
     A date of handover hands it over, and taking that away undoes it. `construction_started` moves an unfinished
     house between planned and under construction; None leaves it. Raises Conflict for a change that a family
-    reserved or living there rests on.
+    reserved or living there rests on, and for undoing the handover of a house that is unfit.
     """
     _require(actor, house.settlement)
     changed = {name for name, value in fields.items() if getattr(house, name) != value}
     if house.state in IN_USE and changed & (SIZE | {"handed_over_on"}):
         raise Conflict(f"The house is {house.state.value}: its size, step-free access and handover cannot change now.")
+    if house.state is HouseState.UNFIT and "handed_over_on" in changed and fields["handed_over_on"] is None:
+        # It would be under construction then, and fit, without anybody saying so; a family may still be inside.
+        raise Conflict("The house is unfit: its handover cannot be undone before it is declared fit.")
     for name in changed:
         setattr(house, name, fields[name])
     if "handed_over_on" in changed:

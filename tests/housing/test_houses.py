@@ -121,6 +121,26 @@ def test_what_a_family_rests_on_does_not_change_under_it(
     assert _change(client, path, **harmless).json() == before | harmless
 
 
+def test_an_unfit_house_stays_so_whatever_happens_to_its_handover(acting_as: ActingAs, database: Database) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        made = [
+            factories.house(session, place, state=HouseState.UNFIT, unfit_reason="It leaks.", handed_over_on=on)
+            for on in (TODAY - timedelta(days=9), None)
+        ]
+        handed_over, unfinished = (f"/houses/{house.reference}" for house in made)
+    client = acting_as(Role.PLANNER)
+    before = client.get(handed_over).json()
+    refused = _change(client, handed_over, handed_over_on=None, address="Street 9")
+    assert refused.status_code == 409
+    assert "before it is declared fit" in refused.json()["detail"]
+    assert client.get(handed_over).json() == before
+    for path in (handed_over, unfinished):
+        before = client.get(path).json()
+        finished = {"handed_over_on": str(TODAY), "address": "Street 9"}
+        assert _change(client, path, **finished).json() == before | finished
+
+
 def test_two_changes_of_one_version_at_once_do_not_both_count(acting_as: ActingAs, place: str) -> None:
     client = acting_as(Role.PLANNER)
     path = f"/houses/{client.post('/houses', json=HOUSE | {'settlement': place}).json()['reference']}"
