@@ -125,10 +125,13 @@ def confirm(session: Session, placement: Placement, actor: Principal) -> Placeme
 def lift(session: Session, placement: Placement, reason: str, actor: Principal) -> Placement:
     """End a placement, or refuse one that was requested. A run that rests on it cannot be approved any more.
 
-    Raises Forbidden, and Conflict where it was lifted already.
+    Who may ask for one in its settlement may do it, and who may confirm one there. Raises Forbidden, and Conflict
+    where it was lifted already.
     """
-    wanted = Permission.PLACEMENT_WRITE if actor.scope(Permission.PLACEMENT_WRITE) else Permission.PLACEMENT_DECIDE
-    _require(actor, wanted, placement.settlement)
+    settlement = placement.settlement
+    may_ask = actor.scope(Permission.PLACEMENT_WRITE)
+    if not may_ask.covers(district=settlement.district, settlement=settlement.reference):
+        _require(actor, Permission.PLACEMENT_DECIDE, settlement)
     _lock(session, placement)
     if placement.state is PlacementState.LIFTED:
         raise Conflict(f"Placement {placement.reference} was lifted already.")

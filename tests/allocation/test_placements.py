@@ -313,6 +313,33 @@ def test_confirming_while_a_run_is_approved_holds_or_is_refused(database: Databa
     assert drawn is (state is PlacementState.REQUESTED)
 
 
+def test_who_may_confirm_a_placement_may_refuse_it_whatever_else_they_are_elsewhere(
+    database: Database, register: Register, acting_as: ActingAs
+) -> None:
+    planner, both = acting_as(Role.PLANNER), acting_as(Role.PLANNER, settlement=register.valley)
+    with database.session(writes=True) as session:
+        me = both.get("/me").json()["reference"]
+        factories.grant(session, me, Role.APPROVER, settlement=register.hillside)
+    body = {"household": register.families["rented"], "kind": "forbid", "reason": "safety"}
+    for place, may_confirm in ((register.hillside, 200), (register.valley, 404)):
+        made = planner.post("/placements", json=body | {"settlement": place}).json()
+        assert both.post(f"/placements/{made['reference']}/confirm").status_code == may_confirm
+        lifted = both.post(f"/placements/{made['reference']}/lift", json={"reason": "It is over."})
+        assert (lifted.status_code, lifted.json()["state"]) == (200, "lifted")
+
+
+def test_a_token_without_either_right_lifts_no_placement(
+    database: Database, register: Register, acting_as: ActingAs
+) -> None:
+    family = register.families["rented"]
+    made = confirmed(database, family, lambda session: Where(settlement(session, register.valley), is_forbidden=True))
+    approver = acting_as(Role.APPROVER)
+    wanted = {"name": "A list", "permissions": ["placement.read"], "days": 1}
+    approver.headers["Authorization"] = f"Bearer {approver.post('/api-tokens', json=wanted).json()['token']}"
+    refused = approver.post(f"/placements/{made}/lift", json={"reason": "It is over."})
+    assert (refused.status_code, "placement.decide" in refused.json()["detail"]) == (403, True)
+
+
 def test_over_the_api(database: Database, register: Register, acting_as: ActingAs) -> None:
     planner, approver = acting_as(Role.PLANNER), acting_as(Role.APPROVER)
     family = register.families["rented"]
