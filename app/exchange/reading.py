@@ -228,7 +228,8 @@ def _unzip(name: str, content: bytes, refusals: Refusals, limit: int) -> dict[st
             members = [
                 member
                 for member in archive.infolist()
-                if not member.is_dir() and not any(part in JUNK for part in PurePosixPath(member.filename).parts)
+                if not member.filename.endswith("/")  # is_dir() fails on a member without a name
+                and not any(part in JUNK for part in PurePosixPath(member.filename).parts)
             ]
             _check_size(name, archive, limit)
             if any(_is_refused(name, member, refusals) for member in members):
@@ -273,6 +274,8 @@ def _is_refused(name: str, member: zipfile.ZipInfo, refusals: Refusals) -> bool:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     if member.flag_bits & 1:
         refusals.add(name, 1, None, member.filename, "this is encrypted; make the archive without a password")
+    elif not path.name:
+        refusals.add(name, 1, None, member.filename, "a file in the archive has no name; leave it out")
     elif path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or len(path.parts) > 2:
         refusals.add(name, 1, None, member.filename, "a path has no place here; put the files at the archive's top")
     else:

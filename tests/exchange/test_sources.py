@@ -98,6 +98,10 @@ def test_a_path_that_is_not_there(scratch: Session, tmp_path: Path) -> None:
         (("a/b/people.csv",), "put the files at the archive's top"),
         (("C:/people.csv",), "put the files at the archive's top"),
         (("..\\people.csv",), "put the files at the archive's top"),
+        (("..",), "put the files at the archive's top"),
+        (("\\",), "has no name"),
+        ((".",), "has no name"),
+        (("./.",), "has no name"),
         (("a/people.csv", "b/people.csv"), "a/people.csv is the same table"),
         (("people.csv", "a/people.csv"), "people.csv is the same table"),
         (("readme.txt",), "no table has this name"),
@@ -114,6 +118,12 @@ def test_a_zip_of_the_wrong_files(scratch: Session, names: tuple[str, ...], said
         else {"v.zip": archive},
     )
     assert any(said in each.message for each in errors)
+
+
+def test_a_member_without_a_name(scratch: Session) -> None:
+    content = _zip({"people.csv": VILLAGE["people.csv"]}).replace(b"people.csv", b"\0eople.csv")
+    (error,) = refused(scratch, {"v.zip": content})  # a name ends where there is a NUL
+    assert "has no name" in error.message
 
 
 def test_two_members_of_one_name(scratch: Session) -> None:
