@@ -35,6 +35,8 @@ MOST_BRACKETS = 1_000_000
 """Of a GeoJSON file: every position has one."""
 LONGEST_LINE = 1_000_000
 """Characters of one line of a CSV file: a line of commas alone becomes as many cells."""
+SPREADSHEET_DIGITS = 15
+"""Spreadsheet programs keep so many digits of a number; the rest are zeros by the time that it is sent."""
 JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 Cells = list[str]
 Rows = Iterator[tuple[int, Cells | None]]
@@ -342,6 +344,8 @@ def _sheet_cells(file: str, number: int, row: tuple[Any, ...], refusals: Refusal
         if isinstance(value, str) and value in ERROR_CODES:
             refusals.add(file, number, None, value, f"cell {position} holds a formula's error; paste a value")
         try:
+            if isinstance(value, int | float) and abs(value) >= 10**SPREADSHEET_DIGITS:
+                raise CellError("this number may have lost digits; format the column as text, and write it again")
             cells.append(_cell_text(value))
         except CellError as error:
             refusals.add(file, number, None, type(value).__name__, f"cell {position}: {error}")

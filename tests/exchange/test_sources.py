@@ -217,6 +217,33 @@ def test_a_wrong_cell_of_a_sheet_is_named(scratch: Session, column: str, value: 
     assert said in error.message
 
 
+def _people(national_id: Any) -> dict[str, bytes]:
+    lines: list[list[Any]] = [*rows(VILLAGE["people.csv"])]
+    lines[3][-1] = national_id
+    return {
+        **only(VILLAGE, "settlements.csv", "origins.csv", "households.csv"),
+        "p.xlsx": _xlsx(people=lines),
+    }
+
+
+@pytest.mark.parametrize("number", [10**15, 98765432109876543, -(10**15), 12345678901234567890, 1.2345678901234567e19])
+def test_a_number_of_a_document_that_lost_digits_is_not_taken_for_another(scratch: Session, number: float) -> None:
+    (error,) = refused(scratch, _people(number))
+    assert (error.file, error.row, error.message) == (
+        "p.xlsx:people",
+        4,
+        "cell 10: this number may have lost digits; format the column as text, and write it again",
+    )
+    assert str(number)[:8] not in error.sentence
+
+
+@pytest.mark.parametrize("number", [10**15 - 1, 999_999_999_999_999.0, "12345678901234567890"])
+def test_a_number_of_a_document_that_kept_its_digits_is_taken(session: Session, operator: Any, number: Any) -> None:
+    load(session, _people(number))
+    (line,) = (line for line in rows(exports.write(session, actor=operator)["people.csv"]) if line[0] == "H-2")
+    assert line[-1] == str(int(number))
+
+
 def test_empty_rows_and_short_rows_of_a_sheet(scratch: Session) -> None:
     load(scratch, _origins([], ["O-1", "Alder", 1, 2], [None, "", None], ["O-2", "Birch", 1.5, -2]))
     (error,) = refused(scratch, _origins(["O-1", "Alder", 1]))
