@@ -179,7 +179,7 @@ class Application(Versioned, Base):
     ineligible_for: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     facts_hash: Mapped[str | None] = mapped_column(String(80))
     withdrawn_at: Mapped[datetime | None]
-    withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+    withdrawn_reason: Mapped[str | None] = mapped_column(String(600))
     precedence_since: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     """Since when the household comes before all others, because an appeal was upheld and a house lost to it."""
 

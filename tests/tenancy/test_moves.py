@@ -90,6 +90,15 @@ def test_a_family_moves_in_and_out_and_its_house_is_free_again(client: httpx2.Cl
     assert _move_out(client, reserved.house).status_code == 409
 
 
+def test_the_longest_reason_for_moving_out_is_kept_whole(client: httpx2.Client, reserved: Reserved) -> None:
+    _move_in(client, reserved.house, reserved.household)
+    reason = "w" * 500
+    moved_out = client.post(f"/houses/{reserved.house}/move-out", json={"moved_out_on": str(TODAY), "reason": reason})
+    assert (moved_out.status_code, moved_out.json()["end_reason"]) == (200, reason)
+    (application,) = client.get(f"/households/{reserved.household}/subject-access").json()["applications"]
+    assert application["withdrawn_reason"] == f"Moved out: {reason}"
+
+
 def test_only_the_family_expected_moves_in_and_only_once(
     client: httpx2.Client, database: Database, reserved: Reserved
 ) -> None:
