@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 LARGEST_INTEGER = 2**31 - 1
 # Control characters, of which PostgreSQL cannot store all, and the two that XML, and so a spreadsheet, cannot hold.
 _BESIDE_LINES = r"\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff"
-_CONTROL = rf"{_BESIDE_LINES}\t\n"
+CONTROL = rf"{_BESIDE_LINES}\t\n"
 
 
 def _without(control: str) -> str:
@@ -16,7 +16,7 @@ def _without(control: str) -> str:
     return rf"^[^{control}]*[^\s{control}][^{control}]*$"
 
 
-TEXT_PATTERN = _without(_CONTROL)
+TEXT_PATTERN = _without(CONTROL)
 
 
 class Wire(BaseModel):

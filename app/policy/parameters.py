@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from app.fields import CONTROL
 from app.policy.appeals import AppealRules
 from app.policy.eligibility import EligibilityRules
 from app.policy.facts import Accommodation
@@ -26,7 +27,8 @@ from app.policy.priority import (
 TERM = r"(?:tier [1-9][0-9]?|points|value|keep)"
 SUM = rf"(?:[1-9][0-9]{{0,5}} )?{TERM}(?: \+ (?:[1-9][0-9]{{0,5}} )?{TERM})*"
 Stage = Annotated[
-    str, Field(strict=True, pattern=rf"^(?:tiers|(?:[^:,+]{{1,60}}: )?{SUM}(?:, may lose [1-9][0-9]{{0,8}})?)$")
+    str,
+    Field(strict=True, pattern=rf"^(?:tiers|(?:[^:,+{CONTROL}]{{1,60}}: )?{SUM}(?:, may lose [1-9][0-9]{{0,8}})?)$"),
 ]
 
 
