@@ -9,7 +9,7 @@ from app.access.models import Role
 from app.access.passwords import LONGEST, SHORTEST
 from app.access.permissions import Permission
 from app.access.users import USERNAME
-from app.fields import TEXT_PATTERN, Name, Reference, Wire
+from app.fields import TEXT_PATTERN, Name, Reference, ShortName, Wire
 
 Username = Annotated[str, Field(min_length=1, max_length=64, pattern=USERNAME, examples=["amina"])]
 
@@ -23,7 +23,7 @@ class RoleHeld(Wire):
     """A role, held everywhere, in one district or in one settlement."""
 
     role: Role = Field(description="The role.")
-    district: Name | None = Field(None, description="Only in this district.", examples=["West"])
+    district: ShortName | None = Field(None, description="Only in this district.", examples=["West"])
     settlement: Reference | None = Field(None, description="Only in this settlement.", examples=["ST-7K3M9QTX"])
 
 

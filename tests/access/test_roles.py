@@ -41,6 +41,16 @@ def test_roles_are_replaced_and_count_from_the_next_request(acting_as: ActingAs)
     assert administrator.put("/users/US-00000000/roles", json=_roles(Role.PLANNER)).status_code == 404
 
 
+def test_a_district_is_as_long_as_that_of_a_settlement_and_no_longer(acting_as: ActingAs) -> None:
+    administrator, user = acting_as(Role.ADMINISTRATOR), acting_as(Role.CASEWORKER)
+    path = f"/users/{_reference(user)}/roles"
+    answer = administrator.put(path, json=_roles(Role.PLANNER, district="N" * 120))
+    assert (answer.status_code, answer.json()["roles"][0]["district"]) == (200, "N" * 120)
+    refused = administrator.put(path, json=_roles(Role.PLANNER, district="N" * 121))
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "#/body/roles/0/district"
+
+
 @on_sqlite
 @pytest.mark.parametrize("pair", list(combinations(Role, 2)), ids=lambda pair: "+".join(pair))
 def test_roles_that_exclude_each_other_are_refused_and_others_are_not(
