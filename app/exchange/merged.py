@@ -1,5 +1,6 @@
 """What an import makes of rows about households that were merged, and people who moved: they are who they are now."""
 
+from app.duplicates.merging import KEY_LENGTH
 from app.exchange.parsing import Row, Values
 from app.exchange.survey import Handle, Record, Survey
 from app.policy.facts import Relationship
@@ -44,6 +45,13 @@ class Moved:
         What somebody is to another head, and the household, stay as they were decided.
         """
         key = f"{row.values['household']}/{row.values['person']}"
+        if record is None and len(key) > KEY_LENGTH:
+            message = (
+                f"with the household before it, which was merged, this is longer than {KEY_LENGTH} characters; shorten "
+                "it, or write the public reference of a person who is there already"
+            )
+            self._survey.refuse(self._survey.parsed["people"], row, "person", message)
+            return
         if record is not None:
             values |= {"relationship": record["relationship"], "household_id": record["household_id"]}
         else:

@@ -17,6 +17,7 @@ from app.duplicates import candidates, decisions
 from app.duplicates.decisions import Decision
 from app.errors import Conflict, Forbidden, HearthError, Invalid, NotFound
 from app.exchange import exports, imports
+from app.exchange.refusals import ImportRefused
 from app.policy.facts import Relationship
 from app.privacy.erasure import erase
 from app.privacy.subject_access import give
@@ -446,6 +447,24 @@ def test_files_of_a_merged_household_go_to_the_one_it_is_now(
     with database.session(writes=False) as session:
         assert "Sona" in people_of(session, pair.first)
         assert len(session.scalars(select(Household)).all()) == 2
+
+
+def test_somebody_new_in_a_merged_household_has_a_key_that_can_be_kept(
+    database: Database, pair: Pair, verifier: Principal
+) -> None:
+    header, *lines = exported(database)["people.csv"].splitlines(keepends=True)
+    merged(database, pair, verifier)
+
+    def sent(key: bytes) -> str:
+        newborn = lines[-1].replace(b",3,", b",%s," % key, 1).replace(b"Yusif", b"Sona")
+        with database.session(writes=True) as session:
+            return imports.run(session, {"people.csv": header + newborn}, actor=OPERATOR).sentence
+
+    with pytest.raises(ImportRefused, match="shorten it") as refused:
+        sent(b"4" * 76)
+    assert [(each.row, each.column) for each in refused.value.rows] == [(2, "person")]
+    assert sent(b"4" * 75).startswith("1 row")
+    assert sent(b"4" * 75).startswith("Nothing changed")
 
 
 def test_files_of_somebody_who_moved_find_them_where_they_are(
