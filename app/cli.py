@@ -31,6 +31,7 @@ from app.cli_keys import key_commands
 from app.cli_letters import letter_commands
 from app.cli_occupancy import occupancy_commands
 from app.cli_offers import offer_commands
+from app.cli_options import name, short_name
 from app.cli_placements import placement_commands
 from app.cli_policies import policy_commands
 from app.cli_privacy import privacy_commands
@@ -178,7 +179,9 @@ def check() -> None:
 
 
 RoleOption = Annotated[list[Role], typer.Option(help="A role; may be repeated.")]
-DistrictOption = Annotated[str | None, typer.Option(help="Roles only in this district.")]
+DistrictOption = Annotated[
+    str | None, typer.Option(parser=short_name, metavar="DISTRICT", help="Roles only in this district.")
+]
 SettlementOption = Annotated[str | None, typer.Option(help="Roles only in this settlement (reference or key).")]
 
 
@@ -191,7 +194,9 @@ def _held(session: Session, given: list[Role], district: str | None, settlement:
 def add_user(
     username: Annotated[str, typer.Argument(help="What the user signs in with.")],
     role: RoleOption,
-    name: Annotated[str, typer.Option(help="The user's name for others to read.")] = "",
+    name: Annotated[
+        str | None, typer.Option(parser=name, metavar="NAME", help="The user's name for others to read.")
+    ] = None,
     district: DistrictOption = None,
     settlement: SettlementOption = None,
     password_file: Annotated[

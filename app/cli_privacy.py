@@ -7,6 +7,7 @@ import typer
 
 from app import console, private_files
 from app.access.permissions import OPERATOR
+from app.cli_options import sentence
 from app.database import Database
 from app.documents import attachments
 from app.documents.store import Store
@@ -53,7 +54,9 @@ def apply_retention() -> None:
 @privacy_commands.command("erase")
 def erase_household(
     household: HouseholdReference,
-    reason: Annotated[str, typer.Option(help="Why, in words that name nobody: this is kept.")],
+    reason: Annotated[
+        str, typer.Option(parser=sentence, metavar="TEXT", help="Why, in words that name nobody: this is kept.")
+    ],
 ) -> None:
     """Erase one household for good. What was decided stays, by reference."""
     with opened() as database:

@@ -11,6 +11,7 @@ from app.access.permissions import OPERATOR
 from app.allocation import bundle, bundle_check, proof, queries, runs, what_ifs
 from app.allocation.models import Run
 from app.allocation.report import run_report
+from app.cli_options import sentence
 from app.database import Database
 from app.errors import Conflict, FieldError, Invalid
 from app.opening import acting, opened, settlement_named
@@ -32,7 +33,12 @@ def request_run(
         list[str] | None, typer.Option(help="Settlement to allocate (reference or key); every ready one if left out.")
     ] = None,
     seed_source: Annotated[
-        str | None, typer.Option(help="Where a public seed will come from; the run waits until it is entered.")
+        str | None,
+        typer.Option(
+            parser=sentence,
+            metavar="TEXT",
+            help="Where a public seed will come from; the run waits until it is entered.",
+        ),
     ] = None,
     time_limit: Annotated[int | None, typer.Option(help="Seconds to search.", min=1, max=86_400)] = None,
     move_issued: Annotated[
@@ -202,7 +208,7 @@ def approve_run(reference: RunReference, username: ActingAs = None) -> None:
 @run_commands.command("reject")
 def reject_run(
     reference: RunReference,
-    reason: Annotated[str, typer.Option(help="What is wrong with it.")],
+    reason: Annotated[str, typer.Option(parser=sentence, metavar="TEXT", help="What is wrong with it.")],
     username: ActingAs = None,
 ) -> None:
     """Reject what a run proposes; its settlements are free for another run."""

@@ -255,6 +255,7 @@ def test_users(hearth: Hearth, district: Path, tmp_path: Path, monkeypatch: pyte
     assert out.startswith("hearth_")
     assert "HEARTH_OIDC_ISSUER" in hearth("users", "link", "amina", "subject")[2]
     monkeypatch.setenv("HEARTH_OIDC_ISSUER", "https://identity.example")
+    assert hearth("users", "link", "amina", "s" * 256)[::2] == (1, "hearth: A subject has at most 255 characters.\n")
     assert hearth("users", "link", "amina", "subject")[1] == "amina signs in with https://identity.example.\n"
     assert [hearth("users", "unlink", "amina")[0] for _ in range(2)] == [0, 1]
     assert hearth("users", "disable", "amina")[0] == 0
@@ -303,6 +304,26 @@ def test_a_new_database_has_a_keyring_with_it(
     (tmp_path / "keys.json").unlink()
     assert hearth("db", "upgrade")[0] == 0
     assert not (tmp_path / "keys.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "longest"),
+    [
+        (("erase", "HH-00000000", "--reason"), 500),
+        (("run", "--seed-source"), 500),
+        (("run", "reject", "RUN-00000000", "--reason"), 500),
+        (("users", "add", "amina", "--role", "planner", "--password-file", "-", "--name"), 200),
+        (("users", "add", "amina", "--role", "planner", "--password-file", "-", "--district"), 120),
+        (("users", "roles", "amina", "--role", "planner", "--district"), 120),
+    ],
+)
+def test_a_text_that_the_register_cannot_hold_is_told_to_who_wrote_it(
+    hearth: Hearth, arguments: tuple[str, ...], longest: int
+) -> None:
+    for given in ("x" * (longest + 1), "\x07", " "):
+        code, _, err = hearth(*arguments, given)
+        assert code == 2
+        assert f"at most {longest} characters" in re.sub(r"[\s│]+", " ", err)
 
 
 def test_data_is_erased_on_request_and_when_its_time_has_passed(

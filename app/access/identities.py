@@ -21,10 +21,10 @@ from app.access.throttle import Place
 from app.access.tokens import principal_of
 from app.access.users import end_access
 from app.audit import Act
-from app.errors import Conflict, NotFound, Unauthorised
+from app.errors import Conflict, Invalid, NotFound, Unauthorised
 from app.references import ALPHABET
 
-LONGEST_NAME, LONGEST_DISPLAYED = 48, 200
+LONGEST_NAME, LONGEST_DISPLAYED, LONGEST_SUBJECT = 48, 200, 255
 FOR_PEOPLE_ALONE = frozenset({Role.ADMINISTRATOR, Role.APPROVER, Role.VERIFIER})
 """Who decides on families, houses and rights is a person, whatever a provider says of a program."""
 
@@ -134,9 +134,11 @@ def _acting(user: User, presented: Presented) -> Principal:
 def link(session: Session, user: User, issuer: str, subject: str, actor: Principal) -> None:
     """Let `user` sign in as that subject of the provider, which gives the roles from then on.
 
-    Raises Conflict where the subject is somebody's already, or the user has one.
+    Raises Invalid for a subject that no token has, Conflict where it is somebody's already, or the user has one.
     """
     actor.require(Permission.USER_WRITE)
+    if len(subject) > LONGEST_SUBJECT:
+        raise Invalid(f"A subject has at most {LONGEST_SUBJECT} characters.")
     taken = session.scalar(
         select(Identity.id).where(
             (Identity.user_id == user.id) | ((Identity.issuer == issuer) & (Identity.subject == subject))

@@ -16,6 +16,7 @@ from joserfc import jws, jwt
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import ECKey, Key, OKPKey
 
+from app.access.identities import LONGEST_SUBJECT
 from app.access.mapping import Claims, Mapped, mapped
 from app.access.published import TIMEOUT_SECONDS, Metadata, Published, is_protected
 from app.errors import FieldError, Invalid, Unavailable
@@ -27,7 +28,6 @@ CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 LEEWAY_SECONDS = 30
 LONGEST_TOKEN = 8 * 1024
 LONGEST_LIFE_SECONDS = 24 * 3600
-LONGEST_SUBJECT = 255
 MOST_EXCHANGES = 8
 ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 OTHER_TYPES = frozenset({"", "jwt"})
