@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.access.models import Role
 from app.access.passwords import LONGEST, SHORTEST
@@ -14,6 +14,8 @@ from app.fields import TEXT_PATTERN, Name, Reference, ShortName, Wire
 Username = Annotated[str, Field(min_length=1, max_length=64, pattern=USERNAME, examples=["amina"])]
 
 Code = Annotated[str, Field(min_length=6, max_length=64, pattern=TEXT_PATTERN, examples=["123456"])]
+# A Name with a bound of its own would have that of a Name.
+TokenName = Annotated[str, StringConstraints(max_length=100, pattern=TEXT_PATTERN), AfterValidator(str.strip)]
 Secret = Annotated[
     str, Field(json_schema_extra={"format": "password"}, examples=["a password of 12 characters or more"])
 ]
@@ -181,7 +183,7 @@ class SecondFactorConfirmed(RecoveryCodes):
 class ApiTokenNew(Wire):
     """A token for a program."""
 
-    name: Name = Field(description="What it is for.", max_length=100, examples=["Weekly report"])
+    name: TokenName = Field(description="What it is for.", examples=["Weekly report"])
     permissions: list[Permission] = Field(
         description="What it may be used for, of what you may.",
         min_length=1,

@@ -64,6 +64,7 @@ def test_a_token_that_was_made_for_some_acts_manages_no_access(acting_as: Acting
         ({"permissions": ["world.rule"]}, 422),
         ({"permissions": []}, 422),
         ({"name": " "}, 422),
+        ({"name": "x" * 101}, 422),
         ({"days": 0}, 422),
         ({"days": 367}, 422),
         ({"days": "7"}, 422),
