@@ -95,6 +95,7 @@ def remove_document(reference: DocumentReference, username: ActingAs = None) -> 
     """Remove a document for good, while nobody has verified the application by it."""
     with opened() as database, database.session(writes=True) as session:
         actor = acting(session, username)
-        attachments.remove(session, queries.document(session, actor, normalised(reference)), actor)
+        document = queries.document(session, actor, normalised(reference), Permission.HOUSEHOLD_WRITE)
+        attachments.remove(session, document, actor)
         attachments.unlink_after_commit(session, _store())
     console.say("Removed.")

@@ -36,7 +36,7 @@ def request_placement(
     """Ask for a placement. It counts once somebody else has confirmed it."""
     with opened() as database, database.session(writes=True) as session:
         actor = acting(session, username)
-        family = visible_household(session, actor, normalised(household))
+        family = visible_household(session, actor, normalised(household), Permission.PLACEMENT_WRITE)
         where = _where(session, house, settlement, size, step_free, forbid)
         made = placements.request(session, family, where, reason, note, actor)
         console.say(f"Requested {made.reference}. Somebody else confirms it: hearth placement confirm {made.reference}")

@@ -61,7 +61,7 @@ def request_placement(
     made = request_once.made(session, principal.reference)
     if made is not None:
         return PlacementRead.of(placements.actable(session, principal, Permission.PLACEMENT_WRITE, made))
-    household = visible_household(session, principal, normalised(body.household))
+    household = visible_household(session, principal, normalised(body.household), Permission.PLACEMENT_WRITE)
     placement = placements.request(
         session, household, _where(session, body, principal), body.reason, body.note, principal
     )

@@ -1,11 +1,9 @@
 """Reading policies, runs and proposals: a run is seen by who may see every settlement of it."""
 
-from dataclasses import replace
-
 from sqlalchemy import ColumnElement, Select, case, exists, func, not_, or_, select, true
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
-from app.access.permissions import PERMISSIONS, Permission, Principal
+from app.access.permissions import Permission, Principal
 from app.allocation.models import APPROVED, Proposal, ProposalState, Run, RunSettlement
 from app.errors import NotFound
 from app.housing.models import Settlement
@@ -83,19 +81,16 @@ def proposals(session: Session, principal: Principal, run_reference: str) -> Sel
     """
     run = _found(session.scalar(select(Run).where(Run.reference == run_reference)))
     permission = Permission.PROPOSAL_READ if run.state in APPROVED else Permission.PROPOSAL_REVIEW
-    # Only the roles that read proposals say where they are read: another role's wider scope adds nothing.
-    reading = PERMISSIONS[permission]
-    reader = replace(principal, roles=tuple(role for role in principal.roles if role.role in reading))
-    scope = reader.scope(permission)
+    scope, seen = principal.scope(permission), visible_to(principal, permission)
     here = exists().where(RunSettlement.run_id == run.id, RunSettlement.settlement_id == Settlement.id, within(scope))
-    named = exists().where(Proposal.run_id == run.id, Proposal.household_id == Household.id, visible_to(reader))
+    named = exists().where(Proposal.run_id == run.id, Proposal.household_id == Household.id, seen)
     if not scope.everywhere and not session.scalar(select(or_(here, named))):
         _found(None)
     return (
         select(Proposal)
         .join(Proposal.run)
         .join(Proposal.household)
-        .where(Run.reference == run_reference, visible_to(reader))
+        .where(Run.reference == run_reference, seen)
         .options(
             joinedload(Proposal.household).load_only(Household.reference),
             joinedload(Proposal.application),

@@ -84,7 +84,7 @@ def add_document(
 )
 def list_documents(reference: str, session: DbSession, principal: MayRead, paging: Paging) -> Page[DocumentRead]:
     """What is recorded of each; not what is in it."""
-    application = visible_application(session, principal, normalised(reference))
+    application = visible_application(session, principal, normalised(reference), Permission.DOCUMENT_READ)
     query = queries.documents(principal).where(Document.application_id == application.id)
     rows, following = page(session, query, Document, paging)
     found = {"application": application.reference, **audit.listed(rows, [application.household])}
@@ -123,6 +123,7 @@ def read_document(reference: str, session: DbSession, principal: MayRead, store:
 )
 def remove_document(reference: str, session: DbSession, principal: MayWrite, store: DocumentStore) -> Response:
     """For good, while nobody has verified the application by it."""
-    attachments.remove(session, queries.document(session, principal, normalised(reference)), principal)
+    document = queries.document(session, principal, normalised(reference), Permission.HOUSEHOLD_WRITE)
+    attachments.remove(session, document, principal)
     attachments.unlink_after_commit(session, store)
     return Response(status_code=status.HTTP_204_NO_CONTENT)

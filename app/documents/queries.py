@@ -3,7 +3,7 @@
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session, joinedload
 
-from app.access.permissions import Principal
+from app.access.permissions import Permission, Principal
 from app.documents.models import Document
 from app.errors import NotFound
 from app.housing.models import Origin
@@ -11,13 +11,13 @@ from app.registry.models import Application, Household
 from app.registry.queries import visible_to
 
 
-def documents(principal: Principal) -> Select[Document]:
-    """Select the documents of applications that `principal` may see, with application and household."""
+def documents(principal: Principal, permission: Permission = Permission.DOCUMENT_READ) -> Select[Document]:
+    """Select the documents of applications over which `principal` has `permission`, with application and household."""
     of_visible = exists().where(
         Application.id == Document.application_id,
         Household.id == Application.household_id,
         Household.erased_at.is_(None),
-        visible_to(principal),
+        visible_to(principal, permission),
     )
     household = joinedload(Document.application).joinedload(Application.household)
     return (
@@ -25,9 +25,11 @@ def documents(principal: Principal) -> Select[Document]:
     )
 
 
-def document(session: Session, principal: Principal, reference: str) -> Document:
+def document(
+    session: Session, principal: Principal, reference: str, permission: Permission = Permission.DOCUMENT_READ
+) -> Document:
     """Return one document. Raises NotFound, also for one out of scope."""
-    found = session.scalar(documents(principal).where(Document.reference == reference))
+    found = session.scalar(documents(principal, permission).where(Document.reference == reference))
     if found is None:
         raise NotFound("There is no such document that you may see.")
     return found

@@ -1,14 +1,14 @@
 """What a family's case comes to: its application, what the last run that was decided said of it, and why."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from app.access.permissions import PERMISSIONS, Permission, Principal
+from app.access.permissions import Permission, Principal
 from app.allocation import policies, what_ifs
 from app.allocation.models import APPROVED, Proposal, Run
 from app.allocation.offer_models import Offer, OfferState
@@ -83,17 +83,10 @@ class Case:
         return moment.astimezone(self.zone).date()
 
 
-def reader_of(principal: Principal, permission: Permission) -> Principal:
-    """Return `principal` with those roles alone that have `permission`: another role's wider scope adds nothing."""
-    held = tuple(role for role in principal.roles if role.role in PERMISSIONS[permission])
-    return replace(principal, roles=held)
-
-
 def application_of(session: Session, principal: Principal, reference: str) -> Application:
     """Return the application of a case, with household and people. Raises NotFound, also for one out of scope."""
-    reader = reader_of(principal, Permission.PROPOSAL_READ)
     application = session.scalar(
-        applications(reader)
+        applications(principal, Permission.PROPOSAL_READ)
         .where(Application.reference == reference)
         .options(joinedload(Application.household).selectinload(Household.people))
     )

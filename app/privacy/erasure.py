@@ -96,7 +96,7 @@ def scrub_after_commit(session: Session, database: Database, settings: Settings)
 
 
 def _locked(session: Session, reference: str, actor: Principal) -> Household:
-    query = households(actor).where(Household.reference == reference)
+    query = households(actor, Permission.HOUSEHOLD_ERASE).where(Household.reference == reference)
     found = session.scalar(query.with_for_update(of=Household).execution_options(populate_existing=True))
     if found is None:
         raise NotFound("There is no such household that you may see.")

@@ -62,7 +62,7 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
 
     What a run proposes and nobody has decided on is left out: it would be a promise.
     """
-    household = visible_household(session, actor, reference)
+    household = visible_household(session, actor, reference, Permission.SUBJECT_ACCESS_READ)
     require(actor, household.origin, Permission.SUBJECT_ACCESS_READ)
     audit.record(session, actor, Act.SUBJECT_ACCESS_GIVE, household)
     trail = _trail(session, household)

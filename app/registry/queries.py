@@ -11,7 +11,7 @@ from app.registry.models import Application, Household, KinGroup, Person, Prefer
 
 
 def visible_to(principal: Principal, permission: Permission = Permission.HOUSEHOLD_READ) -> ColumnElement[bool]:
-    """Return the SQL condition, over Household, of the households that `principal` may see.
+    """Return the SQL condition, over Household, of the households over which `principal` has `permission`.
 
     Within a district or settlement: those whose origin was merged into a settlement there, and those who were
     allocated a house there.
@@ -27,11 +27,14 @@ def visible_to(principal: Principal, permission: Permission = Permission.HOUSEHO
     return or_(merged_here.correlate(Household), allocated_here.correlate(Household))
 
 
-def households(principal: Principal) -> Select[Household]:
-    """Select the households that `principal` may see, with people, origin and kin group; none erased or merged."""
+def households(principal: Principal, permission: Permission = Permission.HOUSEHOLD_READ) -> Select[Household]:
+    """Select the households over which `principal` has `permission`, with people, origin and kin group.
+
+    None erased or merged.
+    """
     return (
         select(Household)
-        .where(visible_to(principal), Household.erased_at.is_(None), Household.merged_into_id.is_(None))
+        .where(visible_to(principal, permission), Household.erased_at.is_(None), Household.merged_into_id.is_(None))
         .options(
             joinedload(Household.origin).joinedload(Origin.settlement),
             joinedload(Household.kin_group),
@@ -40,15 +43,18 @@ def households(principal: Principal) -> Select[Household]:
     )
 
 
-def visible_household(session: Session, principal: Principal, reference: str) -> Household:
+def visible_household(
+    session: Session, principal: Principal, reference: str, permission: Permission = Permission.HOUSEHOLD_READ
+) -> Household:
     """Return one household with its people; of one that was merged, the one it is now, for papers name the old one.
 
     Raises NotFound, also for one out of scope.
     """
-    found = session.scalar(households(principal).where(Household.reference == reference))
+    seen = households(principal, permission)
+    found = session.scalar(seen.where(Household.reference == reference))
     if found is None:
         now = _merged_into(session, reference)
-        found = session.scalar(households(principal).where(Household.id == now)) if now is not None else None
+        found = session.scalar(seen.where(Household.id == now)) if now is not None else None
     if found is None:
         raise NotFound("There is no such household that you may see.")
     return found
@@ -72,12 +78,15 @@ def visible_member(session: Session, principal: Principal, reference: str) -> tu
     return household, next(person for person in household.people if person.reference == reference)
 
 
-def applications(principal: Principal) -> Select[Application]:
-    """Select the applications that `principal` may see, with household and wishes; none of erased or merged ones."""
+def applications(principal: Principal, permission: Permission = Permission.HOUSEHOLD_READ) -> Select[Application]:
+    """Select the applications over which `principal` has `permission`, with household and wishes.
+
+    None of erased or merged ones.
+    """
     return (
         select(Application)
         .join(Application.household)
-        .where(visible_to(principal), Household.erased_at.is_(None), Household.merged_into_id.is_(None))
+        .where(visible_to(principal, permission), Household.erased_at.is_(None), Household.merged_into_id.is_(None))
         .options(
             joinedload(Application.household).joinedload(Household.origin).joinedload(Origin.settlement),
             selectinload(Application.preferences).joinedload(Preference.settlement),
@@ -85,9 +94,11 @@ def applications(principal: Principal) -> Select[Application]:
     )
 
 
-def visible_application(session: Session, principal: Principal, reference: str) -> Application:
+def visible_application(
+    session: Session, principal: Principal, reference: str, permission: Permission = Permission.HOUSEHOLD_READ
+) -> Application:
     """Return one application. Raises NotFound, also for one out of scope."""
-    found = session.scalar(applications(principal).where(Application.reference == reference))
+    found = session.scalar(applications(principal, permission).where(Application.reference == reference))
     if found is None:
         raise NotFound("There is no such application that you may see.")
     return found

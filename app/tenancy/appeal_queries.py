@@ -1,11 +1,9 @@
 """Reading appeals: of the families that a reader may see."""
 
-from dataclasses import replace
-
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from app.access.permissions import PERMISSIONS, Permission, Principal
+from app.access.permissions import Permission, Principal
 from app.errors import NotFound
 from app.housing.models import Origin
 from app.registry.models import Household
@@ -15,12 +13,10 @@ from app.tenancy.appeal_models import Appeal
 
 def appeals(principal: Principal) -> Select[Appeal]:
     """Select the appeals that `principal` may see, with what they name."""
-    having = PERMISSIONS[Permission.APPEAL_READ]
-    reader = replace(principal, roles=tuple(role for role in principal.roles if role.role in having))
     return (
         select(Appeal)
         .join(Appeal.household)
-        .where(visible_to(reader))
+        .where(visible_to(principal, Permission.APPEAL_READ))
         .options(
             joinedload(Appeal.application),
             joinedload(Appeal.household).joinedload(Household.origin).joinedload(Origin.settlement),

@@ -1,11 +1,9 @@
 """Reading offers: seen by who answers for the house's settlement, and by who stands by the family."""
 
-from dataclasses import replace
-
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.access.permissions import PERMISSIONS, Permission, Principal
+from app.access.permissions import Permission, Principal
 from app.allocation.offer_models import Offer
 from app.errors import NotFound
 from app.housing.models import House, Origin, Settlement
@@ -17,16 +15,14 @@ from app.registry.queries import visible_to
 def offers(principal: Principal, permission: Permission = Permission.OFFER_READ) -> Select[Offer]:
     """Select the offers over which `principal` has `permission`, with what they name.
 
-    Those of houses in its scope there, and those to families that it may see with the same roles.
+    Those of houses in its scope there, and those to families in it.
     """
-    having = PERMISSIONS[permission]
-    reader = replace(principal, roles=tuple(role for role in principal.roles if role.role in having))
     return (
         select(Offer)
         .join(Offer.household)
         .join(Offer.house)
         .join(House.settlement)
-        .where(or_(within(reader.scope(permission)), visible_to(reader)))
+        .where(or_(within(principal.scope(permission)), visible_to(principal, permission)))
         .options(
             joinedload(Offer.run),
             joinedload(Offer.house).joinedload(House.settlement),

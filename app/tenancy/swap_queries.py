@@ -1,11 +1,9 @@
 """Reading wishes to swap, and cycles."""
 
-from dataclasses import replace
-
 from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.access.permissions import PERMISSIONS, Permission, Principal
+from app.access.permissions import Permission, Principal
 from app.errors import FieldError, Invalid, NotFound
 from app.housing.models import House, Origin, Settlement
 from app.housing.queries import houses, within
@@ -16,21 +14,15 @@ from app.tenancy.swap_models import SwapCycle, SwapMove, SwapOption, SwapWish
 from app.tenancy.swaps import Wanted
 
 
-def _reader(principal: Principal, permission: Permission) -> Principal:
-    having = PERMISSIONS[permission]
-    return replace(principal, roles=tuple(role for role in principal.roles if role.role in having))
-
-
 def wishes(principal: Principal, permission: Permission = Permission.SWAP_READ) -> Select[SwapWish]:
-    """Select the wishes of families that live where `principal` has `permission`, or whom it may see, loaded."""
-    reader = _reader(principal, permission)
+    """Select the wishes of families over whom `principal` has `permission`, or that live where it does, loaded."""
     return (
         select(SwapWish)
         .join(SwapWish.tenancy)
         .join(Tenancy.house)
         .join(House.settlement)
         .join(Household, SwapWish.household_id == Household.id)
-        .where(or_(within(reader.scope(permission)), visible_to(reader)))
+        .where(or_(within(principal.scope(permission)), visible_to(principal, permission)))
         .options(
             joinedload(SwapWish.tenancy).options(
                 joinedload(Tenancy.house).joinedload(House.settlement),
@@ -52,14 +44,13 @@ def wish(session: Session, principal: Principal, permission: Permission, referen
 
 def cycles(principal: Principal, permission: Permission = Permission.SWAP_READ) -> Select[SwapCycle]:
     """Select the cycles with a house where `principal` has `permission`, with everything that they name."""
-    reader = _reader(principal, permission)
     here = (
         exists()
         .where(
             SwapMove.cycle_id == SwapCycle.id,
             SwapMove.from_house_id == House.id,
             House.settlement_id == Settlement.id,
-            within(reader.scope(permission)),
+            within(principal.scope(permission)),
         )
         .correlate(SwapCycle)
     )

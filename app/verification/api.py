@@ -120,7 +120,7 @@ def list_corrections(
     reference: str, session: DbSession, principal: MayReadCorrections, paging: Paging
 ) -> Page[CorrectionRead]:
     """What was changed of it or its household after it was handed in, by whom, with before and after."""
-    application = queries.visible_application(session, principal, normalised(reference))
+    application = queries.visible_application(session, principal, normalised(reference), Permission.CORRECTION_READ)
     query = (
         select(Correction)
         .where(Correction.application_id == application.id)

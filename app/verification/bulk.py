@@ -7,7 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
-from app.access.permissions import Principal
+from app.access.permissions import Permission, Principal
 from app.allocation import policies
 from app.audit import Act
 from app.errors import Conflict, Forbidden
@@ -61,7 +61,7 @@ class _Taken:
 
 def verify(session: Session, chosen: Selection, actor: Principal) -> Outcome:
     """Verify the applications of `chosen`, or the first of them."""
-    taken = _taken(session, chosen, ApplicationState.SUBMITTED, actor)
+    taken = _taken(session, chosen, ApplicationState.SUBMITTED, actor, Permission.APPLICATION_VERIFY)
     return _each(
         session,
         chosen,
@@ -74,7 +74,8 @@ def verify(session: Session, chosen: Selection, actor: Principal) -> Outcome:
 
 def decide(session: Session, chosen: Selection, *, eligible: bool, actor: Principal) -> Outcome:
     """Sign, of the applications of `chosen` or the first of them, those of which the rules say what is stated."""
-    taken, in_force = _taken(session, chosen, ApplicationState.VERIFIED, actor), policies.in_force(session)
+    taken = _taken(session, chosen, ApplicationState.VERIFIED, actor, Permission.APPLICATION_DECIDE)
+    in_force = policies.in_force(session)
     return _each(
         session,
         chosen,
@@ -122,17 +123,19 @@ def _each(
     return Outcome(tuple(each.reference for each in done), tuple(refused), following)
 
 
-def _taken(session: Session, chosen: Selection, waiting: ApplicationState, actor: Principal) -> _Taken:
-    ids = session.scalars(_locking(chosen, waiting, actor)).all()
+def _taken(
+    session: Session, chosen: Selection, waiting: ApplicationState, actor: Principal, permission: Permission
+) -> _Taken:
+    ids = session.scalars(_locking(chosen, waiting, actor, permission)).all()
     return _Taken(_loaded(session, ids[:AT_ONCE]), len(ids) > AT_ONCE)
 
 
-def _locking(chosen: Selection, waiting: ApplicationState, actor: Principal) -> Select[int]:
+def _locking(chosen: Selection, waiting: ApplicationState, actor: Principal, permission: Permission) -> Select[int]:
     """Lock what is chosen before anything of it is read, one after the other, as everybody does who locks several."""
     query = (
         select(Application.id)
         .join(Application.household)
-        .where(queries.visible_to(actor), Household.erased_at.is_(None))
+        .where(queries.visible_to(actor, permission), Household.erased_at.is_(None))
         .order_by(Application.id)
         .limit(AT_ONCE + 1)
         .with_for_update(of=Application)

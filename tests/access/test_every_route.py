@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from starlette.routing import Route
 
 from app.access import passwords, tokens, users
 from app.access.models import Grant, Role
-from app.access.permissions import OPERATOR, HeldRole, Principal
+from app.access.permissions import INCOMPATIBLE, OPERATOR, HeldRole, Principal
 from app.allocation import policies
 from app.database import Database, utc_now
 from app.documents.store import Store
@@ -39,6 +40,10 @@ OF_DISTRICT = ("settlement", "to_queue", "to_propose", "to_await")
 OUTSIDE_THE_DOCUMENT = {"/docs", "/openapi.json", "/problems/{kind}"}
 SETTINGS = Settings(worker="separate", log_level="error", solver_threads=1)
 UNKNOWN = "XX-00000000"
+WIDE_AND_NARROW = [
+    (wide, narrow) for wide, narrow in permutations(Role, 2) if frozenset({wide, narrow}) not in INCOMPATIBLE
+]
+"""A role held everywhere, and one held in another settlement by the same user."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,17 @@ DOCUMENTS = Store.under(SETTINGS.data_dir).folder
 
 @dataclass(frozen=True)
 class World:
-    """The service over a district with everything in it and one with the same again; who asks holds a role in one."""
+    """The service over a district with everything in it and one with the same again; who asks holds a role in one.
+
+    `mixed` are tokens of those who hold one role everywhere and another one in another settlement.
+    """
 
     client: TestClient
     database: Database
     saved: Path
     places: Mapping[str, Place]
     tokens: Mapping[tuple[Role, str], str]
+    mixed: Mapping[tuple[Role, Role], str]
     operations: Mapping[str, tuple[str, str]]
 
     def restore(self) -> None:
@@ -163,17 +172,19 @@ def _things(place: Mapping[str, Any]) -> dict[str, Thing]:
     return {name: Thing(row.reference, getattr(rows[name], "version", 1)) for name, row in place.items()}
 
 
-def _holder(session: Session, role: Role, scope: str, places: Mapping[str, Place]) -> str:
-    """Add a user with `role` in `scope`, and return a token."""
+def _grants(role: Role, scope: str, places: Mapping[str, Place]) -> list[Grant]:
     district = BEYOND if scope.startswith("another") else HERE
-    user = users.get(session, factories.user(session).reference)
     if scope == "everywhere":
-        user.grants = [Grant(role=role)]
-    elif scope.endswith("district"):
-        user.grants = [Grant(role=role, district=district)]
-    else:
-        of_district = [places[district][name] for name in OF_DISTRICT]
-        user.grants = [Grant(role=role, settlement=each.reference) for each in of_district]
+        return [Grant(role=role)]
+    if scope.endswith("district"):
+        return [Grant(role=role, district=district)]
+    return [Grant(role=role, settlement=places[district][name].reference) for name in OF_DISTRICT]
+
+
+def _holder(session: Session, grants: list[Grant]) -> str:
+    """Add a user with `grants`, and return a token."""
+    user = users.get(session, factories.user(session).reference)
+    user.grants = grants
     return tokens.issue(session, user, timedelta(hours=1))[1]
 
 
@@ -189,7 +200,11 @@ def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
         planner = factories.user(session, Role.PLANNER)
         shared = _shared(session, planner)
         places = {district: _things(_place(session, district) | shared) for district in (HERE, BEYOND)}
-        held = {(role, scope): _holder(session, role, scope, places) for role in Role for scope in SCOPES}
+        held = {(role, scope): _holder(session, _grants(role, scope, places)) for role in Role for scope in SCOPES}
+        mixed = {
+            (wide, narrow): _holder(session, [Grant(role=wide), *_grants(narrow, "another settlement", places)])
+            for wide, narrow in WIDE_AND_NARROW
+        }
     awaiting = partial(request, seed_source="Ball draw")
     for name, settlement, take in (
         ("proposed", "to_propose", proposed),
@@ -203,7 +218,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
     shutil.copytree(DOCUMENTS, folder / DOCUMENTS.name)
     app = create_app(SETTINGS, database)
     with TestClient(app) as client:
-        yield World(client, database, saved, places, held, _operations(app.openapi()))
+        yield World(client, database, saved, places, held, mixed, _operations(app.openapi()))
     database.dispose()
 
 
@@ -314,6 +329,23 @@ def test_a_role_is_answered_as_the_table_says(world: World, role: Role) -> None:
     assert faults == [], "\n".join(faults)
     assert len(cells) == len({row.name for row in ROWS}) * len(SCOPES)
     print(f"{len(cells)} answers to {role} are right")
+
+
+@pytest.mark.parametrize(("wide", "narrow"), WIDE_AND_NARROW)
+def test_a_permission_counts_only_where_its_own_role_is_held(world: World, wide: Role, narrow: Role) -> None:
+    """What one role may do elsewhere it may not do here, however much another role of the same user sees here."""
+    token, of_wide = world.mixed[wide, narrow], {row.name for row in ROWS if wide in row.roles.split()}
+    for row in _rows(narrow):
+        if narrow not in row.roles.split() or row.name in of_wide or row.elsewhere not in (GONE, HIDDEN):
+            continue
+        answer = _ask(world, row, token)
+        where = f"{row.name}: {answer.status_code} {answer.text[:200]}"
+        if row.elsewhere == GONE:
+            assert answer.status_code in (403, 404, 422), where
+        else:
+            assert not _shows(world, row, answer), where
+        if answer.is_success:
+            world.restore()
 
 
 def test_who_is_not_signed_in_is_told_to_sign_in(world: World) -> None:

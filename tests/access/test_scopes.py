@@ -4,9 +4,11 @@ from typing import Any, NamedTuple
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
 from app.access.models import Role
 from app.database import Database
+from app.registry.models import Application
 from tests import factories
 from tests.conftest import ActingAs
 
@@ -174,6 +176,37 @@ def test_roles_in_two_places_do_not_lend_each_other_their_permissions(
     for district, status in (("North", 200), ("South", 403)):
         path = f"/households/{places[district].household}"
         assert _send(client, "PATCH", path, {"phone": None}).status_code == status, district
+
+
+def test_who_plans_everywhere_declares_houses_unfit_only_in_the_own_village(
+    acting_as: ActingAs, database: Database, places: dict[str, Place]
+) -> None:
+    client = acting_as(Role.PLANNER)
+    reference = client.get("/me").json()["reference"]
+    with database.session(writes=True) as session:
+        factories.grant(session, reference, Role.VILLAGE_ADMINISTRATOR, settlement=places["South"].settlement)
+    for district, status in (("North", 403), ("South", 200)):
+        answer = client.post(f"/houses/{places[district].house}/unfit", json={"reason": "It leaks."})
+        assert answer.status_code == status, district
+
+
+def test_evidence_of_families_is_read_where_the_role_is_held_that_reads_it(
+    acting_as: ActingAs, database: Database, places: dict[str, Place]
+) -> None:
+    """Who plans everywhere sees every family, and as a caseworker of the South the papers of the South alone."""
+    client = acting_as(Role.PLANNER)
+    reference = client.get("/me").json()["reference"]
+    documents = {}
+    with database.session(writes=True) as session:
+        factories.grant(session, reference, Role.CASEWORKER, settlement=places["South"].settlement)
+        for district, place in places.items():
+            found = session.scalars(select(Application).where(Application.reference == place.application)).one()
+            documents[district] = factories.document(session, found).reference
+    for district, status in (("North", 404), ("South", 200)):
+        application = f"/applications/{places[district].application}"
+        assert client.get(application).status_code == 200, district
+        for path in (f"/documents/{documents[district]}", f"{application}/documents", f"{application}/corrections"):
+            assert client.get(path).status_code == status, path
 
 
 def test_a_village_administrator_sees_the_houses_and_families_of_the_village(
