@@ -81,7 +81,10 @@ def proposals(session: Session, principal: Principal, run_reference: str) -> Sel
     """
     run = _found(session.scalar(select(Run).where(Run.reference == run_reference)))
     permission = Permission.PROPOSAL_READ if run.state in APPROVED else Permission.PROPOSAL_REVIEW
-    scope, seen = principal.scope(permission), visible_to(principal, permission)
+    scope = principal.scope(permission)
+    if not scope:
+        _found(None)
+    seen = visible_to(principal, permission)
     here = exists().where(RunSettlement.run_id == run.id, RunSettlement.settlement_id == Settlement.id, within(scope))
     named = exists().where(Proposal.run_id == run.id, Proposal.household_id == Household.id, seen)
     if not scope.everywhere and not session.scalar(select(or_(here, named))):

@@ -251,7 +251,7 @@ def add_house(
     """Handed over if it says on which day, else under construction."""
     made = request_once.made(session, principal.reference)
     if made is not None:
-        return _shown(session, queries.house(session, principal, made), response)
+        return _shown(session, queries.house(session, principal, made, Permission.HOUSE_WRITE), response)
     scope = principal.scope(Permission.HOUSE_WRITE)
     settlement = queries.named_settlement(session, normalised(body.settlement), "#/body/settlement", scope)
     fields = body.model_dump(exclude={"settlement", "construction_started"})

@@ -61,6 +61,7 @@ def named_origin(session: Session, reference: str, pointer: str, scope: Scope) -
 
 def houses(principal: Principal) -> Select[House, str]:
     """Select the houses that `principal` sees, with their settlements, and the state that people see."""
+    principal.require_somewhere(Permission.STOCK_READ)
     return (
         select(House, shown_state().label("shown_state"))
         .join(House.settlement)
@@ -69,13 +70,21 @@ def houses(principal: Principal) -> Select[House, str]:
     )
 
 
-def house(session: Session, principal: Principal, reference: str, *, lock: bool = False) -> House:
-    """Return one house that `principal` sees, with its settlement. Raises NotFound."""
+def house(
+    session: Session,
+    principal: Principal,
+    reference: str,
+    permission: Permission = Permission.STOCK_READ,
+    *,
+    lock: bool = False,
+) -> House:
+    """Return one house over which `principal` has `permission`, with its settlement. Raises NotFound and Forbidden."""
+    principal.require_somewhere(permission)
     query = (
         select(House)
         .join(House.settlement)
         .options(joinedload(House.settlement))
-        .where(House.reference == reference, within(principal.scope(Permission.STOCK_READ)))
+        .where(House.reference == reference, within(principal.scope(permission)))
     )
     found = session.scalar(query.with_for_update(of=House) if lock else query)
     if found is None:

@@ -15,10 +15,11 @@ from app.registry.queries import named_kin_group
 def named(session: Session, principal: Principal, fields: dict[str, Any], at: str = "#/body") -> dict[str, Any]:
     """Replace the references of origin and kin group, where `fields` has them, by the things they name.
 
-    `at` is where the fields are in the body. Raises Invalid, pointing at the field.
+    `at` is where the fields are in the body. Raises Forbidden, and Invalid, pointing at the field.
     """
     origin, kin_group = fields.get("origin"), fields.get("kin_group")
     if origin:
+        principal.require_somewhere(Permission.HOUSEHOLD_WRITE)
         scope = principal.scope(Permission.HOUSEHOLD_WRITE)
         fields["origin"] = named_origin(session, normalised(origin), f"{at}/origin", scope)
     if kin_group:

@@ -14,8 +14,9 @@ def visible_to(principal: Principal, permission: Permission = Permission.HOUSEHO
     """Return the SQL condition, over Household, of the households over which `principal` has `permission`.
 
     Within a district or settlement: those whose origin was merged into a settlement there, and those who were
-    allocated a house there.
+    allocated a house there. Raises Forbidden where `principal` has it nowhere, as a token may that was made for acts.
     """
+    principal.require_somewhere(permission)
     scope = principal.scope(permission)
     if scope.everywhere:
         return Household.id.is_not(None)

@@ -29,6 +29,7 @@ class Contradiction(StrEnum):
 
 def checks(principal: Principal) -> Select[OccupancyCheck]:
     """Select what was found at houses where `principal` may see it, loaded."""
+    principal.require_somewhere(Permission.TENANCY_READ)
     return (
         select(OccupancyCheck)
         .join(OccupancyCheck.house)

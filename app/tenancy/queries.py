@@ -15,6 +15,7 @@ from app.tenancy.schemas import OccupancyRow
 
 def tenancies(principal: Principal, permission: Permission = Permission.TENANCY_READ) -> Select[Tenancy]:
     """Select the tenancies in settlements where `principal` has `permission` over them, loaded."""
+    principal.require_somewhere(permission)
     return (
         select(Tenancy)
         .join(Tenancy.house)

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from app.access.models import ApiToken, Role
 from app.database import Database, utc_now
+from tests import factories
 from tests.conftest import ActingAs
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -112,3 +113,22 @@ def test_the_last_use_of_a_token_is_noted(acting_as: ActingAs, database: Databas
     assert planner.get("/me").status_code == 200
     with database.session(writes=False) as session:
         assert session.scalars(select(ApiToken.used_at)).one() > long_ago
+
+
+def test_what_an_act_takes_beside_its_own_permission_is_named_and_nothing_is_done_without(
+    acting_as: ActingAs, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        lived_in = factories.house(session, factories.settlement(session))
+        factories.tenancy(session, lived_in)
+    administrator = acting_as(Role.VILLAGE_ADMINISTRATOR)
+    check = {"finding": "expected_family", "checked_on": str(utc_now().date())}
+    permissions: list[str] = []
+    for given, missing in (("tenancy.write", "stock.read"), ("stock.read", "tenancy.read"), ("tenancy.read", None)):
+        permissions.append(given)
+        issued = administrator.post("/api-tokens", json=REPORT | {"permissions": permissions})
+        answer = _with(administrator, issued.json()["token"]).post(f"/houses/{lived_in.reference}/checks", json=check)
+        assert answer.status_code == (201 if missing is None else 403), answer.text
+        assert missing is None or f"the permission {missing}," in answer.json()["detail"]
+        found = administrator.get("/occupancy/checks").json()["items"]
+        assert len(found) == (1 if missing is None else 0)

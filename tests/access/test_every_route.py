@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from app.access import passwords, tokens, users
 from app.access.models import Grant, Role
-from app.access.permissions import INCOMPATIBLE, OPERATOR, HeldRole, Principal
+from app.access.permissions import INCOMPATIBLE, OPERATOR, PERMISSIONS, HeldRole, Permission, Principal
 from app.allocation import policies
 from app.database import Database, utc_now
 from app.documents.store import Store
@@ -64,7 +64,8 @@ DOCUMENTS = Store.under(SETTINGS.data_dir).folder
 class World:
     """The service over a district with everything in it and one with the same again; who asks holds a role in one.
 
-    `mixed` are tokens of those who hold one role everywhere and another one in another settlement.
+    `mixed` are tokens of those who hold one role everywhere and another one in another settlement, `limited` those made
+    for one permission of a role alone. `permissions` are those that operations name.
     """
 
     client: TestClient
@@ -73,7 +74,9 @@ class World:
     places: Mapping[str, Place]
     tokens: Mapping[tuple[Role, str], str]
     mixed: Mapping[tuple[Role, Role], str]
+    limited: Mapping[tuple[Role, Permission], str]
     operations: Mapping[str, tuple[str, str]]
+    permissions: Mapping[str, Permission]
 
     def restore(self) -> None:
         """Undo whatever was changed."""
@@ -188,6 +191,13 @@ def _holder(session: Session, grants: list[Grant]) -> str:
     return tokens.issue(session, user, timedelta(hours=1))[1]
 
 
+def _limited(session: Session, role: Role, permission: Permission) -> str:
+    """Add a user with `role` everywhere, and return a token made for one permission."""
+    holder = factories.user(session, role)
+    user = users.get(session, holder.reference)
+    return tokens.issue_named(session, user, "Report", [permission], timedelta(hours=1), holder)[1]
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[World]:
     """Two districts, and a user for every role and scope."""
@@ -205,6 +215,11 @@ def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
             (wide, narrow): _holder(session, [Grant(role=wide), *_grants(narrow, "another settlement", places)])
             for wide, narrow in WIDE_AND_NARROW
         }
+        limited = {
+            (role, permission): _limited(session, role, permission)
+            for permission, having in PERMISSIONS.items()
+            for role in having
+        }
     awaiting = partial(request, seed_source="Ball draw")
     for name, settlement, take in (
         ("proposed", "to_propose", proposed),
@@ -218,7 +233,17 @@ def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
     shutil.copytree(DOCUMENTS, folder / DOCUMENTS.name)
     app = create_app(SETTINGS, database)
     with TestClient(app) as client:
-        yield World(client, database, saved, places, held, mixed, _operations(app.openapi()))
+        yield World(
+            client,
+            database,
+            saved,
+            places,
+            held,
+            mixed,
+            limited,
+            _operations(app.openapi()),
+            _permissions(app.openapi()),
+        )
     database.dispose()
 
 
@@ -227,6 +252,16 @@ def _operations(document: dict[str, Any]) -> dict[str, tuple[str, str]]:
         operation["operationId"]: (method.upper(), path)
         for path, item in document["paths"].items()
         for method, operation in item.items()
+    }
+
+
+def _permissions(document: dict[str, Any]) -> dict[str, Permission]:
+    """Return operation → the permission that its security requirement names, of those that need one."""
+    return {
+        operation["operationId"]: Permission(scope)
+        for item in document["paths"].values()
+        for operation in item.values()
+        for scope in {each for way in operation.get("security", ()) for scopes in way.values() for each in scopes}
     }
 
 
@@ -344,6 +379,33 @@ def test_a_permission_counts_only_where_its_own_role_is_held(world: World, wide:
             assert answer.status_code in (403, 404, 422), where
         else:
             assert not _shows(world, row, answer), where
+        if answer.is_success:
+            world.restore()
+
+
+ALSO_NEEDED = re.compile(r"This needs the permission ([a-z_.]+), for which your token was not made\.")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_token_for_one_permission_does_its_act_or_is_told_what_else_that_takes(world: World, role: Role) -> None:
+    """What only reads takes nothing else, but a letter about an appeal, which says what was decided of the case.
+
+    A run that nobody has decided on is not there for who reads what was decided.
+    """
+    for row in _rows(role):
+        permission = world.permissions.get(row.operation)
+        if permission is None or role not in row.roles.split():
+            continue
+        answer = _ask(world, row, world.limited[role, permission])
+        where = f"{row.name} for {permission.value}: {answer.status_code} {answer.text[:200]}"
+        only_reads = world.operations[row.operation][0] == "GET" and row.operation != "read_appeal_letter"
+        needed = None if only_reads else ALSO_NEEDED.search(answer.text)
+        if needed is not None:
+            assert answer.status_code == 403, where
+            assert needed[1] != permission, where
+        else:
+            hidden = row.everywhere == GONE or (permission is Permission.PROPOSAL_READ and row.on == "proposed")
+            assert answer.status_code == (404 if hidden else row.everywhere), where
         if answer.is_success:
             world.restore()
 
