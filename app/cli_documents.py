@@ -56,8 +56,7 @@ def list_documents(application: OfApplication) -> None:
     """Print what is recorded of the documents of an application; not what is in them."""
     with opened() as database, database.session(writes=True) as session:
         found = visible_application(session, OPERATOR, normalised(application))
-        query = queries.documents(OPERATOR).where(Document.application_id == found.id)
-        rows = session.scalars(query.order_by(Document.id)).all()
+        rows = session.scalars(queries.of_application(OPERATOR, found).order_by(Document.id)).all()
         seen = {"application": found.reference, **audit.listed(rows, [found.household])}
         audit.record(session, OPERATOR, Act.DOCUMENT_LIST, details=seen)
     console.show_table(

@@ -83,10 +83,9 @@ def add_document(
     responses=READ,
 )
 def list_documents(reference: str, session: DbSession, principal: MayRead, paging: Paging) -> Page[DocumentRead]:
-    """What is recorded of each; not what is in it."""
+    """What is recorded of each; not what is in it. With those of records that were merged into its household."""
     application = visible_application(session, principal, normalised(reference), Permission.DOCUMENT_READ)
-    query = queries.documents(principal).where(Document.application_id == application.id)
-    rows, following = page(session, query, Document, paging)
+    rows, following = page(session, queries.of_application(principal, application), Document, paging)
     found = {"application": application.reference, **audit.listed(rows, [application.household])}
     audit.record(session, principal, Act.DOCUMENT_LIST, details=found)
     return Page(items=[DocumentRead.model_validate(row) for row in rows], next=following)

@@ -1,7 +1,8 @@
-"""Everything that is held of one household, for the family itself."""
+"""Everything that is held of one household, and of records that were merged into it, for the family itself."""
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,43 +66,46 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
     household = visible_household(session, actor, reference, Permission.SUBJECT_ACCESS_READ)
     require(actor, household.origin, Permission.SUBJECT_ACCESS_READ)
     audit.record(session, actor, Act.SUBJECT_ACCESS_GIVE, household)
-    trail = _trail(session, household)
+    merged = _merged_into(session, household)
+    every = [household, *merged]
+    ids = [each.id for each in every]
+    trail = _trail(session, every)
     return SubjectAccess(
         prepared_at=utc_now(),
         household=HouseholdRead.of(household),
         origin_name=household.origin.name if household.origin else None,
-        applications=_applications(session, household),
+        applications=_applications(session, ids),
         estimates=[
             EstimateHeld(settlement=name, score=score)
             for name, score in session.execute(
                 select(Settlement.name, Suitability.score)
                 .join(Suitability, Suitability.settlement_id == Settlement.id)
-                .where(Suitability.household_id == household.id)
+                .where(Suitability.household_id.in_(ids))
                 .order_by(Settlement.name)
             )
         ],
-        decisions=_decisions(session, household),
-        offers=_offers(session, household),
-        placements=_placements(session, household),
-        previews=_previews(session, household),
+        decisions=_decisions(session, every),
+        offers=_offers(session, ids),
+        placements=_placements(session, ids),
+        previews=_previews(session, every),
         appeals=[
             AppealHeld.model_validate(each)
-            for each in session.scalars(select(Appeal).where(Appeal.household_id == household.id).order_by(Appeal.id))
+            for each in session.scalars(select(Appeal).where(Appeal.household_id.in_(ids)).order_by(Appeal.id))
         ],
         questions=[
             QuestionHeld.model_validate(each)
-            for each in session.scalars(select(WhatIf).where(WhatIf.household_id == household.id).order_by(WhatIf.id))
+            for each in session.scalars(select(WhatIf).where(WhatIf.household_id.in_(ids)).order_by(WhatIf.id))
         ],
-        tenancies=_tenancies(session, household),
-        merged=[HouseholdRead.of(each) for each in _merged_into(session, household)],
-        suspicions=_suspicions(session, household),
-        swaps=_swaps(session, household),
+        tenancies=_tenancies(session, ids),
+        merged=[HouseholdRead.of(each) for each in merged],
+        suspicions=_suspicions(session, ids),
+        swaps=_swaps(session, ids),
         openings=[
             OpeningHeld(user=user, granted_at=each.granted_at, reads=each.reads, reason=each.reason, remark=each.remark)
             for each, user in session.execute(
                 select(BreakGlassGrant, User.reference)
                 .join(BreakGlassGrant.user)
-                .where(BreakGlassGrant.household == household.reference)
+                .where(BreakGlassGrant.household.in_([each.reference for each in every]))
                 .order_by(BreakGlassGrant.id)
             )
         ],
@@ -116,10 +120,10 @@ def _merged_into(session: Session, household: Household) -> list[Household]:
     return [each for merged in found for each in (merged, *_merged_into(session, merged))]
 
 
-def _suspicions(session: Session, household: Household) -> list[SuspicionHeld]:
+def _suspicions(session: Session, ids: Sequence[int]) -> list[SuspicionHeld]:
     """Return when the household was suspected to be there twice; what is said of the other household is not its."""
     query = select(DuplicateCandidate).where(
-        or_(DuplicateCandidate.first_id == household.id, DuplicateCandidate.second_id == household.id)
+        or_(DuplicateCandidate.first_id.in_(ids), DuplicateCandidate.second_id.in_(ids))
     )
     return [
         SuspicionHeld(
@@ -134,10 +138,10 @@ def _suspicions(session: Session, household: Household) -> list[SuspicionHeld]:
     ]
 
 
-def _applications(session: Session, household: Household) -> list[ApplicationHeld]:
+def _applications(session: Session, ids: Sequence[int]) -> list[ApplicationHeld]:
     found = session.scalars(
         select(Application)
-        .where(Application.household_id == household.id)
+        .where(Application.household_id.in_(ids))
         .options(
             joinedload(Application.household),
             selectinload(Application.preferences).joinedload(Preference.settlement),
@@ -148,7 +152,7 @@ def _applications(session: Session, household: Household) -> list[ApplicationHel
     for document in session.scalars(
         select(Document)
         .join(Application, Application.id == Document.application_id)
-        .where(Application.household_id == household.id)
+        .where(Application.household_id.in_(ids))
         .order_by(Document.id)
     ):
         documents[document.application_id].append(DocumentRead.model_validate(document))
@@ -156,7 +160,7 @@ def _applications(session: Session, household: Household) -> list[ApplicationHel
     for correction in session.scalars(
         select(Correction)
         .join(Application, Application.id == Correction.application_id)
-        .where(Application.household_id == household.id)
+        .where(Application.household_id.in_(ids))
         .options(joinedload(Correction.corrected_by))
         .order_by(Correction.id)
     ):
@@ -175,13 +179,13 @@ def _applications(session: Session, household: Household) -> list[ApplicationHel
     ]
 
 
-def _decisions(session: Session, household: Household) -> list[DecisionHeld]:
+def _decisions(session: Session, every: Sequence[Household]) -> list[DecisionHeld]:
     """Return what every run knew and said of the household; the snapshots name it by its reference."""
     proposals = {
-        each.run_id: each
+        (each.run_id, each.household_id): each
         for each in session.scalars(
             select(Proposal)
-            .where(Proposal.household_id == household.id)
+            .where(Proposal.household_id.in_([each.id for each in every]))
             .options(
                 joinedload(Proposal.settlement),
                 joinedload(Proposal.house).joinedload(House.settlement),
@@ -190,42 +194,44 @@ def _decisions(session: Session, household: Household) -> list[DecisionHeld]:
     }
     runs = session.scalars(
         select(Run)
-        .where(Run.snapshot.contains(f'"{household.reference}"', autoescape=True))
+        .where(or_(*(Run.snapshot.contains(f'"{each.reference}"', autoescape=True) for each in every)))
         .options(joinedload(Run.policy_version), undefer(Run.snapshot))
         .order_by(Run.id)
     )
     found = []
     for run in runs:
-        said = None if run.state in UNDECIDED else proposals.get(run.id)
-        found.append(
-            DecisionHeld(
-                run=run.reference,
-                run_state=run.state,
-                requested_at=run.requested_at,
-                decided_at=run.decided_at,
-                policy=run.policy_version.name,
-                known=_part(run.snapshot, household.reference),
-                proposal=said.reference if said else None,
-                outcome=said.state if said else None,
-                settlement=said.settlement.name if said and said.settlement else None,
-                house=said.house.reference if said and said.house else None,
-                address=said.house.address if said and said.house else None,
-                reason=said.reason if said else None,
-                explanation=said.explanation if said else None,
+        for household, known in _parts(run.snapshot, every):
+            said = None if run.state in UNDECIDED else proposals.get((run.id, household.id))
+            found.append(
+                DecisionHeld(
+                    run=run.reference,
+                    run_state=run.state,
+                    requested_at=run.requested_at,
+                    decided_at=run.decided_at,
+                    policy=run.policy_version.name,
+                    known=known,
+                    proposal=said.reference if said else None,
+                    outcome=said.state if said else None,
+                    settlement=said.settlement.name if said and said.settlement else None,
+                    house=said.house.reference if said and said.house else None,
+                    address=said.house.address if said and said.house else None,
+                    reason=said.reason if said else None,
+                    explanation=said.explanation if said else None,
+                )
             )
-        )
     return found
 
 
-def _part(snapshot: str, reference: str) -> dict[str, Any]:
-    households: list[dict[str, Any]] = json.loads(snapshot)["households"]
-    return next(({**part} for part in households if part["reference"] == reference), {})
+def _parts(snapshot: str, every: Sequence[Household]) -> list[tuple[Household, dict[str, Any]]]:
+    """Return what a run knew of each record of the family that its snapshot names."""
+    known = {part["reference"]: part for part in json.loads(snapshot)["households"]}
+    return [(each, known.get(each.reference, {})) for each in every if f'"{each.reference}"' in snapshot]
 
 
-def _offers(session: Session, household: Household) -> list[OfferHeld]:
+def _offers(session: Session, ids: Sequence[int]) -> list[OfferHeld]:
     found = session.scalars(
         select(Offer)
-        .where(Offer.household_id == household.id)
+        .where(Offer.household_id.in_(ids))
         .options(joinedload(Offer.house).joinedload(House.settlement))
         .order_by(Offer.id)
     )
@@ -241,11 +247,12 @@ def _offers(session: Session, household: Household) -> list[OfferHeld]:
     ]
 
 
-def _previews(session: Session, household: Household) -> list[PreviewHeld]:
+def _previews(session: Session, every: Sequence[Household]) -> list[PreviewHeld]:
     """Return what previews of a policy compared for the household; they name it by its reference."""
+    references = {each.reference for each in every}
     found = session.scalars(
         select(PolicyPreview)
-        .where(PolicyPreview.households.contains(f'"{household.reference}"', autoescape=True))
+        .where(or_(*(PolicyPreview.households.contains(f'"{each}"', autoescape=True) for each in references)))
         .options(undefer(PolicyPreview.households), joinedload(PolicyPreview.draft))
         .order_by(PolicyPreview.id)
     )
@@ -254,14 +261,16 @@ def _previews(session: Session, household: Household) -> list[PreviewHeld]:
             reference=each.reference,
             requested_at=each.requested_at,
             draft=each.draft.name,
-            known=next(row for row in json.loads(each.households) if row["household"] == household.reference),
+            known=known,
         )
         for each in found
+        for known in json.loads(each.households)
+        if known["household"] in references
     ]
 
 
-def _placements(session: Session, household: Household) -> list[PlacementHeld]:
-    query = select(Placement).where(Placement.household_id == household.id).order_by(Placement.id)
+def _placements(session: Session, ids: Sequence[int]) -> list[PlacementHeld]:
+    query = select(Placement).where(Placement.household_id.in_(ids)).order_by(Placement.id)
     return [
         PlacementHeld(
             **PlacementRead.of(each).model_dump(exclude={"household", "settlement"}), settlement=each.settlement.name
@@ -270,10 +279,10 @@ def _placements(session: Session, household: Household) -> list[PlacementHeld]:
     ]
 
 
-def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
+def _tenancies(session: Session, ids: Sequence[int]) -> list[TenancyHeld]:
     found = session.scalars(
         select(Tenancy)
-        .where(Tenancy.household_id == household.id)
+        .where(Tenancy.household_id.in_(ids))
         .options(
             joinedload(Tenancy.house).joinedload(House.settlement),
             joinedload(Tenancy.received_by),
@@ -313,10 +322,10 @@ def _tenancies(session: Session, household: Household) -> list[TenancyHeld]:
     ]
 
 
-def _swaps(session: Session, household: Household) -> list[SwapHeld]:
+def _swaps(session: Session, ids: Sequence[int]) -> list[SwapHeld]:
     wishes = session.scalars(
         select(SwapWish)
-        .where(SwapWish.household_id == household.id)
+        .where(SwapWish.household_id.in_(ids))
         .options(
             selectinload(SwapWish.options).options(joinedload(SwapOption.house), joinedload(SwapOption.settlement))
         )
@@ -339,9 +348,8 @@ def _swaps(session: Session, household: Household) -> list[SwapHeld]:
     ]
 
 
-def _trail(session: Session, household: Household) -> list[ActHeld]:
+def _trail(session: Session, every: Sequence[Household]) -> list[ActHeld]:
     """Return the entries about the household or anything of it, and those of many things that name it."""
-    every = [household, *_merged_into(session, household)]
     of_household = [each.reference for each in every]
     of_household += [person.reference for each in every for person in each.people]
     ids = [each.id for each in every]
@@ -359,7 +367,7 @@ def _trail(session: Session, household: Household) -> list[ActHeld]:
         .where(
             or_(
                 AuditEntry.subject.in_(of_household),
-                AuditEntry.details.contains(f'"{household.reference}"', autoescape=True),
+                *(AuditEntry.details.contains(f'"{each.reference}"', autoescape=True) for each in every),
             )
         )
         .order_by(AuditEntry.id)

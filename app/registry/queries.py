@@ -70,6 +70,13 @@ def _merged_into(session: Session, reference: str) -> int | None:
     return now
 
 
+def with_merged(household_id: int) -> Select[int]:
+    """Select the ids of a household and of those that were merged into it, or into them before."""
+    found = select(Household.id).where(Household.id == household_id).cte(recursive=True)
+    found = found.union_all(select(Household.id).join(found, Household.merged_into_id == found.c.id))
+    return select(found.c.id)
+
+
 def visible_member(session: Session, principal: Principal, reference: str) -> tuple[Household, Person]:
     """Return one person, after the household. Raises NotFound, also for one out of scope."""
     of_person = select(Person.household_id).where(Person.reference == reference).scalar_subquery()

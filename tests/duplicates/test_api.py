@@ -3,9 +3,11 @@
 import pytest
 
 from app.access.models import Role
-from app.database import Database
+from app.database import Database, utc_now
+from app.tenancy.appeal_models import AppealState
+from tests import appealing, factories
 from tests.conftest import ActingAs
-from tests.duplicates.conftest import MakePair, Pair
+from tests.duplicates.conftest import MakePair, Pair, application_named, household_named
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -59,3 +61,30 @@ def test_who_moved_is_named_by_record(database: Database, make_pair: MakePair, a
     assert client.post(path, json=body).json()["state"] == "moved_household"
     left = client.get(f"/households/{pair.first}").json()["people"]
     assert {each["given_name"] for each in left} == {"Amina", "Omar"}
+
+
+def test_what_is_held_of_a_merged_record_stays_with_the_family(
+    database: Database, pair: Pair, acting_as: ActingAs
+) -> None:
+    kept, other = pair.applications
+    with database.session(writes=True) as session:
+        household, application = household_named(session, pair.second), application_named(session, other)
+        document = factories.document(session, application).reference
+        appeal = appealing.appeal(
+            session, application, household=household, state=AppealState.WITHDRAWN, ended_at=utc_now()
+        ).reference
+        factories.break_glass_grant(session, household)
+    client, decision = acting_as(Role.VERIFIER), {"decision": "same", "reason": "They were called."}
+    listed = f"/applications/{kept}/documents"
+    assert client.get(listed).json()["items"] == []
+    merge = client.post(f"/duplicates/{pair.candidate}/decide", json=decision).json()["merge"]
+    assert [each["reference"] for each in client.get(listed).json()["items"]] == [document]
+    held = acting_as(Role.PLANNER).get(f"/households/{pair.first}/subject-access").json()
+    brought = {each["reference"]: [row["reference"] for row in each["documents"]] for each in held["applications"]}
+    assert brought == {kept: [], other: [document]}
+    assert [each["reference"] for each in held["appeals"]] == [appeal]
+    assert len(held["openings"]) == 1
+    assert client.post(f"/merges/{merge}/undo", json={"reason": "They are sisters."}).status_code == 200
+    assert client.get(listed).json()["items"] == []
+    (again,) = client.get(f"/applications/{other}/documents").json()["items"]
+    assert again["reference"] == document
