@@ -41,7 +41,8 @@ def whole(network: Network, relaxed: Relaxed, heaviest: Sequence[float], earlier
     denominator = next((d for d in pricing.DENOMINATORS if most * d < pricing.SAFE), 1)
 
     def rounded(real: FloatArray) -> IntArray:
-        integers: IntArray = np.rint(np.maximum(real, 0.0) * denominator).astype(np.int64)
+        most = float(pricing.SAFE) / denominator  # beyond, a lower price proves something too: an overflow is no price
+        integers: IntArray = np.rint(np.clip(np.nan_to_num(real), 0.0, most) * denominator).astype(np.int64)
         return integers
 
     multipliers = (*rounded(relaxed.multipliers).tolist(), *[0] * (earlier - len(relaxed.multipliers)))

@@ -96,6 +96,29 @@ def test_services_without_places_and_classes_without_houses() -> None:
     assert found.status is Status.OPTIMAL
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # floating point is full of holes at such numbers
+@pytest.mark.parametrize(("worth", "places"), [(5_000_000, 300_000), (100_000, 10_000)])
+def test_prices_that_64_bits_cannot_hold(worth: int, places: int) -> None:
+    """Values, points and uses nearly as large as they may be, and no place at all of a service in one settlement."""
+    town = generate(FEW, 4, 1)
+    households, capacity = town.households, town.settlements.capacity * places
+    capacity[0, 0] = 0
+    large = dataclasses.replace(
+        town,
+        settlements=dataclasses.replace(town.settlements, capacity=capacity),
+        profiles=dataclasses.replace(town.profiles, value=town.profiles.value * worth),
+        households=dataclasses.replace(
+            households,
+            options=dataclasses.replace(households.options, value=households.options.value * worth),
+            uses=dataclasses.replace(households.uses, value=households.uses.value * places),
+            anywhere=households.anywhere * worth,
+            points=households.points * worth,
+        ),
+        spare_bedroom_penalty=town.spare_bedroom_penalty * worth,
+    )
+    assert check(large, solve(large, Parameters(time_limit_seconds=5))) == []
+
+
 @pytest.mark.parametrize("stages", [("value",), ("tier 2", "value", "points"), ("points",)])
 def test_another_order_of_stages(country: Problem, stages: tuple[str, ...]) -> None:
     found = solve(country, Parameters(stages=stages, time_limit_seconds=20))
