@@ -73,6 +73,8 @@ def claims(after: Outcome) -> tuple[IntArray, IntArray]:
     problem = after.problem
     claimed, envied = np.full((2, len(after.given)), NONE, np.int64)
     seekers = after.not_housed[after.kin[after.not_housed] == 1]
+    if not len(seekers):
+        return claimed, envied
     limited = np.flatnonzero((problem.settlements.capacity != UNLIMITED).any(axis=0))
     uses = after.uses[:, limited]
     first, kind = distinct((after.need[seekers], *uses[seekers].T), len(seekers))

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from solver import Problem, explain, solve
-from solver.fairness import Claim, justified_envy
+from solver.confirmation import confirm
+from solver.fairness import Claim, JustifiedEnvy, justified_envy
 from tests.solver.exhaustive import allocations, tiny_problem
 from tests.solver.small import Row, house_class, household, problem, with_assignments
 
@@ -97,3 +98,11 @@ def test_a_solution_of_another_problem_is_refused() -> None:
     given = problem([household("a")])
     with pytest.raises(ValueError, match="nobody"):
         justified_envy(given, with_assignments(solve(given), ("nobody", "C")))
+
+
+def test_where_there_are_no_households_nobody_is_passed_over() -> None:
+    empty = problem([])
+    solution = solve(empty)
+    assert justified_envy(empty, solution) == JustifiedEnvy((), 0, 0)
+    assert list(explain(empty, solution)) == []
+    assert confirm(empty, solution, 1).not_housed == 0
