@@ -11,7 +11,7 @@ from solver.lagrangian import Lagrangian
 from solver.objectives import KEEP, WHERE, Objective, objective
 from solver.problem import NONE, Problem
 from solver.proof import price_bound
-from solver.rules import RULES, Placed, Violation, home_of, lottery, place, position, unknown
+from solver.rules import RULES, Placed, Violation, home_of, lottery, pins_hold, place, position, unknown
 from solver.solution import Assignments, Solution, Stage, Status
 from solver.tables import IntArray
 
@@ -47,13 +47,14 @@ def check(problem: Problem, solution: Solution, stages: Stages | None = None) ->
 
 
 def _without_answer(problem: Problem, solution: Solution) -> Iterator[Violation]:
+    """What is wrong where nobody is housed. Whether pins contradict each other is found anew; which do, is not."""
     status = solution.status.value
     if len(solution.assignments) or solution.stages or solution.certificate:
         yield Violation("status", f"a solution that is {status} has no assignments, stages or certificate")
     if not solution.reason:
         yield Violation("status", f"a solution that is {status} states the reason")
-    if solution.status is Status.INFEASIBLE and not (problem.households.pinned != NONE).any():
-        yield Violation("status", "only pins can contradict each other, and nobody is pinned")
+    if solution.status is Status.INFEASIBLE and pins_hold(problem):
+        yield Violation("status", "no pins contradict each other: all who are pinned, and their kin, can be housed")
 
 
 def _stated(problem: Problem, solution: Solution, stages: Stages) -> Iterator[Violation]:

@@ -1,7 +1,7 @@
 """The rules of the model, read the checker's own way: what an allocation must keep, whatever it achieves."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -210,6 +210,62 @@ def _accepted(problem: Problem, placed: Placed) -> Iterator[Violation]:
 
 
 RULES = (_classes, _needs, _reserved, _services, _kin_groups, _pins, _accepted)
+
+
+def pins_hold(problem: Problem) -> bool:
+    """Whether the pinned, and their kin with them, can all be housed where nobody else is: else pins contradict."""
+    households, classes = problem.households, problem.house_classes
+    at = np.append(classes.settlement, NONE)[households.pinned]
+    of_group = np.full(len(households.kin_groups) + 1, NONE)
+    pinned_kin = np.flatnonzero((at != NONE) & (households.kin_group != NONE))
+    of_group[households.kin_group[pinned_kin]] = at[pinned_kin]
+    at = np.where(at == NONE, of_group[households.kin_group], at)
+    forced = np.flatnonzero(at != NONE)
+    there = [np.flatnonzero(classes.settlement == s) for s in range(len(problem.settlements.id))]
+    pins, places = households.pinned[forced].tolist(), at[forced].tolist()
+    choices = [there[s] if pin == NONE else np.array([pin]) for pin, s in zip(pins, places, strict=True)]
+    person = np.repeat(np.arange(len(forced)), np.array([len(each) for each in choices], np.int64))
+    house_class = np.concatenate([np.zeros(0, np.int64), *choices])
+    each = place(problem, Assignments(households.id[forced[person]], classes.id[house_class]))
+    once = replace(each, household=forced, settlement=at[forced])  # these two rules ask no more of them
+    if any(True for rule in (_services, _kin_groups) for _ in rule(problem, once)):
+        return False
+    bedrooms = classes.bedrooms[house_class]
+    may = each.accepts & (classes.step_free[house_class] | ~each.needs)
+    may &= (bedrooms >= households.bedrooms_min[each.household]) & (bedrooms <= households.bedrooms_max[each.household])
+    wanted: list[list[int]] = [[] for _ in choices]
+    for who, seat, needs in zip(person[may].tolist(), house_class[may].tolist(), each.needs[may].tolist(), strict=True):
+        wanted[who] += [len(classes.id) + seat, seat] if needs else [seat]
+    room = [*(classes.count - classes.reserved).tolist(), *classes.reserved.tolist()]
+    taken: list[set[int]] = [set() for _ in room]
+    return all(_seated(who, wanted, room, taken) for who in range(len(wanted)))
+
+
+def _seated(newcomer: int, wanted: list[list[int]], room: list[int], taken: list[set[int]]) -> bool:
+    """Takes a seat for one more, whoever has one moving on where that leaves one free; False where nothing does."""
+    moves: dict[int, tuple[int, int | None]] = {}
+    """seat → who would take it, and which seat that leaves."""
+    queue: list[tuple[int, int | None]] = [(newcomer, None)]
+    for who, left in queue:
+        for seat in wanted[who]:
+            if seat in moves:
+                continue
+            moves[seat] = who, left
+            if len(taken[seat]) < room[seat]:
+                _move(seat, moves, taken)
+                return True
+            queue += [(other, seat) for other in taken[seat]]
+    return False
+
+
+def _move(free: int, moves: dict[int, tuple[int, int | None]], taken: list[set[int]]) -> None:
+    seat: int | None = free
+    while seat is not None:
+        who, left = moves[seat]
+        taken[seat].add(who)
+        if left is not None:
+            taken[left].remove(who)
+        seat = left
 
 
 def lottery(problem: Problem, placed: Placed, home: IntArray) -> Iterator[Violation]:

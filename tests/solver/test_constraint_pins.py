@@ -1,8 +1,11 @@
 """Rule 6: pinned households are placed as pinned, forbidden settlements are not used, contradictions are named."""
 
+from dataclasses import replace
+
 import pytest
 
-from solver import Problem, Status, check, solve
+from solver import Problem, Solution, Status, check, solve
+from tests.solver.exhaustive import allocations, tiny_problem
 from tests.solver.small import Row, house_class, household, problem, solved, with_assignments
 
 TWO_PLACES: list[Row] = [{"id": "S", "capacities": {"school": 1}}, {"id": "T"}]
@@ -77,3 +80,45 @@ def test_infeasible_without_pins_is_found() -> None:
     solution = solve(CONTRADICTIONS[0][0])
     given = problem([household("a"), household("b")])
     assert {found.code for found in check(given, solution)} == {"problem", "status"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        problem([household("a", pinned="C"), household("b")]),
+        problem([household("a", pinned="C", needs_step_free=True)], [house_class(step_free=True, reserved=1)]),
+        problem(pinned_kin(), [house_class(), house_class("D")]),
+        problem(  # b has to leave D, which alone suits e, for the seat that only its need opens to it
+            [
+                household("a", pinned="B", kin_group="k"),
+                household("b", kin_group="k", needs_step_free=True, bedrooms_max=3),
+                household("e", kin_group="k", bedrooms_min=3, bedrooms_max=3),
+            ],
+            [
+                house_class("B"),
+                house_class("D", bedrooms=3, step_free=True),
+                house_class("E", step_free=True, reserved=1),
+            ],
+        ),
+    ],
+)
+def test_infeasible_where_the_pinned_and_their_kin_fit_is_found(given: Problem) -> None:
+    assert solve(given).status is Status.OPTIMAL
+    assert [found.code for found in check(given, said_infeasible(given))] == ["status"]
+
+
+def said_infeasible(given: Problem) -> Solution:
+    found = solve(CONTRADICTIONS[0][0])
+    return replace(found, statistics=replace(found.statistics, problem_sha256=given.sha256))
+
+
+@pytest.mark.parametrize("first", range(0, 600, 200))
+def test_infeasible_is_what_no_allocation_is_for(first: int) -> None:
+    impossible = 0
+    for seed in range(first, first + 200):
+        document = tiny_problem(seed)
+        tiny = Problem.from_dict(document)
+        nothing = next(allocations(document), None) is None
+        assert (check(tiny, said_infeasible(tiny)) == []) is nothing, seed
+        impossible += nothing
+    assert impossible
