@@ -194,6 +194,8 @@ def _shadow_prices(options: argparse.Namespace) -> int:
 def _both(options: argparse.Namespace) -> tuple[Problem, Solution]:
     """The problem and its solution, which was made by the stages that the programme decided, if they are named."""
     problem, solution = _problem(options.problem), _solution(options.solution)
+    if solution.statistics.problem_sha256 != problem.sha256:
+        raise Refused(f"{options.solution} is the solution of another problem than {options.problem}")
     decided: list[Objective] | None = getattr(options, "stages", None)
     with _refused():
         if decided is not None and solution.stages and (made_by := list(stated(solution))) != decided:

@@ -132,6 +132,16 @@ def test_npz_is_read_and_written_by_its_suffix(folder: Path, tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["problem.npz", "solution.json"]
 
 
+def test_the_solution_of_another_problem_is_asked_nothing(folder: Path, tmp_path: Path) -> None:
+    other = json.loads((folder / "problem.json").read_text())
+    other["households"][0]["points"] = other["households"][0].get("points", 0) + 1
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    for command in ("explain", "confirm", "envy", "shadow-prices"):
+        refused = run(command, tmp_path / "other.json", folder / "solution.json")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "is the solution of another problem" in refused.stderr
+
+
 def test_an_infeasible_problem_is_a_result(tmp_path: Path) -> None:
     problem, solution = tmp_path / "problem.json", tmp_path / "solution.json"
     problem.write_text(json.dumps(document([household(name, pinned="C") for name in "ab"])))
