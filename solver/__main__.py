@@ -4,6 +4,7 @@ Problems are JSON, or NumPy columns where the file's name ends in .npz; solution
 """
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TypeVar
+from uuid import uuid4
 
 import numpy as np
 
@@ -125,6 +127,7 @@ def _solve(options: argparse.Namespace) -> int:
         )
     except ValueError as error:
         options.parser.error(str(error))
+    _refuse_unwritable(options.output)
     problem = _problem(options.problem)
     previous = None if options.previous is None else _solution(options.previous)
     with _refused():
@@ -229,6 +232,7 @@ def _print(document: object) -> None:
 
 
 def _generate(options: argparse.Namespace) -> int:
+    _refuse_unwritable(options.output)
     try:
         problem = generate(options.households, options.settlements, options.seed)
     except ValueError as error:
@@ -298,12 +302,43 @@ def _read(path: Path, read: Callable[[Path], T]) -> T:
         raise Refused(f"{path} cannot be read: {error.strerror}") from error
 
 
+def _target(path: Path) -> Path | None:
+    """The file that a path leads to, links followed; None where that is there and is no file, such as a pipe."""
+    return None if path.exists() and not path.is_file() else Path(os.path.realpath(path))
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Before time is spent on what is to be written."""
+    with _writing(path):
+        target = _target(path)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target is not None:
+            with tempfile.TemporaryFile(dir=target.parent):
+                pass
+
+
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """All of the file or nothing: written beside it, then renamed."""
+    """All of the file or nothing: written beside it, then renamed. What is no file is written to as it is."""
+    with _writing(path):
+        target = _target(path)
+        if target is None:
+            with path.open("wb") as file:
+                write(file)
+            return
+        beside = target.with_name(f".{uuid4().hex}")
+        try:
+            with beside.open("xb") as file:
+                write(file)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as beside:
-            write(beside.file)
-        os.replace(beside.name, path)  # noqa: PTH105 - a rename over an existing file on every system
+        yield
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}") from error
 

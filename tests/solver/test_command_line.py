@@ -1,7 +1,10 @@
 """python -m solver: files in, files out, one clear sentence where something is wrong."""
 
 import json
+import os
+import resource
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -173,6 +176,47 @@ def test_files_that_cannot_be_used_are_one_sentence(folder: Path, tmp_path: Path
         assert len(refused.stderr.splitlines()) == 1
     assert run("explain", tmp_path / "text", solution).returncode == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["text", "text.npz"]
+
+
+@pytest.mark.parametrize("output", ["none/out", ".", "text/out"])
+def test_where_nothing_can_be_written_nothing_is_read_or_solved(output: str, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    for command in (("solve", tmp_path / "none"), ("generate", "--households", 9, "--settlements", 1, "--seed", 1)):
+        refused = run(*command, "-o", tmp_path / output)
+        assert (refused.returncode, "cannot be written" in refused.stderr) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+def test_a_file_that_cannot_be_written_to_its_end_leaves_none(tmp_path: Path) -> None:
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, most))
+    try:
+        made = run("generate", "--households", 99, "--settlements", 1, "--seed", 1, "-o", tmp_path / "out.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (made.returncode, "cannot be written: File too large" in made.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["problem.json", "problem.npz"])
+def test_what_is_no_file_or_a_link_to_one_stays_what_it_is(name: str, tmp_path: Path) -> None:
+    made = ("generate", "--households", 9, "--settlements", 1, "--seed", 1, "-o")
+    file, link, pipe = (tmp_path / f"{kind}-{name}" for kind in ("file", "link", "pipe"))
+    link.symlink_to(file)
+    before = os.umask(0o027)
+    try:
+        assert run(*made, link).returncode == 0
+    finally:
+        os.umask(before)
+    assert (link.is_symlink(), stat.S_IMODE(file.stat().st_mode)) == (True, 0o640)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert run(*made, pipe).returncode == 0
+    assert pipe.is_fifo()
+    assert os.read(reader, 10**6)
+    os.close(reader)
 
 
 def test_wrong_usage_is_exit_code_2(folder: Path) -> None:
