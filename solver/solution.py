@@ -1,6 +1,7 @@
 """What the solver answers: who gets which class, what each stage achieved, and the certificate of it."""
 
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,7 +12,7 @@ import numpy as np
 
 from solver import canonical_json
 from solver.tables import StrArray
-from solver.validation import identifier_fault
+from solver.validation import identifier_fault, value_fault
 
 FORMAT = "hearth-solution/1"
 SCOPES: tuple[Literal["any", "housed"], ...] = ("any", "housed")
@@ -275,6 +276,8 @@ class _Object:
         value = self.fields[key]
         if type(value) is not kind:
             raise InvalidSolution(f"{self.what}: {key} must be of type {kind.__name__}")
+        if fault := value_fault(key) or value_fault(value):
+            raise InvalidSolution(f"{self.what}: {key!r} {fault}")
         return value
 
     def optional(self, key: str, kind: type[T]) -> T | None:
@@ -320,7 +323,7 @@ def _stage(document: object) -> Stage:
         price_bound=row.value("price_bound", int),
         proof=row.one_of("proof", ("prices", "search")),
         scope=row.one_of("scope", SCOPES) if "scope" in row.fields else None,
-        terms=_terms(row.value("terms", dict)) if "terms" in row.fields else None,
+        terms=_named(row.value("terms", dict), "terms", int) if "terms" in row.fields else None,
         required=row.optional("required", int),
         final=row.optional("final", int),
         witness=tuple(map(_witness, row.value("witness", list))) if "witness" in row.fields else None,
@@ -329,9 +332,9 @@ def _stage(document: object) -> Stage:
     return stage
 
 
-def _terms(document: dict[str, object]) -> dict[str, int]:
-    row = _Object(document, "terms")
-    return {term: row.value(term, int) for term in document}
+def _named(document: dict[str, object], what: str, kind: type[T]) -> dict[str, T]:
+    row = _Object(document, what)
+    return {name: row.value(name, kind) for name in document}
 
 
 def _witness(document: object) -> Witness:
@@ -380,8 +383,8 @@ def _statistics(document: object) -> Statistics:
         problem_sha256=row.value("problem_sha256", str),
         seed=row.value("seed", int),
         threads=row.value("threads", int),
-        versions={key: str(value) for key, value in row.value("versions", dict).items()},
-        seconds={key: float(value) for key, value in _numbers(row.value("seconds", dict))},
+        versions=_named(row.value("versions", dict), "versions", str),
+        seconds=_seconds(row.value("seconds", dict)),
         peak_memory_bytes=row.value("peak_memory_bytes", int),
         previous_sha256=row.optional("previous_sha256", str),
     )
@@ -389,8 +392,8 @@ def _statistics(document: object) -> Statistics:
     return statistics
 
 
-def _numbers(document: dict[str, object]) -> list[tuple[str, int | float]]:
+def _seconds(document: dict[str, Any]) -> dict[str, float]:
     for key, value in document.items():
-        if not isinstance(value, int | float):
+        if value_fault(key) or type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
             raise InvalidSolution(f"statistics: seconds of {key!r} must be a number")
-    return [(key, value) for key, value in document.items() if isinstance(value, int | float)]
+    return {key: float(value) for key, value in document.items()}

@@ -21,6 +21,9 @@ from solver.tables import (
     StrArray,
 )
 
+MOST_DIGITS = 1_000
+"""Of an integer of a solution: what is computed from some of them Python still writes."""
+
 
 def validate(
     settlements: Settlements,
@@ -91,7 +94,14 @@ def identifier_fault(identifier: str) -> str:
         return "is empty"
     if len(identifier) > LONGEST_IDENTIFIER:
         return f"is longer than {LONGEST_IDENTIFIER} characters"
-    return "" if identifier.isprintable() else "has a character that cannot be printed"
+    return value_fault(identifier)
+
+
+def value_fault(value: object) -> str:
+    """Why a string or an integer of a document cannot be shown, whatever it says; empty where it can."""
+    if isinstance(value, str) and not value.isprintable():
+        return "has a character that cannot be printed"
+    return f"has more than {MOST_DIGITS} digits" if isinstance(value, int) and abs(value) >= 10**MOST_DIGITS else ""
 
 
 def _identifiers(table: str, identifiers: StrArray) -> None:
