@@ -49,6 +49,8 @@ def request_run(
 ) -> None:
     """Request a run: freeze the register and the stock, and queue the solution."""
     if context.invoked_subcommand is not None:
+        if any(value not in (None, False, ()) for value in context.params.values()):
+            context.fail("Options of a request go without a command; give --as after it.")
         return
     settings = Settings()
     with opened() as database:

@@ -160,6 +160,23 @@ def test_a_run_can_be_rejected_and_its_settlements_allocated_again(
     assert hearth("run", "cancel", second)[0] == 1
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--as", "somebody"),
+        ("--as", ""),
+        ("--settlement", "AMB"),
+        ("--seed-source", "A lottery"),
+        ("--time-limit", "60"),
+        ("--move-issued",),
+        ("--wait",),
+    ],
+)
+def test_options_of_a_request_are_refused_before_a_command(hearth: Hearth, options: tuple[str, ...]) -> None:
+    code, out, err = hearth("run", *options, "list")
+    assert (code, out, "give --as after it" in " ".join(err.split())) == (2, "", True)
+
+
 def test_an_interrupted_run_waits_and_can_be_followed(hearth: Hearth, checked: None, data_dir: Path) -> None:
     waiting = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "run", "--wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
