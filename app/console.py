@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from time import sleep
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.orm import Session
 
 from app import interrupts
@@ -37,19 +37,20 @@ WIDEST = 100_000
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of writing."""
 
-out = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+"""What is printed is what was entered: a name may hold what Rich would read as markup or as the code of an emoji."""
 
 
 def say(sentence: str) -> None:
     """Print one line as it is."""
-    out.print(sentence, markup=False)
+    out.print(sentence)
 
 
 def fail(sentence: str, *more: str) -> None:
     """Print what was refused or failed on standard error, and nothing that a terminal would obey."""
     for line in (f"hearth: {sentence}", *(f"  {each}" for each in more)):
-        errors.print(UNPRINTABLE.sub("\ufffd", line), markup=False)
+        errors.print(UNPRINTABLE.sub("\ufffd", line))
 
 
 def show_refused(refused: ImportRefused) -> None:
@@ -79,12 +80,13 @@ def show_need(found: Need) -> None:
         say(f"  {reason.member}: {reason.sentence}")
 
 
-def _progress_line(progress: Progress) -> str:
+def _progress_line(progress: Progress) -> Text:
     if not progress:
-        return "Solving …"
+        return Text("Solving …")
     last = progress[-1]
     bound = "?" if last["bound"] is None else f"{last['bound']:,}"
-    return f"Solving: {last['stage']}, {last['achieved']:,} of at most {bound}, {last['seconds']:.1f} s"
+    # A policy names its stages, and a status reads plain strings as markup whatever the console does.
+    return Text(f"Solving: {last['stage']}, {last['achieved']:,} of at most {bound}, {last['seconds']:.1f} s")
 
 
 def follow(database: Database, settings: Settings, reference: str) -> None:
@@ -228,7 +230,7 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Print rows of plain texts under their columns, each on one line: a reference is found and copied whole."""
     table = Table(*columns, box=None, header_style="bold")
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*row)
     table.width = out.measure(table, options=out.options.update(max_width=WIDEST)).maximum
     out.print(table)
 

@@ -53,6 +53,16 @@ def test_a_policy_is_drafted_previewed_and_put_in_force(
     assert (code, "only a draft" in err) == (1, True)
 
 
+def test_a_policy_is_shown_as_it_was_drafted(database: Database, tmp_path: Path, command_line: CommandLine) -> None:
+    file, named = tmp_path / "policy.json", RENTED_FIRST.model_copy(update={"name": "Plan :house: two [/old]"})
+    file.write_text(named.model_dump_json())
+    code, out, err = command_line("policy", "draft", str(file))
+    assert code == 0, err
+    shown = command_line("policy", "show", out.split()[1].rstrip("."))[1]
+    assert json.loads(shown) == named.model_dump(mode="json")
+    assert named.name in command_line("policy", "list")[1]
+
+
 def test_what_is_no_policy_is_refused_with_the_place_in_it(
     database: Database, tmp_path: Path, command_line: CommandLine
 ) -> None:

@@ -1,0 +1,36 @@
+"""Runs from the command line: what is printed is what was entered."""
+
+import pytest
+from sqlalchemy import update
+
+from app.access.models import Role
+from app.database import Database
+from app.housing.models import Settlement
+from tests import factories
+from tests.allocation.conftest import Register
+from tests.conftest import CommandLine
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+ODD_NAME = "Ford [/old] :id:"
+
+
+@pytest.fixture
+def oddly_named(database: Database, register: Register) -> None:
+    with database.session(writes=True) as session:
+        session.execute(update(Settlement).where(Settlement.reference == register.valley).values(name=ODD_NAME))
+
+
+def test_names_are_printed_as_they_are(database: Database, oddly_named: None, command_line: CommandLine) -> None:
+    code, out, err = command_line("run", "--wait")
+    assert (code, ODD_NAME in out) == (0, True), err
+    with database.session(writes=True) as session:
+        approver = factories.user(session, Role.APPROVER)
+    code, out, err = command_line("run", "list")
+    assert (code, ODD_NAME in out) == (0, True), err
+    reference = out.splitlines()[1].split()[0]
+    code, out, err = command_line("run", "approve", reference, "--as", approver.username)
+    assert (code, ODD_NAME in out) == (0, True), err
+    assert command_line("offers", "issue", reference)[0] == 0
+    code, out, err = command_line("offers", "list")
+    assert (code, ODD_NAME in out) == (0, True), err
