@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app import audit, console
+from app import audit, console, private_files
 from app.access.permissions import OPERATOR
 from app.allocation import queries
 from app.allocation.models import Proposal
@@ -31,14 +31,20 @@ def write_letters(
         str | None, typer.Option(help="All in this language (BCP 47); left out, each in its family's.")
     ] = None,
 ) -> None:
-    """Write a letter to every family of a run, a PDF each. Their names tell nothing; what is in them does."""
+    """Write a letter to every family of a run, a PDF each, for its owner alone to read.
+
+    Their names tell nothing; what is in them does.
+    """
     written, cursor = 0, None
     with opened() as database:
         while True:
             made, cursor = _some(database, normalised(run), cursor, language)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name, letter in made:
-                (folder / name).write_bytes(rendering.pdf(letter))
+                file = folder / name
+                file.unlink(missing_ok=True)  # printed before, maybe; and then for others to read
+                with private_files.created(file) as pdf:
+                    pdf.write(rendering.pdf(letter))
             written += len(made)
             if cursor is None:
                 break

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app import console
+from app import console, private_files
 from app.access.permissions import OPERATOR
 from app.allocation import bundle, bundle_check, proof, queries, runs, what_ifs
 from app.allocation.models import Run
@@ -121,13 +121,15 @@ def ask_smallest_changes(reference: RunReference, username: ActingAs = None) -> 
 
 @run_commands.command("bundle")
 def bundle_run(
-    reference: RunReference, file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="Where to write it.")]
+    reference: RunReference,
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="A new file to write it to.")],
 ) -> None:
-    """Write everything that proves a run into one file, which can be checked without the database."""
+    """Write everything that proves a run into one file, for its owner alone to read, to check without the database."""
     with opened() as database, database.session(writes=False) as session:
         content = bundle.write(session, queries.run(session, OPERATOR, normalised(reference)))
     try:
-        file.write_bytes(content)
+        with private_files.created(file) as written:
+            written.write(content)
     except OSError as error:
         raise Invalid(f"{file} cannot be written: {error.strerror}.") from error
     console.say(f"Wrote {file}; SHA-256 {sha256(content).hexdigest()}.")

@@ -125,6 +125,8 @@ def test_the_whole_job(hearth: Hearth, district: Path, tmp_path: Path) -> None:
     proof = str(tmp_path / "proof.zip")
     code, out, _ = hearth("run", "bundle", reference, proof)
     assert (code, "SHA-256" in out) == (0, True)
+    assert Path(proof).stat().st_mode & 0o777 == 0o600
+    assert "cannot be written: File exists" in hearth("run", "bundle", reference, proof)[2]
     assert "was not compared" in hearth("run", "verify", proof)[1]
     code, _, err = hearth("run", "verify", proof, "--published", "0" * 64)
     assert (code, "snapshot.json" in err) == (1, True)

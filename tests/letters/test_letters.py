@@ -90,9 +90,18 @@ def test_a_run_has_a_letter_for_every_family_page_by_page(
 def test_the_command_line_writes_them_all(
     database: Database, register: Register, tmp_path: Path, command_line: CommandLine
 ) -> None:
-    code, _, err = command_line("letters", drawn(database), str(tmp_path / "letters"), "--language", "ar")
+    run, folder = drawn(database), tmp_path / "letters"
+    folder.mkdir()
+    code, _, err = command_line("letters", run, str(folder), "--language", "ar")
     assert code == 0, err
-    assert len(list((tmp_path / "letters").glob("letter-AP-*.pdf"))) == len(register.families)
+    written = list(folder.glob("letter-AP-*.pdf"))
+    assert len(written) == len(register.families)
+    assert {file.stat().st_mode & 0o777 for file in written} == {0o600}
+    written[0].chmod(0o644)
+    written[0].write_bytes(b"")
+    assert command_line("letters", run, str(folder))[0] == 0
+    assert written[0].read_bytes().startswith(b"%PDF")
+    assert written[0].stat().st_mode & 0o777 == 0o600
 
 
 def test_what_would_have_housed_them_is_asked_for_a_run_and_stands_in_every_letter(
