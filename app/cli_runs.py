@@ -139,7 +139,7 @@ def bundle_run(
 def verify_run(
     what: Annotated[str, typer.Argument(metavar="RUN|FILE.zip", help="A run of this database, or a proof bundle.")],
     published: Annotated[
-        str | None, typer.Option(metavar="SHA256", help="For a bundle: the hash that was published before the seed.")
+        str | None, typer.Option(metavar="SHA256", help="The hash that was published before the seed.")
     ] = None,
 ) -> None:
     """Check a run again from its documents: hashes, lottery, solution, certificate and draw. Exit 1 if any is wrong.
@@ -155,6 +155,8 @@ def verify_run(
         if run.solution is None:
             raise Conflict(f"The run is {run.state.value} and has no solution to verify.")
         faults = proof.verify(session, run)
+        if published is not None and published.lower() != run.snapshot_sha256:
+            faults.append("The SHA-256 of its snapshot is not the one that was published.")
         if faults:
             raise Invalid(f"{run.reference} does not hold.", [FieldError(run.reference, fault) for fault in faults])
         console.say(f"{run.reference} holds: {run_report(session, run).proof}")

@@ -7,7 +7,7 @@ from app.access.models import Role
 from app.database import Database
 from app.housing.models import Settlement
 from tests import factories
-from tests.allocation.conftest import Register
+from tests.allocation.conftest import Register, proposed, read
 from tests.conftest import CommandLine
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -34,3 +34,13 @@ def test_names_are_printed_as_they_are(database: Database, oddly_named: None, co
     assert command_line("offers", "issue", reference)[0] == 0
     code, out, err = command_line("offers", "list")
     assert (code, ODD_NAME in out) == (0, True), err
+
+
+def test_a_run_is_held_to_the_hash_that_was_published(
+    database: Database, register: Register, command_line: CommandLine
+) -> None:
+    reference = proposed(database)
+    published = read(database, reference).snapshot_sha256
+    assert command_line("run", "verify", reference, "--published", published.upper())[0] == 0
+    code, out, err = command_line("run", "verify", reference, "--published", "0" * 64)
+    assert (code, out, "not the one that was published" in err) == (1, "", True)
