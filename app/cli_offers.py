@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from app import console
 from app.access.permissions import OPERATOR, Permission, Principal
 from app.allocation import queries
-from app.allocation.models import Run
 from app.allocation.offer_models import Offer, OfferState
 from app.cli_options import ActingAs, Day, How, sentence, the_day
 from app.opening import acting, opened
@@ -44,11 +43,11 @@ def list_offers(
 ) -> None:
     """Print offers, one to a line: house, household, state and the last day for an answer."""
     query = offer_queries.offers(OPERATOR)
-    if run is not None:
-        query = query.join(Offer.run).where(Run.reference == normalised(run))
     if state is not None:
         query = query.where(Offer.state == state)
     with opened() as database, database.session(writes=False) as session:
+        if run is not None:
+            query = query.where(Offer.run_id == queries.run_in_short(session, OPERATOR, normalised(run)).id)
         found = session.scalars(query.order_by(Offer.id)).unique().all()
         ends = deadlines(session, found, Settings().zone)
     console.show_offers((offer, ends[offer.id]) for offer in found)

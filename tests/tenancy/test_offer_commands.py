@@ -5,6 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from app.access.models import Role
+from app.allocation.models import Run
 from app.allocation.offer_models import GivenHow, Offer, OfferState
 from app.database import Database, utc_now
 from app.housing.models import HouseState
@@ -77,3 +78,11 @@ def test_an_offer_is_taken_back_by_who_may_offer(database: Database, issued: str
     assert command_line(*withdraw)[0] == 0
     assert read(database).state is OfferState.WITHDRAWN
     assert command_line(*withdraw)[0] == 1
+
+
+def test_offers_of_one_run_are_listed(database: Database, issued: str, command_line: CommandLine) -> None:
+    with database.session(writes=False) as session:
+        run = session.scalars(select(Run.reference)).one()
+    assert issued in command_line("offers", "list", "--run", run.lower())[1]
+    code, out, err = command_line("offers", "list", "--run", "RUN-00000000")
+    assert (code, out, "no such run" in err) == (1, "", True)
