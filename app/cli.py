@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +37,7 @@ from app.cli_privacy import privacy_commands
 from app.cli_runs import run_commands
 from app.cli_swaps import swap_commands
 from app.database import Database
-from app.errors import HearthError, NotFound, Unavailable
+from app.errors import HearthError, Invalid, NotFound, Unavailable
 from app.exchange import exports, imports
 from app.exchange.refusals import ImportRefused
 from app.opening import opened, settlement_named, user_named
@@ -88,7 +87,7 @@ def main() -> None:
         console.fail(error.detail, *(f"{each.pointer}: {each.message}" for each in error.errors))
         raise SystemExit(1) from None
     except ValidationError as error:
-        console.fail("A setting is wrong.", *(_setting_error(each["loc"], each["msg"]) for each in error.errors()))
+        console.fail("A setting is wrong.", *_wrong_settings(error))
         raise SystemExit(1) from None
     except (SQLAlchemyError, CommandError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -100,8 +99,11 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
-def _setting_error(location: Sequence[str | int], message: str) -> str:
-    return f"HEARTH_{'_'.join(str(part) for part in location).upper()}: {message}"
+def _wrong_settings(error: ValidationError) -> list[str]:
+    wrong: dict[str, str] = {}
+    for each in error.errors():  # of a setting of several kinds, what the first kind wants
+        wrong.setdefault(f"HEARTH_{each['loc'][0]}".upper(), each["msg"])
+    return [f"{name}: {message}" for name, message in wrong.items()]
 
 
 @cli.command()
@@ -204,12 +206,15 @@ def add_user(
     ] = None,
 ) -> None:
     """Add a user."""
-    if password_file is None:
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    elif str(password_file) == "-":
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = password_file.read_text(encoding="utf-8").rstrip("\n")
+    try:
+        if password_file is None:
+            password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        elif str(password_file) == "-":
+            password = sys.stdin.readline().rstrip("\n")
+        else:
+            password = password_file.read_text(encoding="utf-8").rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{password_file} is no text in UTF-8.") from error
     passwords.require_acceptable(password, username)
     password_hash = passwords.hashed(password)
     with opened() as database, database.session(writes=True) as session:

@@ -397,6 +397,22 @@ def test_a_wrong_setting_is_named(hearth: Hearth, monkeypatch: pytest.MonkeyPatc
     assert "HEARTH_PORT" in err
 
 
+def test_a_wrong_setting_that_may_be_of_two_kinds_is_named_once(
+    hearth: Hearth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTH_PORT", "eighty")
+    monkeypatch.setenv("HEARTH_PROGRAMME_ENDED_ON", "yesterday")
+    err = hearth("run", "list")[2]
+    assert [line.split()[0] for line in err.splitlines()[1:]] == ["HEARTH_PORT:", "HEARTH_PROGRAMME_ENDED_ON:"]
+    assert "valid date" in err
+
+
+def test_a_password_that_is_no_text_is_refused_in_a_sentence(hearth: Hearth, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"\xff" * 20)
+    code, _, err = hearth("users", "add", "zz", "--role", "planner", "--password-file", str(tmp_path / "secret"))
+    assert (code, "no text in UTF-8" in err, len(err.splitlines())) == (1, True, 1)
+
+
 def test_a_folder_that_cannot_be_written_is_named(
     hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
