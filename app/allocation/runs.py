@@ -98,7 +98,7 @@ def request(
         requested_by_id=actor.user_id,
         time_limit_seconds=time_limit_seconds,
         seed=seed,
-        seed_source=seed_source or OWN_SEED_SOURCE,
+        seed_source=OWN_SEED_SOURCE if seed_source is None else seed_source,
         seed_is_public=seed is None,
         snapshot=text,
         snapshot_sha256=sha256(text),

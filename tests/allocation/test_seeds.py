@@ -31,6 +31,14 @@ def entered(database: Database, reference: str, seed: str) -> str:
     return read(database, reference).state.value
 
 
+def test_a_run_never_says_of_a_public_seed_that_it_is_not(database: Database, register: Register) -> None:
+    for source, public in ((None, False), ("", True), (SOURCE, True)):
+        reference = request(database, seed_source=source)
+        run = read(database, reference)
+        assert (run.seed_is_public, run.seed_source == runs.OWN_SEED_SOURCE) == (public, not public)
+        decide(database, reference, runs.cancel)
+
+
 def test_a_run_waits_for_its_seed_and_its_snapshot_does_not_change(database: Database, register: Register) -> None:
     reference = request(database, seed_source=SOURCE)
     waiting = read(database, reference)
