@@ -31,7 +31,9 @@ def list_duplicates(
 
 @duplicate_commands.command("sweep")
 def sweep_register(
-    splink: Annotated[bool, typer.Option("--splink", help="With the statistical model too (hearth[sweep]).")] = False,
+    splink: Annotated[
+        bool, typer.Option("--splink", help="With the statistical model too; the extra `sweep` has it.")
+    ] = False,
 ) -> None:
     """Compare the whole register. What is found waits for a person; nothing is changed."""
     with opened() as database, database.session(writes=True) as session:

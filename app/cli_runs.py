@@ -11,7 +11,7 @@ from app.access.permissions import OPERATOR
 from app.allocation import bundle, bundle_check, proof, queries, runs, what_ifs
 from app.allocation.models import Run
 from app.allocation.report import run_report
-from app.cli_options import sentence
+from app.cli_options import ActingAs, sentence
 from app.database import Database
 from app.errors import Conflict, FieldError, Invalid
 from app.opening import acting, opened, settlement_named
@@ -21,9 +21,6 @@ from app.settings import Settings
 
 run_commands = typer.Typer(help="Allocation runs. Without a command: request one.", invoke_without_command=True)
 RunReference = Annotated[str, typer.Argument(metavar="RUN", help="Public reference of the run.")]
-ActingAs = Annotated[
-    str | None, typer.Option("--as", metavar="USER", help="Who decides it: a user, with that user's rights.")
-]
 
 
 @run_commands.callback()
@@ -226,7 +223,7 @@ def reject_run(
 
 @run_commands.command("cancel")
 def cancel_run(reference: RunReference, username: ActingAs = None) -> None:
-    """End a run that is queued or being solved."""
+    """End a run that waits for its seed, is queued or being solved."""
     with opened() as database, database.session(writes=True) as session:
         runs.cancel(session, queries.run(session, OPERATOR, normalised(reference)), acting(session, username))
     console.say("Cancelled.")

@@ -179,6 +179,16 @@ def test_options_of_a_request_are_refused_before_a_command(hearth: Hearth, optio
     assert (code, out, "give --as after it" in " ".join(err.split())) == (2, "", True)
 
 
+def test_help_says_what_it_means(hearth: Hearth) -> None:
+    def said(*command: str) -> str:
+        return " ".join(re.sub("[│\n]", " ", hearth(*command, "--help")[1]).split())
+
+    assert "the extra `sweep`" in said("duplicates", "sweep")
+    assert "Who does it" in said("run")
+    assert "Who decides it" not in said("run")
+    assert "waits for its seed" in said("run", "cancel")
+
+
 def test_an_interrupted_run_waits_and_can_be_followed(hearth: Hearth, checked: None, data_dir: Path) -> None:
     waiting = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "run", "--wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
