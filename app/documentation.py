@@ -58,7 +58,7 @@ def give_examples(document: dict[str, Any]) -> None:
 def install(service: FastAPI) -> None:
     """Serve `/docs` and what it is made of."""
     service.mount(STATIC, StaticFiles(packages=[("fastapi_offline", "static")]), name="documentation")
-    page = get_swagger_ui_html(
+    made = get_swagger_ui_html(
         openapi_url=service.openapi_url or "",
         title=f"{service.title}: the API",
         swagger_js_url=f"{STATIC}/swagger-ui-bundle.js",
@@ -66,7 +66,8 @@ def install(service: FastAPI) -> None:
         swagger_favicon_url=f"{STATIC}/favicon.png",
         swagger_ui_parameters={"defaultModelsExpandDepth": 0},
     )
-    page.headers["Content-Security-Policy"] = policy_of(bytes(page.body).decode())
+    text = bytes(made.body).decode().replace("<html>", '<html lang="en">')  # FastAPI names no language
+    page = HTMLResponse(text, headers={"Content-Security-Policy": policy_of(text)})
 
     @service.get("/docs", include_in_schema=False)
     def show() -> HTMLResponse:

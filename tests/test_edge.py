@@ -96,6 +96,11 @@ def test_the_documentation_runs_nothing_but_its_own_script(service: TestClient) 
     assert not re.search(r"<[^>]* (?:style|on\w+)=", page.text)
 
 
+@on_sqlite
+def test_the_documentation_names_its_language(service: TestClient) -> None:
+    assert '<html lang="en">' in service.get("/docs").text
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:8080", "localhost", "[::1]:8080", "homes.example", "A.EXAMPLE"]
 )
