@@ -33,6 +33,8 @@ MOST_EXPANSION = 250
 SMALL = 2**26
 BROKEN = (
     EOFError,
+    IndexError,
+    MemoryError,
     OSError,
     RuntimeError,
     SyntaxError,
@@ -107,7 +109,8 @@ def _read_column(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -
         raise _refusal(name, f"must be {KINDS[kind]}, not {dtype}")
     if len(shape) != template.ndim:
         raise _refusal(name, f"has shape {shape}, not one of {template.ndim} dimensions")
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content):
+    sizes = all(type(size) is int and size >= 0 for size in shape)
+    if not sizes or math.prod(shape) * dtype.itemsize != len(content):
         raise _refusal(name, f"has shape {shape}, which its {len(content)} bytes are not")
     if kind in RAW:
         raw, most = RAW[kind]

@@ -168,6 +168,9 @@ def test_bytes_that_are_no_boolean_and_no_character_are_refused() -> None:
         "{'descr': '|O', 'fortran_order': False, 'shape': (30,), }",
         "{'descr': ('<i8', 3), 'fortran_order': False, 'shape': (10,), }",
         "{'descr': '<i8', 'shape': (30,), }",
+        "{'descr': (), 'fortran_order': False, 'shape': (30,), }",
+        "{'descr': ('<i8',), 'fortran_order': False, 'shape': (30,), }",
+        "-" * 9000 + "1",
         "{'descr': " + "[" * 5000 + ", 'fortran_order': False, 'shape': (30,), }",
         "[" * 3000,
         " {'descr': '<i8',\n 'fortran_order': False, 'shape': (30L,), }",
@@ -177,11 +180,21 @@ def test_bytes_that_are_no_boolean_and_no_character_are_refused() -> None:
 )
 @pytest.mark.parametrize("version", [1, 2, 3, 9])
 def test_a_header_that_lies_is_refused(header: str, version: int) -> None:
+    with pytest.raises(InvalidProblem, match="households, points: "):
+        read(with_header(header, version, 240))
+
+
+def test_a_boolean_is_no_size() -> None:
+    header = "{'descr': '<i8', 'fortran_order': False, 'shape': (True,), }"
+    with pytest.raises(InvalidProblem, match=r"households, points: has shape \(True,\), which its 8 bytes are not"):
+        read(with_header(header, 1, 8))
+
+
+def with_header(header: str, version: int, most: int) -> bytes:
+    """The file with this header of `points`, and so many bytes after it."""
     length = struct.pack("<H" if version == 1 else "<I", len(header) + 1)
     start = b"\x93NUMPY" + bytes([version, 0]) + length + header.encode() + b"\n"
-    wrong = rezipped(lambda member, content: start + content[-240:] if member == "households.points.npy" else content)
-    with pytest.raises(InvalidProblem, match="households, points: "):
-        read(wrong)
+    return rezipped(lambda member, content: start + content[-most:] if member == "households.points.npy" else content)
 
 
 @pytest.mark.parametrize(
