@@ -18,7 +18,18 @@ from uuid import uuid4
 
 import numpy as np
 
-from solver import InvalidProblem, InvalidSolution, Parameters, Problem, Progress, Solution, check, explain, solve
+from solver import (
+    InvalidProblem,
+    InvalidSolution,
+    Parameters,
+    Problem,
+    Progress,
+    Solution,
+    canonical_json,
+    check,
+    explain,
+    solve,
+)
 from solver.changes import household_of, stated
 from solver.confirmation import confirm
 from solver.counterfactual import smallest_change
@@ -27,6 +38,7 @@ from solver.generate import generate
 from solver.objectives import Objective, parse, spelt
 from solver.shadow_prices import shadow_prices, verified
 from solver.solution import Assignments
+from solver.validation import identifier_fault
 
 NPZ = ".npz"
 T = TypeVar("T")
@@ -183,6 +195,8 @@ def _envy(options: argparse.Namespace) -> int:
 
 
 def _shadow_prices(options: argparse.Namespace) -> int:
+    if options.first < 1:
+        options.parser.error("--first must be at least 1")
     problem, solution = _both(options)
     with _refused():
         ranked = shadow_prices(problem, solution)[: options.first]
@@ -284,11 +298,14 @@ def _homes(path: Path | None) -> Assignments | None:
     if path is None:
         return None
     try:
-        homes = json.loads(_read(path, Path.read_bytes))
-        pairs = sorted((str(household), str(house_class)) for household, house_class in homes.items())
-        return Assignments(*(np.array([pair[part] for pair in pairs], dtype=np.str_) for part in (0, 1)))
-    except (ValueError, AttributeError) as error:
-        raise Refused(f"{path} is no JSON object of house classes by household") from error
+        homes = canonical_json.loads(_read(path, Path.read_bytes))
+    except ValueError as error:
+        raise Refused(f"{path} is not JSON: {error}") from error
+    if not isinstance(homes, dict) or not all(
+        isinstance(text, str) and not identifier_fault(text) for pair in homes.items() for text in pair
+    ):
+        raise Refused(f"{path} is no JSON object of house classes by household")
+    return Assignments(*(np.array([pair[part] for pair in sorted(homes.items())], dtype=np.str_) for part in (0, 1)))
 
 
 def _solution(path: Path) -> Solution:

@@ -178,6 +178,26 @@ def test_files_that_cannot_be_used_are_one_sentence(folder: Path, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["text", "text.npz"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a": "C", "a": "D"}', "the key 'a' twice"),
+        ('{"a": 5}', "is no JSON object of house classes by household"),
+        ('{"a\\u0000": "C"}', "is no JSON object of house classes by household"),
+        ("[]", "is no JSON object of house classes by household"),
+    ],
+)
+def test_homes_that_say_nothing_or_two_things_are_one_sentence(
+    text: str, words: str, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "homes").write_text(text)
+    given = ("--homes", tmp_path / "homes", "--stage", "tier 1", "--stage", "keep")
+    refused = run("solve", folder / "problem.json", "-o", tmp_path / "out", *given)
+    assert (refused.returncode, words in refused.stderr, len(refused.stderr.splitlines())) == (1, True, 1)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("output", ["none/out", ".", "text/out"])
 def test_where_nothing_can_be_written_nothing_is_read_or_solved(output: str, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
@@ -278,6 +298,12 @@ def test_what_is_scarce_is_ranked_and_verified(folder: Path) -> None:
     found = lines("shadow-prices", folder / "problem.json", folder / "solution.json", "--first", 2, "--verify")
     assert ["price" in line for line in found] == [True, True, False, False]
     assert all("more famil" in str(line["sentence"]) for line in found[2:])
+
+
+@pytest.mark.parametrize("first", [0, -1])
+def test_none_and_fewer_cannot_be_ranked(folder: Path, first: int) -> None:
+    refused = run("shadow-prices", folder / "problem.json", folder / "solution.json", "--first", first)
+    assert (refused.returncode, refused.stdout, "--first must be at least 1" in refused.stderr) == (2, "", True)
 
 
 def test_an_optimal_solution_passes_nobody_over(folder: Path) -> None:
