@@ -50,12 +50,12 @@ def validate(
     _shape("profiles", "values", profiles.value, (len(profiles.id), len(settlements.id)))
     _range("profiles", "values", profiles.id, profiles.value, -LARGEST, LARGEST)
     _households(households, len(classes.id), len(profiles.id))
-    for field, rows, columns, least in (
-        ("options", households.options, len(settlements.id), -LARGEST),
-        ("uses", households.uses, len(services), 0),
-        ("forbidden", households.forbidden, len(settlements.id), 1),
+    for field, rows, columns, least, most in (
+        ("options", households.options, len(settlements.id), -LARGEST, LARGEST),
+        ("uses", households.uses, len(services), 0, LARGEST),
+        ("forbidden", households.forbidden, len(settlements.id), 1, 1),
     ):
-        _sparse(households.id, field, rows, columns, least)
+        _sparse(households.id, field, rows, columns, least, most)
 
 
 def _refuse(table: str, field: str, identifiers: StrArray, wrong: NDArray[np.bool_], sentence: str) -> None:
@@ -157,7 +157,7 @@ def _households(households: Households, classes: int, profiles: int) -> None:
     _refuse(table, "bedrooms_min", households.id, wrong, "is more than bedrooms_max")
 
 
-def _sparse(ids: StrArray, field: str, rows: SparseRows, columns: int, least: int) -> None:
+def _sparse(ids: StrArray, field: str, rows: SparseRows, columns: int, least: int, most: int) -> None:
     table = "households"
     _shape(table, field, rows.start, (len(ids) + 1,))
     for column in (rows.start, rows.column):
@@ -170,7 +170,7 @@ def _sparse(ids: StrArray, field: str, rows: SparseRows, columns: int, least: in
         raise InvalidProblem(table, "", field, "has row starts that do not ascend from 0 to the number of entries")
     row = rows.row
     _index(table, field, ids[row], rows.column, 0, columns)
-    _range(table, field, ids[row], rows.value, least, LARGEST)
+    _range(table, field, ids[row], rows.value, least, most)
     if not rows.ascending:
         rows = rows.take(np.arange(len(ids)))
     same = (np.diff(row) == 0) & (np.diff(rows.column) == 0)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from solver import InvalidProblem, Problem
 from solver.generate import generate
-from solver.problem import HouseClasses, Settlements
+from solver.problem import HouseClasses, Settlements, SparseRows
 from solver.problem_json import CHUNK
 from tests.solver.exhaustive import Row, tiny_problem
 from tests.solver.small import document, house_class, household
@@ -208,6 +208,7 @@ def wrong_columns() -> list[tuple[str, dict[str, Any]]]:
     town = generate(10, 2, 5)
     people: Any = town.households
     options = town.households.options
+    forbidden = SparseRows(np.minimum(np.arange(11), 1), np.zeros(1, np.int64), np.full(1, 2))
     return [
         ("tier", {"households": replace(people, tier=people.tier.astype(np.int32))}),
         ("tier", {"households": replace(people, tier=people.tier[1:])}),
@@ -218,6 +219,7 @@ def wrong_columns() -> list[tuple[str, dict[str, Any]]]:
         ("options", {"households": replace(people, options=replace(options, column=options.column * 0))}),
         ("options", {"households": replace(people, options=replace(options, start=options.start.astype(float)))}),
         ("options", {"households": replace(people, options=replace(options, column=options.column.astype(float)))}),
+        ("forbidden", {"households": replace(people, forbidden=forbidden)}),
         ("id", {"households": replace(people, id=people.tier)}),
         ("capacities", {"settlements": Settlements(town.settlements.id, town.settlements.capacity[:, :1])}),
     ]
