@@ -1,5 +1,6 @@
 """A family is given everything that is held of it, to read and to carry away."""
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -178,6 +179,16 @@ def test_no_column_of_the_register_is_forgotten(database: Database, family: str,
                 value = getattr(row, name)
                 text = getattr(value, "value", value)
                 assert text is None or str(text) in shown, f"{model.__name__}.{name}"
+
+
+def test_the_page_fits_its_window_however_long_a_word_or_deep_a_fact(family: str, client: httpx2.Client) -> None:
+    page = client.get(f"/households/{family}/subject-access", params={"format": "html"}).text
+    columns = re.findall("grid-template-columns: ([^;]+);", page)
+    assert columns
+    for each in columns:  # a column that cannot shrink below its words is as wide as a SHA-256
+        assert re.sub(r"minmax\(0, [0-9a-z]+\)", "", each).strip() == "", each
+    assert "dt, dd { overflow-wrap: anywhere; }" in page
+    assert "dl dl dl > div { grid-template-columns: minmax(0, 1fr); }" in page
 
 
 def test_the_page_says_what_the_json_says(family: str, client: httpx2.Client) -> None:
