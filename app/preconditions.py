@@ -1,7 +1,7 @@
 """Nobody's change is lost: reads give a version as ETag, and changes must name it as If-Match."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Response
 
@@ -9,6 +9,18 @@ from app.database import Versioned
 from app.errors import Malformed, PreconditionFailed
 
 ETAG = r'^"([0-9]{1,9})"$'
+_HEADERS = {
+    "headers": {
+        "ETag": {
+            "description": "The version answered, to be sent as If-Match by who changes it.",
+            "required": True,
+            "schema": {"type": "string", "pattern": ETAG, "examples": ['"1"']},
+        }
+    }
+}
+# What OpenAPI says of an answer that was given its `tag`, and of one that made what it tags.
+TAGGED: dict[int | str, dict[str, Any]] = {200: _HEADERS}
+TAGGED_NEW: dict[int | str, dict[str, Any]] = {201: _HEADERS}
 
 
 def tag(response: Response, thing: Versioned) -> None:

@@ -42,6 +42,19 @@ DETAILS = {
     405: "This address does not take that method; the Allow header lists those that it does.",
 }
 
+HEADERS: dict[int, dict[str, Any]] = {
+    429: {
+        "headers": {
+            "Retry-After": {
+                "description": "After how many seconds to send it again.",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
+    }
+}
+"""What OpenAPI says of headers that a kind of problem always has, by status."""
+
 
 class WrongField(BaseModel):
     """One wrong field."""
@@ -71,6 +84,7 @@ def responses(*kinds: type[HearthError]) -> dict[int | str, dict[str, Any]]:
                     "example": kind("What is wrong here and what to do.").problem(),
                 }
             },
+            **HEADERS.get(kind.status, {}),
         }
         for kind in kinds
     }

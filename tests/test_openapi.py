@@ -157,6 +157,8 @@ def references(database: Database) -> Mapping[str, list[str]]:
         }
 
 
+GONE_ON_BY = {"etag", "hearth-next", "location", "retry-after"}
+"""Headers of answers that a client needs for what it sends next."""
 DOCUMENT = create_app(SETTINGS).openapi()
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 # What fits the schema may still name nothing that is there, contradict itself or be meant for another version.
@@ -243,6 +245,17 @@ def test_what_an_operation_needs_has_an_example_that_fits(name: str) -> None:
         assert list(map(str, validator.iter_errors(example))) == []
 
 
+def test_headers_that_a_client_goes_on_by_are_documented() -> None:
+    for item in DOCUMENT["paths"].values():
+        for operation in item.values():
+            waits = operation["responses"].get("429", {"headers": {"Retry-After": {}}})
+            assert "Retry-After" in waits["headers"], operation["operationId"]
+        takes_version = any(each["name"] == "if-match" for each in item.get("patch", {}).get("parameters", ()))
+        if takes_version and "get" in item:
+            assert item["get"]["responses"]["200"]["headers"]["ETag"]["required"], item["get"]["operationId"]
+    assert "Hearth-Next" in OPERATIONS["list_letters"]["responses"]["200"]["headers"]
+
+
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_answers_as_documented(
@@ -256,4 +269,7 @@ def test_answers_as_documented(
     assume(not any(isinstance(value, list | dict) and len(value) < 2 for value in case.query.values()))
     component = case.meta.components.get(ParameterLocation.HEADER) if case.meta is not None else None
     headers_are_wrong = component is not None and component.mode.is_negative  # perhaps the one that signs in
-    case.call_and_validate(base_url=address, headers={} if headers_are_wrong else _headers_of_who_may(signed_in, case))
+    headers = {} if headers_are_wrong else _headers_of_who_may(signed_in, case)
+    answer = case.call_and_validate(base_url=address, headers=headers)
+    documented = case.operation.definition.raw["responses"].get(str(answer.status_code), {}).get("headers", {})
+    assert GONE_ON_BY & answer.headers.keys() <= {name.lower() for name in documented}

@@ -35,7 +35,7 @@ from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.policy.assess import assess
 from app.policy.parameters import DEFAULT_POLICY, Policy
-from app.preconditions import tag
+from app.preconditions import TAGGED, TAGGED_NEW, tag
 from app.problems import ACT, LIST, READ, responses
 from app.references import normalised
 from app.registry.facts import facts_of
@@ -77,7 +77,7 @@ def list_policies(
     tags=["policy"],
     operation_id="read_policy_in_force",
     summary="Read the policy in force",
-    responses=READ,
+    responses=READ | TAGGED,
 )
 def read_policy_in_force(session: DbSession, _principal: MayReadPolicies, response: Response) -> PolicyRead:
     """The version that runs requested now go by."""
@@ -87,7 +87,11 @@ def read_policy_in_force(session: DbSession, _principal: MayReadPolicies, respon
 
 
 @router.get(
-    "/policies/{reference}", tags=["policy"], operation_id="read_policy", summary="Read a policy", responses=READ
+    "/policies/{reference}",
+    tags=["policy"],
+    operation_id="read_policy",
+    summary="Read a policy",
+    responses=READ | TAGGED,
 )
 def read_policy(reference: str, session: DbSession, _principal: MayReadPolicies, response: Response) -> PolicyRead:
     """One version, whole."""
@@ -102,7 +106,7 @@ def read_policy(reference: str, session: DbSession, _principal: MayReadPolicies,
     status_code=status.HTTP_201_CREATED,
     operation_id="draft_policy",
     summary="Draft a policy",
-    responses=ACT,
+    responses=ACT | TAGGED_NEW,
 )
 def draft_policy(
     body: Annotated[Policy, Body(examples=[DEFAULT_POLICY.model_dump(mode="json")])],
@@ -125,7 +129,7 @@ def draft_policy(
     tags=["policy"],
     operation_id="put_policy_in_force",
     summary="Put a policy in force",
-    responses=ACT,
+    responses=ACT | TAGGED,
 )
 def put_policy_in_force(
     reference: str, session: DbSession, principal: MayDecidePolicies, response: Response
@@ -159,7 +163,7 @@ def read_assessment(reference: str, session: DbSession, principal: MayReadHouseh
     tags=["register"],
     operation_id="withdraw_application",
     summary="Withdraw an application",
-    responses=ACT,
+    responses=ACT | TAGGED,
 )
 def withdraw_application(
     reference: str, body: Withdrawal, session: DbSession, principal: MayWriteHouseholds, response: Response

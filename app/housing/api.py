@@ -30,7 +30,7 @@ from app.housing.schemas import (
 )
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
-from app.preconditions import IfMatch, require_version, tag
+from app.preconditions import TAGGED, TAGGED_NEW, IfMatch, require_version, tag
 from app.problems import ACT, CHANGE, LIST, READ
 from app.references import normalised
 
@@ -106,7 +106,7 @@ def list_settlements(
     status_code=status.HTTP_201_CREATED,
     operation_id="add_settlement",
     summary="Add a settlement",
-    responses=ACT,
+    responses=ACT | TAGGED_NEW,
 )
 def add_settlement(
     body: SettlementNew, session: DbSession, principal: MayWriteStock, request_once: RequestOnce, response: Response
@@ -124,7 +124,9 @@ def add_settlement(
     return SettlementRead.of(settlement)
 
 
-@router.get("/settlements/{reference}", operation_id="read_settlement", summary="Read a settlement", responses=READ)
+@router.get(
+    "/settlements/{reference}", operation_id="read_settlement", summary="Read a settlement", responses=READ | TAGGED
+)
 def read_settlement(reference: str, session: DbSession, _principal: MayRead, response: Response) -> SettlementRead:
     """With its gates, and the reason for each."""
     settlement = queries.settlement(session, normalised(reference))
@@ -133,7 +135,10 @@ def read_settlement(reference: str, session: DbSession, _principal: MayRead, res
 
 
 @router.patch(
-    "/settlements/{reference}", operation_id="change_settlement", summary="Change a settlement", responses=CHANGE
+    "/settlements/{reference}",
+    operation_id="change_settlement",
+    summary="Change a settlement",
+    responses=CHANGE | TAGGED,
 )
 def change_settlement(
     reference: str,
@@ -243,7 +248,11 @@ def list_houses(
 
 
 @router.post(
-    "/houses", status_code=status.HTTP_201_CREATED, operation_id="add_house", summary="Add a house", responses=ACT
+    "/houses",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="add_house",
+    summary="Add a house",
+    responses=ACT | TAGGED_NEW,
 )
 def add_house(
     body: HouseNew, session: DbSession, principal: MayWriteHouses, request_once: RequestOnce, response: Response
@@ -260,13 +269,13 @@ def add_house(
     return _shown(session, house, response)
 
 
-@router.get("/houses/{reference}", operation_id="read_house", summary="Read a house", responses=READ)
+@router.get("/houses/{reference}", operation_id="read_house", summary="Read a house", responses=READ | TAGGED)
 def read_house(reference: str, session: DbSession, principal: MayRead, response: Response) -> HouseRead:
     """Its size and its state."""
     return _shown(session, queries.house(session, principal, normalised(reference)), response)
 
 
-@router.patch("/houses/{reference}", operation_id="change_house", summary="Change a house", responses=CHANGE)
+@router.patch("/houses/{reference}", operation_id="change_house", summary="Change a house", responses=CHANGE | TAGGED)
 def change_house(
     reference: str,
     body: HouseChange,
@@ -303,7 +312,7 @@ def list_land_release_areas(
     status_code=status.HTTP_201_CREATED,
     operation_id="add_land_release_area",
     summary="Register a land-release area",
-    responses=ACT,
+    responses=ACT | TAGGED_NEW,
 )
 def add_land_release_area(
     body: LandReleaseAreaNew,
@@ -329,7 +338,7 @@ def add_land_release_area(
     "/land-release-areas/{reference}",
     operation_id="change_land_release_area",
     summary="Change a land-release area",
-    responses=CHANGE,
+    responses=CHANGE | TAGGED,
 )
 def change_land_release_area(
     reference: str,
@@ -351,7 +360,7 @@ def change_land_release_area(
     "/land-release-areas/{reference}",
     operation_id="read_land_release_area",
     summary="Read a land-release area",
-    responses=READ,
+    responses=READ | TAGGED,
 )
 def read_land_release_area(
     reference: str, session: DbSession, _principal: MayRead, response: Response

@@ -41,6 +41,7 @@ Language = Annotated[
     ),
 ]
 PDF, ZIP = "application/pdf", "application/zip"
+NEXT = {"Hearth-Next": {"description": "The cursor of the next letters, if there are.", "schema": {"type": "string"}}}
 
 
 def _binary(kind: str, what: str) -> dict[int | str, dict[str, Any]]:
@@ -165,10 +166,7 @@ def read_appeal_letter(
     operation_id="list_letters",
     summary="Write to the families of a run",
     response_class=StreamingResponse,
-    responses={
-        **ACT,
-        **_binary(ZIP, "Letters, one PDF for each family. `Hearth-Next` is the cursor of the next ones, if there are."),
-    },
+    responses={**ACT, 200: _binary(ZIP, "Letters, one PDF for each family.")[200] | {"headers": NEXT}},
 )
 def list_letters(
     reference: str, request: Request, session: DbSession, principal: MayRead, paging: Paging, language: Language = None

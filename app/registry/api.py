@@ -22,7 +22,7 @@ from app.fields import TEXT_PATTERN
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
 from app.policy.facts import Accommodation
-from app.preconditions import IfMatch, require_version, tag
+from app.preconditions import TAGGED, TAGGED_NEW, IfMatch, require_version, tag
 from app.problems import ACT, CHANGE, LIST, READ, responses
 from app.references import normalised
 from app.registry import applications, households, queries
@@ -94,7 +94,7 @@ def list_households(
     status_code=status.HTTP_201_CREATED,
     operation_id="register_household",
     summary="Register a household",
-    responses=ACT,
+    responses=ACT | TAGGED_NEW,
 )
 def register_household(
     body: HouseholdNew,
@@ -133,14 +133,16 @@ def _household(
     return HouseholdRead.of(household)
 
 
-@router.get("/households/{reference}", operation_id="read_household", summary="Read a household", responses=READ)
+@router.get(
+    "/households/{reference}", operation_id="read_household", summary="Read a household", responses=READ | TAGGED
+)
 def read_household(reference: str, session: DbSession, principal: MayRead, response: Response) -> HouseholdRead:
     """With its people."""
     return _household(session, principal, normalised(reference), response, looks=True)
 
 
 @router.patch(
-    "/households/{reference}", operation_id="change_household", summary="Change a household", responses=CHANGE
+    "/households/{reference}", operation_id="change_household", summary="Change a household", responses=CHANGE | TAGGED
 )
 def change_household(
     reference: str,
@@ -164,7 +166,7 @@ def change_household(
     status_code=status.HTTP_201_CREATED,
     operation_id="add_person",
     summary="Add a person to a household",
-    responses=ACT | responses(PreconditionFailed),
+    responses=ACT | responses(PreconditionFailed) | TAGGED_NEW,
 )
 def add_person(
     reference: str,
@@ -193,7 +195,7 @@ def add_person(
     "/people/{reference}",
     operation_id="change_person",
     summary="Change a person",
-    responses=CHANGE,
+    responses=CHANGE | TAGGED,
 )
 def change_person(
     reference: str,
@@ -281,7 +283,7 @@ def list_applications(
     status_code=status.HTTP_201_CREATED,
     operation_id="begin_application",
     summary="Begin an application",
-    responses=ACT,
+    responses=ACT | TAGGED_NEW,
 )
 def begin_application(
     body: ApplicationNew, session: DbSession, principal: MayWrite, request_once: RequestOnce, response: Response
@@ -306,7 +308,9 @@ def begin_application(
     return ApplicationRead.of(application)
 
 
-@router.get("/applications/{reference}", operation_id="read_application", summary="Read an application", responses=READ)
+@router.get(
+    "/applications/{reference}", operation_id="read_application", summary="Read an application", responses=READ | TAGGED
+)
 def read_application(reference: str, session: DbSession, principal: MayRead, response: Response) -> ApplicationRead:
     """What it asks for and where it is on its way."""
     application = queries.visible_application(session, principal, normalised(reference))
@@ -316,7 +320,10 @@ def read_application(reference: str, session: DbSession, principal: MayRead, res
 
 
 @router.patch(
-    "/applications/{reference}", operation_id="change_application", summary="Change an application", responses=CHANGE
+    "/applications/{reference}",
+    operation_id="change_application",
+    summary="Change an application",
+    responses=CHANGE | TAGGED,
 )
 def change_application(
     reference: str,
@@ -352,7 +359,7 @@ def change_application(
     "/applications/{reference}/submit",
     operation_id="submit_application",
     summary="Submit an application",
-    responses=responses(Unauthorised, Forbidden, NotFound, Conflict, PreconditionFailed, Invalid),
+    responses=responses(Unauthorised, Forbidden, NotFound, Conflict, PreconditionFailed, Invalid) | TAGGED,
 )
 def submit_application(reference: str, session: DbSession, principal: MaySubmit, response: Response) -> ApplicationRead:
     """A draft, or one that was returned. Somebody else verifies it; once it is found eligible it takes part in runs."""

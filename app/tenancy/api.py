@@ -17,7 +17,7 @@ from app.housing.queries import state_shown
 from app.housing.schemas import HouseRead, Reasoned
 from app.idempotency import RequestOnce
 from app.pagination import Page, Paging, page
-from app.preconditions import tag
+from app.preconditions import TAGGED, tag
 from app.problems import ACT, LIST
 from app.references import normalised
 from app.tenancy import holders, moves, queries
@@ -193,7 +193,7 @@ def move_out(reference: str, body: MoveOut, session: DbSession, principal: MayWr
     "/houses/{reference}/unfit",
     operation_id="declare_house_unfit",
     summary="Say that nobody should live in a house",
-    responses=ACT,
+    responses=ACT | TAGGED,
 )
 def declare_house_unfit(
     reference: str, body: Reasoned, session: DbSession, principal: MayWrite, response: Response
@@ -208,7 +208,7 @@ def declare_house_unfit(
     "/houses/{reference}/fit",
     operation_id="declare_house_fit",
     summary="Say that a house can be lived in again",
-    responses=ACT,
+    responses=ACT | TAGGED,
 )
 def declare_house_fit(reference: str, session: DbSession, principal: MayWrite, response: Response) -> HouseRead:
     """It is as it was: lived in by whoever lives there, or free."""

@@ -14,7 +14,7 @@ from app.audit import Act
 from app.errors import FieldError, Invalid
 from app.housing.queries import named_origin, named_settlement
 from app.pagination import Page, Paging, page
-from app.preconditions import IfMatch, require_version, tag
+from app.preconditions import TAGGED, IfMatch, require_version, tag
 from app.problems import ACT, CHANGE, READ
 from app.references import normalised
 from app.registry import queries
@@ -80,7 +80,7 @@ def _selection(session: Session, body: Chosen, principal: Principal, permission:
     "/applications/{reference}/verify",
     operation_id="verify_application",
     summary="Verify an application",
-    responses=CHANGE,
+    responses=CHANGE | TAGGED,
 )
 def verify_application(
     reference: str, session: DbSession, principal: MayVerify, if_match: IfMatch, response: Response
@@ -97,7 +97,7 @@ def verify_application(
     "/applications/{reference}/return",
     operation_id="return_application",
     summary="Give an application back",
-    responses=CHANGE,
+    responses=CHANGE | TAGGED,
 )
 def return_application(
     reference: str, body: Return, session: DbSession, principal: MayVerify, if_match: IfMatch, response: Response
@@ -150,7 +150,7 @@ def read_eligibility(reference: str, session: DbSession, principal: MayRead) -> 
     "/applications/{reference}/decide-eligibility",
     operation_id="decide_eligibility",
     summary="Sign what the rules say of an application",
-    responses=ACT,
+    responses=ACT | TAGGED,
 )
 def decide_eligibility(
     reference: str, body: Signature, session: DbSession, principal: MayDecide, response: Response
