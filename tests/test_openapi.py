@@ -1,5 +1,6 @@
 """The service answers what its OpenAPI document says, whatever is sent to it, over a register with everything in it."""
 
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, assume, settings
+from pydantic import BaseModel, TypeAdapter
 from schemathesis import Case
 from schemathesis.checks import CHECKS
 from schemathesis.core.parameters import ParameterLocation
@@ -35,6 +37,7 @@ from app.database import Database
 from app.demo import check_applications
 from app.documents.models import Document
 from app.exchange import demo, imports
+from app.fields import Reference, Wire
 from app.housing.models import House, LandReleaseArea, Settlement
 from app.main import create_app
 from app.registry.duplicate_models import DuplicateCandidate, Merge
@@ -229,6 +232,54 @@ def _example(document: dict[str, Any], described: dict[str, Any]) -> Any:
         parts = {name: _example(document, described["properties"][name]) for name in described.get("required", ())}
         return None if None in parts.values() else parts
     return False if described.get("type") == "boolean" else None
+
+
+NONE_STATED = object()
+
+
+def _stated(described: dict[str, Any]) -> Any:
+    """Return the example that a schema states, or one of those that its fields state, needed or not."""
+    if described.get("examples"):
+        return described["examples"][0]
+    if "$ref" in described:
+        return _stated(DOCUMENT["components"]["schemas"][described["$ref"].rpartition("/")[2]])
+    if described.get("type") == "array":
+        item = _stated(described["items"])
+        return item if item is NONE_STATED else [item]
+    if "properties" in described:
+        fields = {name: _stated(each) for name, each in described["properties"].items()}
+        needed = {name: _example(DOCUMENT, described["properties"][name]) for name in described.get("required", ())}
+        return needed | {name: each for name, each in fields.items() if each is not NONE_STATED}
+    either = [found for each in described.get("anyOf", ()) if (found := _stated(each)) is not NONE_STATED]
+    return either[0] if either else NONE_STATED
+
+
+def _models(model: type[BaseModel] = Wire) -> Iterator[type[BaseModel]]:
+    for each in model.__subclasses__():
+        yield each
+        yield from _models(each)
+
+
+SENT = str([each.get("requestBody") for item in DOCUMENT["paths"].values() for each in item.values()])
+BODIES = [each for each in _models() if f"#/components/schemas/{each.__name__}'" in SENT]
+REFERENCE = TypeAdapter(Reference).json_schema()["pattern"]
+
+
+@pytest.mark.parametrize("model", BODIES)
+def test_a_body_of_the_stated_examples_is_taken(model: type[BaseModel]) -> None:
+    described = DOCUMENT["components"]["schemas"][model.__name__]
+    model.model_validate_json(json.dumps(_stated(described)))
+    if "examples" not in described:  # a reference that is made up for a field without one names nothing
+        references = {name: each for name, each in described["properties"].items() if REFERENCE in str(each)}
+        assert [name for name, each in references.items() if "examples" not in each] == []
+
+
+def test_examples_name_one_of_two_things_that_exclude_each_other() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    for name in ("UserNew", "RolesSet"):
+        assert [role.keys() & {"district", "settlement"} for role in _stated(schemas[name])["roles"]] == [{"district"}]
+    (keys,) = schemas["KeysGiven"]["examples"]
+    assert keys.keys() & {"received_by", "representative"} == {"received_by"}
 
 
 OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}

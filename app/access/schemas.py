@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from app.access.models import Role
 from app.access.passwords import LONGEST, SHORTEST
@@ -23,6 +23,8 @@ Secret = Annotated[
 
 class RoleHeld(Wire):
     """A role, held everywhere, in one district or in one settlement."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "planner", "district": "West"}]})
 
     role: Role = Field(description="The role.")
     district: ShortName | None = Field(None, description="Only in this district.", examples=["West"])

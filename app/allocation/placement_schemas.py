@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from app.allocation.placement_models import Placement, PlacementKind, PlacementReason, PlacementState
 from app.fields import Count, Flag, Reference, Sentence, Wire
@@ -11,6 +11,12 @@ from app.fields import Count, Flag, Reference, Sentence, Wire
 
 class PlacementNew(Wire):
     """Where one household is to live, or not."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"household": "HH-7K3M9QTX", "kind": "house", "house": "HO-7K3M9QTX", "reason": "medical"}]
+        }
+    )
 
     household: Reference = Field(description="Reference of the household.", examples=["HH-7K3M9QTX"])
     kind: PlacementKind = Field(

@@ -107,12 +107,13 @@ class DecisionNew(Wire):
         description="How you know.", examples=["Both families were called: they are cousins of the same name."]
     )
     survivor: Reference | None = Field(
-        None, description="For `same`: the household that goes on; the suggested one if left out."
+        None, description="For `same`: the household that goes on; the suggested one if left out.", examples=[None]
     )
     people: list[Reference] = Field(
         default_factory=list,
         description="For `moved_household`: the people who left, by their records in the household that they left.",
         max_length=50,
+        examples=[[]],
     )
 
 

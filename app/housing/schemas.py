@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.fields import (
     Address,
@@ -60,12 +60,14 @@ class SettlementNew(Wire):
     clinic_patients: Count = Field(description="Patients that its clinic can care for.", examples=[6000])
     status: SettlementStatus = Field(description="How far it is.", examples=["open"])
     merged_from: list[Reference] = Field(
-        default_factory=list, description="References of the origins merged into it.", max_length=50
+        default_factory=list, description="References of the origins merged into it.", max_length=50, examples=[[]]
     )
 
 
 class SettlementChange(Wire):
     """What changes of a settlement; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "suspended"}]})
 
     name: Name = Field(default_factory=left_out, description="Its name.")
     district: ShortName = Field(default_factory=left_out, description="The district it lies in.")

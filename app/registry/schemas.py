@@ -5,7 +5,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.fields import Flag, IsoDate, Key, Name, Reference, Sentence, Wire, left_out
 from app.policy.eligibility import Ineligibility
@@ -45,11 +45,15 @@ class PersonInHousehold(PersonFields):
 class PersonNew(PersonFields):
     """A person who joins a household."""
 
-    partner: Reference | None = Field(None, description="Reference of the member who is the person's partner.")
+    partner: Reference | None = Field(
+        None, description="Reference of the member who is the person's partner.", examples=[None]
+    )
 
 
 class PersonChange(Wire):
     """What changes of a person; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"occupation": "agriculture"}]})
 
     given_name: Name = Field(default_factory=left_out, description="Given name, in any script.", examples=["Amina"])
     family_name: Name = Field(default_factory=left_out, description="Family name, in any script.")
@@ -95,7 +99,7 @@ class HouseholdTaken(Wire):
     origin: Reference | None = Field(None, description="The former settlement that it left.", examples=["OR-7K3M9QTX"])
     displaced_on: IsoDate | None = Field(None, description="When it had to leave.", examples=["1993-04-25"])
     current_accommodation: Accommodation = Field(description="Where it lives now.", examples=["dormitory"])
-    kin_group: Reference | None = Field(None, description="The kin group that it must be housed with.")
+    kin_group: Reference | None = Field(None, description="The kin group that it must be housed with.", examples=[None])
     phone: Phone | None = Field(None, description="Where it can be called.", examples=["+999 50 201 11 26"])
     language: Language | None = Field(None, description="The language to write to it in (BCP 47).", examples=["uk"])
     consent_on: IsoDate | None = Field(None, description="When it agreed to this use of its data.")
@@ -110,6 +114,8 @@ class HouseholdNew(HouseholdTaken):
 
 class HouseholdChange(Wire):
     """What changes of a household; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"phone": "+999 50 201 11 26"}]})
 
     registered_on: IsoDate = Field(default_factory=left_out, description="When it registered.")
     origin: Reference | None = Field(default_factory=left_out, description="The former settlement that it left.")
@@ -207,6 +213,8 @@ class ApplicationNew(Wire):
 
 class ApplicationChange(Wire):
     """What changes of an application; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"anywhere": True}]})
 
     preferences: list[Reference] = Field(
         default_factory=left_out, description="Settlements wished for, best first.", max_length=3

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from app.allocation.models import Proposal
 from app.fields import IsoDate, Name, Reference, Sentence, Wire
@@ -11,6 +11,12 @@ from app.tenancy.models import Tenancy, TenancyEnd, TenancyHolder, TenancyState
 
 class KeysGiven(Wire):
     """A family got the keys."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"household": "HH-7K3M9QTX", "given_on": "2026-10-30", "received_by": "PE-7K3M9QTX"}]
+        }
+    )
 
     household: Reference = Field(description="The household that got them.", examples=["HH-7K3M9QTX"])
     given_on: IsoDate = Field(description="When it got them.", examples=["2026-10-30"])

@@ -14,7 +14,7 @@ class OptionNew(Wire):
     """What a family would take: one house, or any that fits it in a settlement."""
 
     house: Reference | None = Field(None, description="One house.", examples=["HO-7K3M9QTX"])
-    settlement: Reference | None = Field(None, description="Any house in this settlement.")
+    settlement: Reference | None = Field(None, description="Any house in this settlement.", examples=[None])
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

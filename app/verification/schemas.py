@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.fields import Flag, Reference, Sentence, Wire
 from app.policy.eligibility import Ineligibility
@@ -61,6 +61,8 @@ class Signature(Wire):
 class Chosen(Wire):
     """Which applications: these, or everything that waits. One of the two."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"applications": ["AP-7K3M9QTX"]}]})
+
     applications: list[Reference] | None = Field(
         None, description="These.", min_length=1, max_length=AT_ONCE, examples=[["AP-7K3M9QTX"]]
     )
@@ -74,6 +76,8 @@ class Chosen(Wire):
 
 class ChosenVerdict(Chosen):
     """The verdict to sign, and on which applications."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"applications": ["AP-7K3M9QTX"], "eligible": True}]})
 
     eligible: Flag = Field(
         description="What is signed, where the rules say it; where they say otherwise, it is refused.", examples=[True]
