@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
+import hypothesis
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event, make_url
@@ -35,8 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make a folder for the one PostgreSQL server of all workers, and for their keyring.
 
     Not under pytest's own: whenever another pytest starts, it takes everybody's access to that away, and the server
-    that root starts runs as somebody else.
+    that root starts runs as somebody else. No test fails for being slow on a machine that has other work.
     """
+    hypothesis.settings.register_profile("hearth", deadline=None)
+    hypothesis.settings.load_profile("hearth")
     if not hasattr(config, "workerinput"):
         os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="hearth-test-")
         # What a client of the tests calls itself, and as many requests as it likes.

@@ -164,6 +164,7 @@ GONE_ON_BY = {"etag", "hearth-next", "location", "retry-after"}
 """Headers of answers that a client needs for what it sends next."""
 DOCUMENT = create_app(SETTINGS).openapi()
 schema = schemathesis.openapi.from_dict(DOCUMENT)
+schema.config.request_timeout = 120  # seconds: on a machine that has other work too
 # What fits the schema may still name nothing that is there, contradict itself or be meant for another version.
 REFUSED_IN_SUBSTANCE = ["401", "403", "404", "409", "412", "415", "422", "429"]
 schema.config.checks.positive_data_acceptance.expected_statuses = ["2xx", *REFUSED_IN_SUBSTANCE]
