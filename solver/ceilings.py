@@ -77,7 +77,8 @@ class Ceilings:
             closed = self.closed(stage, relaxed[stage], [*targets, 0], known=known)
             if len(targets) == stage:
                 targets.append(closed.bound)
-            self.progress.tell(closed.name, 0, closed.bound)
+            # Prices of a relaxation that was cut off may say that the stages before cannot be kept, which they can.
+            self.progress.tell(closed.name, 0, closed.bound if closed.bound >= 0 else None)
         return targets
 
     def relax_again(
@@ -115,8 +116,8 @@ class Ceilings:
         return price_bound(self.problem, certificate, earlier, housed, self.lagrangian, terms)
 
     def heaviest(self, stage: int) -> float:
-        """The most that a unit gives a deciding stage."""
-        return float(np.abs(self.weights[stage][: self.interior.unit_columns]).max(initial=0.0))
+        """The most that a unit gives a deciding stage; 1 where none gives it anything."""
+        return float(np.abs(self.weights[stage][: self.interior.unit_columns]).max(initial=0.0)) or 1.0
 
     def value_in(self, scale: FloatArray) -> float:
         """How much the value counts in the first stages by a weight for each."""

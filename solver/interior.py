@@ -6,6 +6,7 @@ parts, are eliminated one by one; what remains is a small dense system, one row 
 stage, however many households there are.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,29 @@ FURTHER, FAR, WORTHWHILE = 0.3, 0.95, 0.02
 another."""
 LEAST_CENTRE = 1e-3
 """The least aim of a corrector, relative to the mean."""
+
+
+class _OneThread:
+    """BLAS runs in one thread while anybody is within: another number of threads gives other bits, and the number is
+    the process's, which the first of several solves at once would set back when it ends."""
+
+    def __init__(self) -> None:
+        self.lock, self.within = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.within:
+                self.limits = threadpool_limits(limits=1, user_api="blas")
+            self.within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.within -= 1
+            if not self.within:
+                self.limits.restore_original_limits()
+
+
+ONE_THREAD = _OneThread()
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +185,7 @@ class Interior:
     ) -> Relaxed:
         """The relaxation that maximises weights [columns] while each of the rows (weights, at least) is kept; at the
         deadline, as near to it as it came."""
-        with threadpool_limits(limits=1, user_api="blas"):  # another number of threads gives other bits
+        with ONE_THREAD:
             return _Barrier(self, weights, rows).descend(start, deadline)
 
 

@@ -142,7 +142,8 @@ class Large:
             start = at
             house_class = self._classes(self.network, at)
             witnesses[end - 1] = house_class
-            reached, targets = targets, [self._worth(stage, house_class) for stage in self.deciding[:end]]
+            reached = targets  # what a witness achieved, not what is left of it: nothing is lost twice
+            targets, _ = reached_by(self.problem, self.deciding[:end], witnesses, house_class, self.home)
         achieved, witnesses = reached_by(self.problem, self.deciding, witnesses, house_class, self.home)
         again = relaxed
         points = [j for j, stage in enumerate(self.deciding) if stage.weight("points")]
@@ -343,7 +344,8 @@ class Large:
             return classes, Closed(stage.name, achieved, bound, either[bounds.index(bound)], bound, witness, "housed")
 
         known = self.previous.prices[index] if self.warm else None
-        if known is not None:
+        if known is not None:  # who is housed is settled, whatever multipliers said of it
+            known = replace(known, multipliers=(*(0 for _ in self.deciding), *known.multipliers[len(self.deciding) :]))
             value = sum(each.weight("value") * m for each, m in zip(self.stages, (*known.multipliers, 1), strict=False))
             house_class, proven = by(priced(homes, known, value), known, WHERE.briefly())
             if self._near(index, proven):

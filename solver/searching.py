@@ -50,7 +50,7 @@ class Task:
 
 
 def search(task: Task) -> FloatArray | None:
-    """The values of the best solution found, None where there is none."""
+    """The values of the best solution found, None where there is none, or where the engine lost its way."""
     parameters = mathopt.SolveParameters(
         time_limit=datetime.timedelta(seconds=max(task.deadline - time.monotonic(), 0.0)),
         relative_gap_tolerance=task.relative_gap,
@@ -59,7 +59,10 @@ def search(task: Task) -> FloatArray | None:
     parameters.highs.int_options["random_seed"] = 0
     parameters.highs.string_options["parallel"] = "off"
     model = model_pb2.ModelProto.FromString(task.model)
-    return engines.best(engines.solve(model, mathopt.SolverType.HIGHS, parameters))
+    try:
+        return engines.best(engines.solve(model, mathopt.SolverType.HIGHS, parameters))
+    except engines.Failed:
+        return None
 
 
 class Searchers:

@@ -63,7 +63,7 @@ def solve(
     and the number of threads, unless the time limit ends the search (status `feasible`). `progress` may raise
     `Cancelled`; it is called in the middle of a stage too, again and again, with nothing new.
     Raises ValueError where the parameters name a stage that the problem does not have, or `keep` where there is no
-    previous solution.
+    previous solution, and OSError where a process that searches for it is ended from outside.
     """
     started = time.monotonic()
     sha256 = problem.sha256  # at once: what comes after the search, the time limit can't cut short

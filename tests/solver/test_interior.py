@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]  # ships no type marker
 
 from solver import Problem
 from solver import prices as pricing
 from solver.exact import FloatArray, Program
 from solver.generate import generate
-from solver.interior import Interior, Relaxed
+from solver.interior import ONE_THREAD, Interior, Relaxed
 from solver.network import network
 from solver.options import options
 from solver.problem import NONE
@@ -117,3 +119,19 @@ def test_past_the_deadline_prices_are_still_prices(way: type[Interior] | type[Sm
     for prices in (relaxed.house_class, relaxed.unreserved, relaxed.service, relaxed.key):
         assert np.isfinite(prices).all()
         assert (prices >= 0).all()
+
+
+def test_blas_has_one_thread_until_the_last_of_several_solves_has_ended() -> None:
+    def threads() -> list[int]:
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    before = threads()
+    assert before
+    with threadpool_limits(limits=2, user_api="blas"), ExitStack() as first, ExitStack() as second:
+        first.enter_context(ONE_THREAD)
+        second.enter_context(ONE_THREAD)
+        first.close()
+        assert set(threads()) == {1}
+        second.close()
+        assert set(threads()) == {2}
+    assert threads() == before

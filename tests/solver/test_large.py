@@ -96,6 +96,23 @@ def test_services_without_places_and_classes_without_houses() -> None:
     assert found.status is Status.OPTIMAL
 
 
+def test_nobody_has_points() -> None:
+    town = generate(FEW, 7, 1)
+    households = town.households
+    alike = dataclasses.replace(town, households=dataclasses.replace(households, points=households.points * 0))
+    found = solve(alike, Parameters(time_limit_seconds=8))
+    assert check(alike, found) == []
+    assert sum(stage.achieved for stage in found.stages[:5]) > 0.95 * sum(stage.bound for stage in found.stages[:5])
+
+
+def test_no_stage_loses_more_than_it_may() -> None:
+    town = generate(FEW, 7, 1)
+    stages = tuple(map(parse, ("1: tier 1, may lose 9", "2: tier 2, may lose 9", "3: tier 3, may lose 9", "value")))
+    found = solve(town, Parameters(stages=stages, time_limit_seconds=10))
+    assert check(town, found, stages) == []
+    assert [stage.achieved - (stage.final or 0) <= 9 for stage in found.stages[:3]] == [True] * 3
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # floating point is full of holes at such numbers
 @pytest.mark.parametrize(("worth", "places"), [(5_000_000, 300_000), (100_000, 10_000)])
 def test_prices_that_64_bits_cannot_hold(worth: int, places: int) -> None:
@@ -174,6 +191,15 @@ def test_from_a_previous_solution(larger: Problem, solution: Solution) -> None:
         assert now.bound - now.achieved <= before.bound - before.achieved + max(1, 0.001 * before.bound)
     other = solve(shuffled(larger, 1), dataclasses.replace(parameters, threads=1), previous=solution)
     assert other.canonical_bytes() == found.canonical_bytes()
+
+
+def test_from_a_previous_solution_that_was_small_enough_for_a_proof() -> None:
+    """Its prices of the value have multipliers of who is housed, which is settled here."""
+    town = generate(MANY + 1, 6, 4, places_per_need=1.5)
+    before = solve(town.among(np.arange(MANY)), Parameters(time_limit_seconds=60))
+    assert before.certificate[-1].multipliers
+    found = solve(town, Parameters(time_limit_seconds=20), previous=before)
+    assert check(town, found) == []
 
 
 def test_a_stranger_s_solution_is_no_help_and_does_no_harm(country: Problem) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from ortools.math_opt.python import mathopt  # type: ignore[import-untyped]  # ships no type marker
 
+from solver import engines
 from solver.progress import Cancelled, Deadline
-from solver.searching import FloatArray, Searchers, Task
+from solver.searching import FloatArray, Searchers, Task, search
 
 
 def task(capacity: float) -> Task:
@@ -45,6 +46,14 @@ def test_any_number_of_processes_finds_the_same_in_the_same_order(workers: int) 
 def test_nothing_is_found_where_nothing_can_be() -> None:
     with Searchers(2) as searchers:
         assert run(searchers, [task(-1), task(-1)], soon()) == [None, None]
+
+
+def test_nothing_is_found_where_the_engine_loses_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> None:
+        raise engines.Failed("numbers beyond its reach")
+
+    monkeypatch.setattr(engines, "solve", lost)
+    assert search(task(5)) is None
 
 
 def test_past_the_deadline_nothing_need_be_found() -> None:
