@@ -89,8 +89,9 @@ def preview_one(database: Database, settings: Settings, *, stopping: threading.E
                 threads=settings.solver_threads,
                 seed=SOLVER_SEED,
                 beat=beat,
+                asked=Asked(stages),
             )
-            for problem in claim.problems
+            for problem, stages in zip(claim.problems, claim.stages, strict=True)
         ]
         with database.session(writes=True) as session:
             previews.finish(session, claim, solutions)

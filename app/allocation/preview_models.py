@@ -26,7 +26,7 @@ class PolicyPreview(Base):
     """What a draft would change for the households that wait, against the policy in force.
 
     `summary` counts; `households` is a JSON list by public reference. `frozen` is what is to be solved, dropped once
-    that has ended: the two problems, and who belongs to which group.
+    that has ended: the two problems with the stages of each, and who belongs to which group.
     """
 
     __tablename__ = "policy_previews"

@@ -17,6 +17,7 @@ from app.allocation import comparison, declines, policies
 from app.allocation.claims import MOST_ATTEMPTS, ClaimLost
 from app.allocation.gather import gather
 from app.allocation.models import PolicyState, PolicyVersion
+from app.allocation.order import objectives
 from app.allocation.pinning import Impossible
 from app.allocation.preview_models import PolicyPreview, PreviewState
 from app.allocation.snapshot import Snapshot, build, problem_of, sha256
@@ -95,8 +96,8 @@ def request(
     )
     if solve:
         policies_now = ((version.reference, in_force), (draft.reference, after))
-        problems = _problems(session, reference, now.date(), policies_now)
-        preview.frozen = canonical_json.dumps({"groups": groups, "problems": problems})
+        problems, stages = _problems(session, reference, now.date(), policies_now)
+        preview.frozen = canonical_json.dumps({"groups": groups, "problems": problems, "stages": stages})
         ring_on_commit(session)
     session.add(preview)
     audit.record(session, actor, Act.POLICY_PREVIEW, preview)
@@ -126,20 +127,22 @@ def _register(session: Session, on: date) -> tuple[list[HouseholdFacts], dict[st
 
 def _problems(
     session: Session, reference: str, on: date, versions: Sequence[tuple[str, Policy]]
-) -> list[dict[str, Any]]:
-    """Return the solver's problem under each of the policies, of what every ready settlement has now."""
+) -> tuple[list[dict[str, Any]], list[tuple[str, ...]]]:
+    """Return the solver's problem under each of the policies, of what every ready settlement has now, and the stages
+    of each."""
     places, seed = ready_settlements(session), secrets.token_hex(32)
-    found = []
+    problems, stages = [], []
     for name, policy in versions:
         rows = gather(session, run=reference, on=on, policy_reference=name, policy=policy, settlements=places)
         try:
             snapshot: Snapshot = build(rows)
             if not snapshot.house_classes or not snapshot.problem["households"]:
                 raise Conflict(f"Under policy {name} there is nothing to solve: no free house, or nobody eligible.")
-            found.append(Problem.from_dict(problem_of(snapshot, seed)).to_dict())
+            problems.append(Problem.from_dict(problem_of(snapshot, seed)).to_dict())
+            stages.append(snapshot.stages)
         except (Impossible, InvalidProblem) as error:
             raise Conflict(f"Under policy {name} this cannot be solved: {error}") from error
-    return found
+    return problems, stages
 
 
 def cancel(session: Session, preview: PolicyPreview, actor: Principal) -> PolicyPreview:
@@ -158,12 +161,13 @@ def cancel(session: Session, preview: PolicyPreview, actor: Principal) -> Policy
 
 @dataclass(frozen=True)
 class PreviewClaim:
-    """A preview in the hands of one worker: its two problems, as texts."""
+    """A preview in the hands of one worker: its two problems, as texts, and the stages of each."""
 
     preview_id: int
     reference: str
     token: str
     problems: tuple[str, ...]
+    stages: tuple[tuple[str, ...], ...]
     time_limit_seconds: int
 
 
@@ -185,8 +189,11 @@ def take(session: Session, silent_for: timedelta) -> PreviewClaim | None:
         return None
     preview.state, preview.claim = PreviewState.SOLVING, secrets.token_hex(16)
     preview.attempts, preview.heartbeat_at, preview.progress = preview.attempts + 1, utc_now(), []
-    problems = tuple(canonical_json.dumps(each) for each in json.loads(preview.frozen or "")["problems"])
-    return PreviewClaim(preview.id, preview.reference, preview.claim, problems, preview.time_limit_seconds)
+    frozen = json.loads(preview.frozen or "")
+    problems = tuple(canonical_json.dumps(each) for each in frozen["problems"])
+    # What was frozen before stages were is solved in the model's own order.
+    stages = tuple(tuple(each) for each in frozen.get("stages", [()] * len(problems)))
+    return PreviewClaim(preview.id, preview.reference, preview.claim, problems, stages, preview.time_limit_seconds)
 
 
 def beat(session: Session, claim: PreviewClaim, progress: Sequence[dict[str, Any]]) -> None:
@@ -217,8 +224,8 @@ def finish(session: Session, claim: PreviewClaim, solutions: Sequence[str]) -> N
     """Check both solutions, and keep who would be housed under each. Raises ClaimLost."""
     preview = _fenced(session, claim)
     found = [Solution.from_json(text) for text in solutions]
-    for problem, solution in zip(claim.problems, found, strict=True):
-        if solution.status not in SOLVED or check(Problem.from_json(problem), solution):
+    for problem, stages, solution in zip(claim.problems, claim.stages, found, strict=True):
+        if solution.status not in SOLVED or check(Problem.from_json(problem), solution, objectives(stages)):
             _fail(session, preview, f"The solver says {solution.status.value}, or its answer does not hold.")
             return
     groups = json.loads(preview.frozen or "")["groups"]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, undefer
 
 from app.access.models import Role
 from app.access.permissions import OPERATOR
@@ -16,16 +17,16 @@ from app.allocation import comparison, policies, previews
 from app.allocation.claims import ClaimLost
 from app.allocation.comparison import Effect
 from app.allocation.models import PolicyState
-from app.allocation.preview_models import PreviewState
+from app.allocation.preview_models import PolicyPreview, PreviewState
 from app.database import Database
 from app.errors import Conflict, Forbidden
 from app.policy.facts import Accommodation, HouseholdFacts, Member, Relationship, Sex
 from app.policy.parameters import DEFAULT_POLICY, Policy
 from app.policy.priority import AccommodationRule
 from app.settings import Settings
-from app.worker import SILENT_FOR, preview_one
+from app.worker import SILENT_FOR, preview_one, work_one
 from tests import factories
-from tests.allocation.conftest import Register
+from tests.allocation.conftest import Register, request, said
 from tests.conftest import ActingAs
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -102,6 +103,70 @@ def test_who_gains_and_who_loses_and_who_would_be_housed(
     assert housed["accommodation:dormitory"]["lose_a_house"] == 1
     with database.session(writes=False) as session:
         assert policies.in_force(session)[1] == DEFAULT_POLICY  # nothing was decided
+
+
+def points_first(database: Database) -> tuple[str, str, str]:
+    """One house for two families. Returns who comes first by tier, who by points, and a draft that counts points first.
+
+    Nothing but its stages differs from the policy in force.
+    """
+    unsafe, host = Accommodation.UNSAFE_BUILDING, Accommodation.HOST_FAMILY
+    rules = (
+        AccommodationRule(name="unsafe", accommodation=(unsafe,), tier=1, points=1),
+        AccommodationRule(name="host", accommodation=(host,), tier=3, points=100),
+    )
+    by_tier = DEFAULT_POLICY.model_copy(update={"version": "2", "priority_rules": rules})
+    with database.session(writes=True) as session:
+        place = factories.settlement(session, "Valley")
+        factories.house(session, place)
+        first, second = (
+            factories.applicant(session, place, current_accommodation=each).household.reference
+            for each in (unsafe, host)
+        )
+        draft = factories.previewed(session, policies.draft(session, by_tier, OPERATOR))
+        policies.put_in_force(session, draft, factories.user(session, Role.APPROVER))
+    stages = ("points", "tiers", "value")
+    return first, second, drafted(database, by_tier.model_copy(update={"version": "3", "stages": stages}))
+
+
+def test_each_policy_is_solved_by_its_own_stages_as_the_run_will_be(database: Database, settings: Settings) -> None:
+    by_tier, by_points, draft = points_first(database)
+    solved = requested(database, draft, solve=True)
+    assert preview_one(database, settings) == solved
+    preview, rows = read(database, solved)
+    assert (preview.state, preview.failure) == (PreviewState.DONE, None)
+    counts = preview.summary["solved"]["all"]
+    assert (counts["gain_a_house"], counts["lose_a_house"]) == (1, 1)
+    house = rows[by_tier]["housed_before"]
+    assert house is not None
+    assert (rows[by_tier]["housed_after"], rows[by_points]["housed_before"]) == (None, None)
+    assert rows[by_points]["housed_after"] == house
+    with database.session(writes=True) as session:
+        policies.put_in_force(session, policies.get(session, draft), factories.user(session, Role.APPROVER))
+    run = request(database)
+    assert work_one(database, settings) == run
+    assert {each: row.house_class for each, row in said(database, run).items()} == {by_tier: None, by_points: house}
+    # The policy in force has stages of its own now.
+    back = drafted(database, DEFAULT_POLICY.model_copy(update={"version": "4"}))
+    again = requested(database, back, solve=True)
+    assert preview_one(database, settings) == again
+    assert read(database, again)[1][by_points]["housed_before"] == house
+
+
+@on_sqlite
+def test_a_preview_that_was_frozen_without_stages_is_still_solved(database: Database, settings: Settings) -> None:
+    by_tier, _by_points, draft = points_first(database)
+    reference = requested(database, draft, solve=True)
+    with database.session(writes=True) as session:
+        waiting = select(PolicyPreview).where(PolicyPreview.reference == reference)
+        preview = session.scalars(waiting.options(undefer(PolicyPreview.frozen))).one()
+        frozen = json.loads(preview.frozen or "")
+        del frozen["stages"]
+        preview.frozen = json.dumps(frozen)
+    assert preview_one(database, settings) == reference
+    done, rows = read(database, reference)
+    assert (done.state, done.failure) == (PreviewState.DONE, None)
+    assert rows[by_tier]["housed_after"] is not None  # in the model's own order, as it was then
 
 
 @on_sqlite
