@@ -8,6 +8,7 @@ import copy
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
@@ -102,6 +103,7 @@ def problem_of(snapshot: Snapshot, seed: str) -> dict[str, Any]:
 
 def build(rows: Gathered) -> Snapshot:
     """Return the snapshot of `rows`, whose order does not matter. Raises pinning.Impossible."""
+    rows = _without_staying(rows)
     places = {settlement.id: settlement.reference for settlement in rows.settlements}
     worth = Worth(rows.policy.wishes, places, rows.jobs, rows.suitabilities)
     applications = sorted(rows.applications, key=lambda application: application.household.reference)
@@ -125,11 +127,10 @@ def build(rows: Gathered) -> Snapshot:
     ]
     _put_first(households, {part.reference for part in parts if part.precedence})
     by_reference = {row["id"]: row for row in households}
-    # Who may not take part under this policy keeps what it has.
     held = {
         application.household.reference: rows.held[application.household_id].reference
         for application in applications
-        if application.household_id in rows.held and application.household.reference in by_reference
+        if application.household_id in rows.held
     }
     tiers = max((row["tier"] for row in households), default=1)
     before = int(any(part.precedence and part.eligible for part in parts))
@@ -175,6 +176,17 @@ def build(rows: Gathered) -> Snapshot:
             "households": households,
         },
     )
+
+
+def _without_staying(rows: Gathered) -> Gathered:
+    """Return `rows` where who may not take part under this policy keeps the house reserved for it.
+
+    Its family is placed, as in a run that moves nobody: it takes its places, its kin follow it, and it is told nothing.
+    """
+    held = [application for application in rows.applications if application.household_id in rows.held]
+    staying = {each.id: each for each, found in _assessed(rows, held) if not found.eligibility.eligible}
+    others = [application for application in rows.applications if application.id not in staying]
+    return replace(rows, applications=others, placed=[*rows.placed, *staying.values()])
 
 
 def _assessed(rows: Gathered, applications: Iterable[Application]) -> list[tuple[Application, Assessment]]:

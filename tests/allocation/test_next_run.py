@@ -23,6 +23,7 @@ from app.allocation.snapshot import Snapshot
 from app.database import Database, utc_now
 from app.errors import Conflict, Invalid
 from app.housing.models import House, HouseState, Settlement
+from app.policy.assess import Service
 from app.policy.facts import Accommodation
 from app.policy.parameters import DEFAULT_POLICY, Policy
 from app.registry.models import ApplicationState
@@ -33,6 +34,7 @@ from solver import Solution
 from tests import factories
 from tests.allocation.conftest import Register, decide, drawn, read, request, said
 from tests.concurrency import at_once
+from tests.conftest import ActingAs
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,6 +209,43 @@ def test_what_changed_since_the_request_is_refused_by_name(
         decide(database, reference, runs.approve)
     assert homes(database) == before
     decide(database, reference, runs.reject, "It moved who had accepted.")
+
+
+def test_who_may_take_part_no_more_keeps_its_house_and_its_places_and_its_kin_follow_it(
+    database: Database, settings: Settings, acting_as: ActingAs
+) -> None:
+    with database.session(writes=True) as session:
+        valley = factories.settlement(session, "Valley", school_places=2)
+        factories.house(session, valley, bedrooms=3)
+        kin, owned = factories.kin_group(session), Accommodation.OWNED
+        excluded = factories.applicant(session, valley, children=2, kin_group=kin, current_accommodation=owned)
+        family, page = excluded.household.reference, f"/applications/{excluded.reference}/explanation"
+    first = drawn(database)
+    with database.session(writes=True) as session:
+        offers.issue(session, queries.run_in_short(session, OPERATOR, first), UTC, OPERATOR)
+        rules = DEFAULT_POLICY.eligibility.model_copy(update={"owners_excluded": True})
+        draft = policies.draft(session, DEFAULT_POLICY.model_copy(update={"eligibility": rules}), OPERATOR)
+        policies.put_in_force(session, factories.previewed(session, draft), factories.user(session, Role.APPROVER))
+    before, told = homes(database), acting_as(Role.CASEWORKER).get(page).json()
+    assert (set(before), told["sections"][1]["heading"]) == ({family}, "Your answer")
+    with database.session(writes=True) as session:
+        valley, hillside = session.merge(valley), factories.settlement(session, "Hillside")
+        for place, bedrooms in ((valley, 3), (valley, 1), (hillside, 1)):
+            factories.house(session, place, bedrooms=bedrooms)
+        pupils = factories.applicant(session, valley, children=2).household.reference
+        sister = factories.applicant(session, anywhere=True, kin_group=session.merge(kin)).household.reference
+    reference = solved(database, settings)
+    snapshot = Snapshot.model_validate_json(read(database, reference).snapshot)
+    assert {each.name: each.taken[Service.SCHOOL] for each in snapshot.settlements} == {"Valley": 2, "Hillside": 0}
+    said_of = said(database, reference)
+    assert {each: (row.reason, row.house_class) for each, row in said_of.items()} == {
+        pupils: ("services_full", None),
+        sister: ("housed", f"{valley.reference}/1/stairs"),
+    }
+    decide(database, reference, runs.approve)
+    after = homes(database)
+    assert after == {**before, sister: after[sister]}
+    assert acting_as(Role.CASEWORKER).get(page).json() == told
 
 
 def test_accepting_while_a_run_moves_it_is_one_or_the_other(
