@@ -55,12 +55,19 @@ def write(session: Session, run: Run) -> bytes:
         "problem.json": run.problem,
         "solution.json": run.solution,
         "draw.json": _json(draw),
-        "draw.py": _text("draw.py"),
-        "README.md": _text("README.md").format(
-            run=run.reference, check=check_command(solution), draw=indent(_text("draw.py"), "    ").rstrip()
-        ),
+        **shipped(run.reference, solution),
     }
     return sealed({name: text.encode() for name, text in texts.items()})
+
+
+def shipped(run: str, solution: Solution) -> dict[str, str]:
+    """Return the files that are the service's own words: what an outside checker is told, and what it is told to run.
+
+    They belong to the format: bundles are held to them, so whoever changes one makes another format.
+    """
+    draw = _text("draw.py")
+    said = _text("README.md").format(run=run, check=check_command(solution), draw=indent(draw, "    ").rstrip())
+    return {"draw.py": draw, "README.md": said}
 
 
 def sealed(members: dict[str, bytes]) -> bytes:

@@ -9,7 +9,7 @@ from io import BytesIO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.allocation import proof
-from app.allocation.bundle import FORMAT, MEMBERS, SUMS
+from app.allocation.bundle import FORMAT, MEMBERS, SUMS, shipped
 from app.allocation.draw import addresses, lottery_numbers
 from app.allocation.snapshot import Snapshot
 from app.archives import ARCHIVE_ERRORS
@@ -68,7 +68,7 @@ def faults(members: Members, published: str | None = None) -> list[str]:
     """Return what is wrong, each sentence naming the file; empty where all holds.
 
     `published`: the hash that was published before the seed was known; without it, only that the bundle agrees with
-    itself can be told. The text of the README is held to its sum alone.
+    itself can be told.
     """
     found = list(_wrong_sums(members))
     texts = {name: content.decode("utf-8", errors="replace") for name, content in members.items()}
@@ -91,6 +91,9 @@ def faults(members: Members, published: str | None = None) -> list[str]:
         Snapshot.model_validate_json(texts["snapshot.json"]),
         Solution.from_json(texts["solution.json"]),
     )
+    for name, text in shipped(run.run, solution).items():
+        if members[name] != text.encode():
+            found.append(f"{name}: it is not the one that Hearth ships.")
     found += _wrong_policy(snapshot, texts["policy.json"])
     return found + list(_wrong_draw(run, snapshot, solution, texts["draw.json"]))
 

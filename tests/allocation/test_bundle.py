@@ -6,6 +6,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
+from importlib import resources
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,31 @@ def test_a_forgery_with_sums_of_its_own_is_found(database: Database, reference: 
     forged = changed(forged, "run.json", lambda run: run | {"snapshot_sha256": stated})
     assert bundle_check.faults(forged) == []
     assert bundle_check.faults(forged, read(database, reference).snapshot_sha256) != []
+
+
+@on_sqlite
+def test_the_service_s_own_words_are_held_to_and_not_to_their_sums_alone(database: Database, reference: str) -> None:
+    members = bundle_check.read(written(database, reference))
+    others = {name: content for name, content in members.items() if name != bundle.SUMS}
+    for name, forged in (
+        ("draw.py", b"print('The lottery and the draw are what the seed gives.')\n"),
+        ("README.md", members["README.md"].replace(b"python -m solver check", b"echo optimal: # ")),
+    ):
+        assert forged != members[name]
+        found = bundle_check.faults(bundle_check.read(bundle.sealed({**others, name: forged})))
+        assert found == [f"{name}: it is not the one that Hearth ships."]
+
+
+def test_what_a_format_ships_stays_as_it_is_so_that_earlier_bundles_hold() -> None:
+    folder = resources.files("app.allocation").joinpath("bundled")
+    shipped = {each.name: sha256(each.read_bytes()).hexdigest() for each in folder.iterdir()}
+    assert (bundle.FORMAT, shipped) == (
+        "hearth-bundle/1",
+        {
+            "README.md.txt": "e7ff551e869286ff80884e764b21033a8702da8e5bdb694c34aed3e84d4c7c35",
+            "draw.py.txt": "9baaf7f44624659794d0ab53a6fa75ad9dba4df54bc6f4589ccb684ccd9268c0",
+        },
+    )
 
 
 @on_sqlite
