@@ -110,7 +110,7 @@ def apply(rows: Iterable[Row], placements: Iterable[PlacementPart]) -> None:
 def reserved(house_class: Row, rows: Iterable[Row], percent: int) -> int:
     """Return how many houses of a step-free class are kept for households that need one.
 
-    As many as anybody who does could live in, and none that somebody else is pinned to.
+    As many as anybody who does could live in, who is not pinned elsewhere, and none that somebody else is pinned to.
     """
     place, size, count = house_class["settlement"], house_class["bedrooms"], house_class["count"]
     wanting = pinned = 0
@@ -118,6 +118,7 @@ def reserved(house_class: Row, rows: Iterable[Row], percent: int) -> int:
         pinned += row.get("pinned") == house_class["id"] and not row["needs_step_free"]
         wanting += (
             row["needs_step_free"]
+            and row.get("pinned") in (None, house_class["id"])
             and row["bedrooms_min"] <= size <= row["bedrooms_max"]
             and (place in row.get("options", ()) or row.get("anywhere") is not None)
             and place not in row.get("forbidden", ())

@@ -154,6 +154,24 @@ def test_pins_to_a_kind_of_house_and_away_from_the_run(database: Database, regis
     assert said_now[family].state is ProposalState.NOT_HOUSED
 
 
+def test_who_is_pinned_keeps_no_step_free_house_from_others_elsewhere(
+    database: Database, register: Register, settings: Settings
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session, "Meadow")
+        factories.house(session, place, step_free=True)
+        needing = factories.applicant(session, place, anywhere=True, needs_step_free=True).household.reference
+        other = factories.applicant(session, place).household.reference
+    confirmed(database, needing, lambda session: Where(settlement(session, register.valley), size=1, step_free=True))
+    reference = request(database)
+    work_one(database, settings)
+    given = said(database, reference)
+    assert (given[needing].house_class, given[other].house_class) == (
+        f"{register.valley}/1/step-free",
+        f"{place.reference}/1/step-free",
+    )
+
+
 @on_sqlite
 def test_a_house_kept_for_who_does_not_take_part_is_nobodys(database: Database, register: Register) -> None:
     confirmed(database, register.families["without consent"], last_house(register))
