@@ -1,6 +1,7 @@
 """Requesting, confirming and lifting placements: where one household is to live, or not, for a coded reason."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, select
@@ -153,6 +154,19 @@ def counting(session: Session, *, locked: bool = False) -> Sequence[Placement]:
     if locked:
         query = query.with_for_update(of=Placement).execution_options(populate_existing=True)
     return session.scalars(loaded(query)).all()
+
+
+def forbidden(session: Session, household_ids: Collection[int]) -> Mapping[int, set[int]]:
+    """Return household → the settlements where it is not to live by a placement that counts."""
+    query = select(Placement.household_id, Placement.settlement_id).where(
+        Placement.state == PlacementState.CONFIRMED,
+        Placement.kind == PlacementKind.FORBID,
+        Placement.household_id.in_(household_ids),
+    )
+    found: dict[int, set[int]] = defaultdict(set)
+    for household, settlement in session.execute(query):
+        found[household].add(settlement)
+    return found
 
 
 def _require(actor: Principal, permission: Permission, settlement: Settlement) -> None:

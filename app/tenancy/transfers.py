@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
 from app.access.permissions import Permission, Principal
-from app.allocation import places, policies
+from app.allocation import placements, places, policies
 from app.allocation.offer_models import GivenHow
 from app.audit import Act
 from app.database import utc_now
@@ -102,21 +102,22 @@ def _free_wishes(session: Session, actor: Principal) -> list[SwapWish]:
 def _ranks(
     session: Session, wishes: Sequence[SwapWish], houses: Sequence[House], policy: Policy
 ) -> dict[str, list[str]]:
+    families = [wish.household_id for wish in wishes]
     applications = {
         application.household_id: application
         for application in session.scalars(
             select(Application).where(
-                Application.household_id.in_([wish.household_id for wish in wishes]),
+                Application.household_id.in_(families),
                 Application.state == ApplicationState.HOUSED,
             )
         )
     }
-    on = utc_now().date()
+    forbidden, on = placements.forbidden(session, families), utc_now().date()
     return {
         wish.reference: swaps.ranked(
             wish,
             wish.tenancy.house,
-            houses,
+            [house for house in houses if house.settlement_id not in forbidden.get(wish.household_id, ())],
             swaps.need_of(wish.household, applications.get(wish.household_id), wish.tenancy.house, policy, on),
             policy,
         )
@@ -267,7 +268,7 @@ def _locked(session: Session, cycle: SwapCycle, settlements: dict[int, Settlemen
 
 
 def _verify(session: Session, cycle: SwapCycle) -> None:
-    """Refuse unless each family gets a house that it named and that fits it today, and every house one family.
+    """Refuse unless each family gets a house that it named, that fits it and where it may live, and every house one.
 
     And where more would use a school or a clinic than it has places.
     """

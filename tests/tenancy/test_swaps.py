@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from app.access.models import Role
-from app.allocation import policies
+from app.access.permissions import OPERATOR
+from app.allocation import placements, policies
+from app.allocation.placement_models import Placement, PlacementReason, PlacementState
 from app.database import Database, utc_now
 from app.housing.models import Settlement, SettlementStatus
 from app.tenancy.models import Tenancy
@@ -191,6 +193,23 @@ def test_only_what_fits_and_was_named_is_proposed(client: httpx2.Client, databas
         assert names[house].house.bedrooms <= 2
         assert household != kin.household.reference or names[house].house.settlement_id == place.id
     assert got
+
+
+def test_nobody_swaps_to_where_a_placement_forbids_it_to_live(client: httpx2.Client, database: Database) -> None:
+    with database.session(writes=True) as session:
+        policies.ensure_default(session)
+        place, away = factories.settlement(session), factories.settlement(session, "Hillside")
+        kept_from = factories.tenancy(session, factories.house(session, place))
+        other = factories.tenancy(session, factories.house(session, away))
+        court = factories.placement(session, kept_from.household, away, reason=PlacementReason.COURT_ORDER)
+        court.state, court.confirmed_at = PlacementState.CONFIRMED, utc_now()  # before it was housed
+        court.confirmed_by_id = factories.user(session, Role.APPROVER).user_id
+        living.swap_wish(session, kept_from, away)
+        living.swap_wish(session, other, place)
+    assert _post(client, "/swap-cycles/propose").json()["families"] == 0
+    with database.session(writes=True) as session:
+        placements.lift(session, session.scalars(placements.loaded(select(Placement))).one(), "Over.", OPERATOR)
+    assert _post(client, "/swap-cycles/propose").json()["families"] == 2
 
 
 @on_sqlite
