@@ -25,6 +25,12 @@ INELIGIBLE: Mapping[Ineligibility, str] = {
     Ineligibility.NO_ADULT: "no member is an adult",
     Ineligibility.OWNS_HOME: "it lives in a home of its own",
 }
+NOT_FOR: Mapping[str, str] = {
+    "places": "it did not ask to live",
+    "apart": "it asked to live, and none of its kin is, of whom some are placed",
+    "declined": "it declined an offer, and is not offered another for now",
+}
+"""Why houses that fit a household are not for it, as `grounds` has it → in words."""
 NAMED_AT_MOST = 3
 
 
@@ -107,8 +113,9 @@ class _Words:
         return f"No house of this run fits its need: {self._need(part)}."
 
     def _not_asked_for(self, part: HouseholdPart, facts: Facts) -> str:
-        places = _listed([self.places[place] for place in _names(facts["settlements"])])
-        return f"It needs {self._need(part)}; such houses are only where it did not ask to live: {places}."
+        where = [f"{NOT_FOR[why]}: {_listed(names)}" for why, names in self.data.not_for(part, facts).items() if names]
+        only = "; such houses are only where " if where else ""
+        return f"It needs {self._need(part)}{only}{'; or where '.join(where)}."
 
     def _taken_by_priority(self, part: HouseholdPart, facts: Facts) -> str:
         bound = " Others are there because of their kin or a placement." if facts["bound"] else ""

@@ -96,9 +96,33 @@ class Places:
         return {"need": self._need(part)}
 
     def _not_asked_for(self, part: HouseholdPart, facts: Facts) -> Grounds:
+        where = self.not_for(part, facts)
+        places = where.pop("places")
+        found = {"need": self._need(part), "places": places[:KEPT], "more_places": max(len(places) - KEPT, 0)}
+        return found | {
+            name: {"places": names[:KEPT], "more_places": max(len(names) - KEPT, 0)}
+            for name, names in where.items()
+            if names
+        }
+
+    def not_for(self, part: HouseholdPart, facts: Facts) -> dict[str, list[str]]:
+        """Return where the houses are that fit a household and that it cannot have, by why.
+
+        `places`: it did not ask for them; `apart`: its kin is elsewhere; `declined`: it declined there. Those where it
+        is not to live by decision of people are not among them.
+        """
+        row = self._rows[part.reference]
         kept_from = {place for placement in self._placements.get(part.reference, ()) for place in placement.forbids}
-        places = [self._names[place] for place in _names(facts["settlements"]) if place not in kept_from]
-        return {"need": self._need(part), "places": places[:KEPT], "more_places": max(len(places) - KEPT, 0)}
+        found: dict[str, list[str]] = {"places": [], "apart": [], "declined": []}
+        for place in _names(facts["settlements"]):
+            if place in kept_from:
+                continue
+            if place not in row.get("options", ()) and row.get("anywhere") is None:
+                why = "places"
+            else:
+                why = "declined" if place in part.declined or row.get("kin_group") is None else "apart"
+            found[why].append(self._names[place])
+        return found
 
     def _taken_by_priority(self, part: HouseholdPart, facts: Facts) -> Grounds:
         return {

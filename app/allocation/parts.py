@@ -62,7 +62,8 @@ class RulePart(Part):
 class HouseholdPart(Part):
     """A household that takes part, under the policy. `size_override` is a caseworker's need, beside the computed.
 
-    `precedence`: it comes before all others, whatever its tier.
+    `precedence`: it comes before all others, whatever its tier. `declined`: settlements where its kin may be and that
+    are not offered to it again, because it declined there; it may have asked for them.
     """
 
     reference: str
@@ -78,6 +79,7 @@ class HouseholdPart(Part):
     options: dict[str, int]
     anywhere: int | None
     precedence: bool = Field(False, exclude_if=lambda precedence: not precedence)
+    declined: tuple[str, ...] = Field((), exclude_if=lambda declined: not declined)
 
 
 class ProfilePart(Part):

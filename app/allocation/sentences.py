@@ -126,13 +126,22 @@ def _no_class_fits(grounds: Grounds, words: Words) -> Sentences:
 
 def _not_asked_for(grounds: Grounds, words: Words) -> Sentences:
     found = [_none(words), words.say("Your family needs: {need}.", need=_need(grounds, words))]
-    if not grounds["places"]:  # such houses are only where it is not to live
-        return found
-    places = words.listed(grounds["places"], grounds["more_places"])
-    return [
-        *found,
-        words.say("There are such houses, but only in places that you did not ask for: {places}.", places=places),
-    ]
+    if grounds["places"]:
+        places = words.listed(grounds["places"], grounds["more_places"])
+        found.append(words.say("There are such houses in places that you did not ask for: {places}.", places=places))
+    if apart := grounds.get("apart"):
+        places = words.listed(apart["places"], apart["more_places"])
+        found += [
+            words.say("There are such houses in places where none of your relatives is: {places}.", places=places),
+            words.say("You asked to live near your relatives, and some of them were given a house elsewhere before."),
+        ]
+    if declined := grounds.get("declined"):
+        places = words.listed(declined["places"], declined["more_places"])
+        found += [
+            words.say("There are such houses in places where you declined an offer: {places}.", places=places),
+            words.say("If you want to be offered a house there again, tell your caseworker."),
+        ]
+    return found
 
 
 def _taken_by_priority(grounds: Grounds, words: Words) -> Sentences:

@@ -115,10 +115,13 @@ def build(rows: Gathered) -> Snapshot:
         sectors: ProfilePart(id=f"work-{number}", sectors=dict(sectors))
         for number, sectors in enumerate(sorted({wish.sectors for wish in anywhere if wish.sectors}), 1)
     }
-    forbidden = _forbidden(rows, places)
+    apart = _apart_from_kin(rows, places)
+    declined = _declined(rows, places, apart)
+    forbidden = {application: apart[application] | declined[application] for application in declined}
     aside = [each for each in assessed if not each[1].eligibility.eligible] + _assessed(rows, rows.refused)
     parts = tuple(
-        _household(rows, application, assessment, wishes[application.id]) for application, assessment in assessed
+        _household(rows, application, assessment, wishes[application.id], declined)
+        for application, assessment in assessed
     )
     households = [
         _problem_row(rows, application, assessment, wishes[application.id], profiles, forbidden)
@@ -154,7 +157,7 @@ def build(rows: Gathered) -> Snapshot:
         placements=placements,
         held=held,
         stages=stages_of(rows.policy.stages, tiers, keeps=bool(held), before=before),
-        aside=_aside(rows, aside, worth, profiles, forbidden, sorted(places.values())),
+        aside=_aside(rows, aside, worth, profiles, forbidden, declined, sorted(places.values())),
         problem={
             "format": "hearth-problem/1",
             "spare_bedroom_penalty": rows.policy.spare_penalty,
@@ -203,6 +206,7 @@ def _aside(
     worth: Worth,
     profiles: Mapping[Sectors, ProfilePart],
     forbidden: Mapping[int, set[str]],
+    declined: Mapping[int, set[str]],
     places: Sequence[str],
 ) -> tuple[AsidePart, ...]:
     found: list[AsidePart] = []
@@ -218,7 +222,7 @@ def _aside(
         if application.id in signed:
             reasons = tuple(Ineligibility(code) for code in application.ineligible_for or ())
             said = {"eligible": False, "ineligible": reasons}
-            part = _household(rows, application, assessment, wish).model_copy(update=said)
+            part = _household(rows, application, assessment, wish, declined).model_copy(update=said)
         found.append(AsidePart(row=row, household=part, work=work))
     return tuple(found)
 
@@ -277,25 +281,31 @@ def _classes(rows: Gathered, places: Mapping[int, str], left_out: Collection[int
     )
 
 
-def _forbidden(rows: Gathered, places: Mapping[int, str]) -> dict[int, set[str]]:
-    """Application → the settlements where its household is not housed.
-
-    Those where none of its kin is, if some of it is placed already: kin follow their kin. And those that the family
-    declined and that are not offered to it again.
-    """
+def _apart_from_kin(rows: Gathered, places: Mapping[int, str]) -> dict[int, set[str]]:
+    """Application → the settlements where none of its kin is, if some of it is placed already: kin follow their kin."""
     homes: dict[int, set[str | None]] = defaultdict(set)
     for application in rows.placed:
         if application.household.kin_group_id is not None and application.settlement_id is not None:
             homes[application.household.kin_group_id].add(places.get(application.settlement_id))
-    forbidden = {}
+    apart: dict[int, set[str]] = defaultdict(set)
     for application in (*rows.applications, *rows.refused):
-        declined = declines.not_again(rows.declined, application, rows.policy.offers)
-        away = {places[each] for each in declined if each in places}
         kin = application.household.kin_group_id
         if kin is not None and kin in homes:
-            away |= set(places.values()) - homes[kin]
-        forbidden[application.id] = away
-    return forbidden
+            apart[application.id] = set(places.values()) - homes[kin]
+    return apart
+
+
+def _declined(rows: Gathered, places: Mapping[int, str], apart: Mapping[int, set[str]]) -> dict[int, set[str]]:
+    """Application → those of the other settlements that its family declined and that are not offered to it again."""
+    return {
+        application.id: {
+            places[each]
+            for each in declines.not_again(rows.declined, application, rows.policy.offers)
+            if each in places
+        }
+        - apart[application.id]
+        for application in (*rows.applications, *rows.refused)
+    }
 
 
 def _put_first(households: Iterable[dict[str, Any]], first: Collection[str]) -> None:
@@ -306,7 +316,13 @@ def _put_first(households: Iterable[dict[str, Any]], first: Collection[str]) -> 
             row["tier"] = 1 if row["id"] in first else row["tier"] + 1
 
 
-def _household(rows: Gathered, application: Application, assessment: Assessment, wish: Wish) -> HouseholdPart:
+def _household(
+    rows: Gathered,
+    application: Application,
+    assessment: Assessment,
+    wish: Wish,
+    declined: Mapping[int, set[str]],
+) -> HouseholdPart:
     need, priority = assessment.need, assessment.priority
     return HouseholdPart(
         reference=application.household.reference,
@@ -322,6 +338,7 @@ def _household(rows: Gathered, application: Application, assessment: Assessment,
         options=dict(wish.options),
         anywhere=wish.anywhere,
         precedence=declines.has_precedence(rows.declined, application),
+        declined=tuple(sorted(declined[application.id])),
     )
 
 

@@ -6,10 +6,15 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.allocation.explanations import INELIGIBLE, Explanation, _Words, explain, size_in_words
+from app.allocation.models import ProposalState
+from app.allocation.offer_models import GivenHow, OfferState
 from app.allocation.snapshot import Snapshot, problem_of
+from app.database import utc_now
+from app.housing.models import HouseState
 from app.policy.eligibility import Ineligibility
-from app.policy.facts import Accommodation
+from app.policy.facts import Accommodation, DeclineReason
 from app.policy.occupancy import Measure
+from app.registry.models import ApplicationState
 from solver import Problem, solve
 from solver.explain import Reason
 from tests import factories
@@ -33,6 +38,32 @@ def not_asked_for(session: Session) -> str:
     valley, hillside = factories.settlement(session), factories.settlement(session, "Hillside")
     factories.house(session, valley)
     return factories.applicant(session, hillside).household.reference
+
+
+def asked_for_apart_from_kin(session: Session) -> str:
+    valley, hillside = factories.settlement(session), factories.settlement(session, "Hillside")
+    group = factories.kin_group(session)
+    factories.house(session, valley)
+    factories.tenancy(session, factories.house(session, hillside), kin_group=group)
+    return factories.applicant(session, valley, kin_group=group).household.reference
+
+
+def asked_for_and_declined(session: Session) -> str:
+    house = factories.house(session, factories.settlement(session))
+    given = factories.reservation(session, house)
+    factories.offer(
+        session,
+        given,
+        state=OfferState.DECLINED,
+        decline_reason=DeclineReason.TOO_FAR,
+        answered_on=utc_now().date(),
+        given_how=GivenHow.IN_PERSON,
+        ended_at=utc_now(),
+    )
+    given.state, house.state = ProposalState.RELEASED, HouseState.HANDED_OVER
+    given.application.state, given.application.settlement_id = ApplicationState.ELIGIBLE, None
+    session.flush()
+    return given.household.reference
 
 
 def taken_by_priority(session: Session) -> str:
@@ -68,6 +99,16 @@ def second_best(session: Session) -> str:
     [
         (no_house_fits, "no_class_fits", "No house of this run fits its need: 3 to 4 bedrooms, step-free."),
         (not_asked_for, "not_asked_for", "such houses are only where it did not ask to live: Valley."),
+        (
+            asked_for_apart_from_kin,
+            "not_asked_for",
+            "such houses are only where it asked to live, and none of its kin is, of whom some are placed: Valley.",
+        ),
+        (
+            asked_for_and_declined,
+            "not_asked_for",
+            "such houses are only where it declined an offer, and is not offered another for now: Valley.",
+        ),
         (taken_by_priority, "taken_by_priority", "the last of them in tier 2 with 10 points."),
         (services_full, "services_full", "It would need more places than are left: clinic in Valley."),
         (kin_not_whole, "kin_not_whole", "Its kin group must be housed whole, and cannot be: in Valley"),

@@ -95,6 +95,21 @@ def test_that_people_decided_for_others_is_said_in_place_of_their_kin(language: 
     assert both == [*kin, by_hand[-1]]
 
 
+@in_every_language
+@pytest.mark.parametrize("why", ["apart", "declined"])
+def test_of_a_place_that_it_asked_for_a_family_is_not_told_otherwise(why: str, language: str) -> None:
+    words = words_for(language)
+    need = GROUNDS[Reason.NOT_ASKED_FOR] | {"places": [], "more_places": 0}
+    grounds = need | {why: {"places": ["Hillside"], "more_places": 0}}
+    said = sentences.reasons(Reason.NOT_ASKED_FOR, grounds, words)
+    assert said[:2] == sentences.reasons(Reason.NOT_ASKED_FOR, need, words)
+    assert ("Hillside" in said[2], len(said)) == (True, 4)
+    not_asked = words.say("There are such houses in places that you did not ask for: {places}.", places="Hillside")
+    assert said[2] != not_asked
+    if language != "en":
+        assert set(said).isdisjoint(sentences.reasons(Reason.NOT_ASKED_FOR, grounds, ENGLISH))
+
+
 def test_of_changes_that_could_not_be_tried_nothing_is_said() -> None:
     assert sentences.smallest_change({"verified": None, "tried": 0}, ENGLISH) == []
 

@@ -287,6 +287,11 @@ def test_a_declined_settlement_is_not_offered_again_until_the_family_asks(
         return list(row.get("forbidden", []))
 
     assert forbidden() == [register.hillside]
+    application = said(database, drawn(database))[register.families["large"]].application.reference
+    explained = client.get(f"/applications/{application}/explanation", params={"language": "en"}).json()["sections"]
+    told = [sentence for section in explained for sentence in section["sentences"]]
+    assert "There are such houses in places where you declined an offer: Hillside." in told
+    assert not any("did not ask for" in sentence for sentence in told)
     assert _post(client, f"/offers/{offer['reference']}/ask-again").json()["asked_again_at"] is not None
     assert _post(client, f"/offers/{offer['reference']}/ask-again").status_code == 409
     assert forbidden() == []
