@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from app.access.permissions import Permission, Principal
 from app.allocation import policies, what_ifs
-from app.allocation.models import APPROVED, Proposal, Run
+from app.allocation.models import APPROVED, Proposal, ProposalState, Run
 from app.allocation.offer_models import Offer, OfferState
 from app.errors import NotFound
 from app.housing.models import House
@@ -150,22 +150,37 @@ def _appeals(session: Session, application: Application) -> tuple[Appeal, ...]:
 
 
 def _offered(session: Session, proposals: Sequence[Proposal], zone: tzinfo) -> dict[int, Offered]:
-    """Return proposal → the offer of the house that it reserves, of those that were offered."""
+    """Return proposal → the offer of the house that it reserves or keeps, of those that were offered."""
+    reserved_by = _reserved_by(session, proposals)
     offers = session.scalars(
         select(Offer)
-        .where(Offer.proposal_id.in_([each.id for each in proposals]))
+        .where(Offer.proposal_id.in_(reserved_by.values()))
         .options(joinedload(Offer.house).joinedload(House.settlement))
     ).all()
     ends = deadlines(session, offers, zone)
-    by_id = {each.id: each for each in proposals}
+    of = {offer.proposal_id: offer for offer in offers}
     return {
-        offer.proposal_id: Offered(
-            offer,
-            ends[offer.id].last_day,
-            not isinstance(_policy(session, by_id[offer.proposal_id]).offers.effect, NoEffect),
-        )
-        for offer in offers
+        each.id: Offered(offer, ends[offer.id].last_day, not isinstance(_policy(session, each).offers.effect, NoEffect))
+        for each in proposals
+        if (offer := of.get(reserved_by[each.id])) is not None
     }
+
+
+def _reserved_by(session: Session, proposals: Sequence[Proposal]) -> dict[int, int]:
+    """Return proposal → the one that an offer of its house hangs on: itself, or where it keeps a house, the last one
+    before that gave it."""
+    earlier = aliased(Proposal)
+    gave = (
+        select(Proposal.id, func.max(earlier.id))
+        .join(earlier, and_(earlier.household_id == Proposal.household_id, earlier.house_id == Proposal.house_id))
+        .where(
+            Proposal.id.in_([each.id for each in proposals if each.state is ProposalState.KEPT]),
+            earlier.id < Proposal.id,
+            earlier.state != ProposalState.KEPT,
+        )
+        .group_by(Proposal.id)
+    )
+    return {each.id: each.id for each in proposals} | dict(session.execute(gave).all())
 
 
 def _decisions() -> Select[Proposal]:

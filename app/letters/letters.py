@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from app.allocation.models import ProposalState
 from app.errors import Conflict
 from app.languages.words import Words, words_for
 from app.letters import codes, content, explanation, rendering
@@ -28,6 +29,8 @@ def of_case(case: Case, language: str | None) -> Letter:
         )
     words = words_for(language or case.application.household.language)
     told_at = case.offered.offer.issued_at if case.offered is not None else case.decided_at
+    if case.proposal is not None and case.proposal.state is ProposalState.KEPT:
+        told_at = max(told_at, case.decided_at)  # what a run keeps was mostly offered before it
     return put_together(
         programme=case.programme,
         addressee=_addressee(case),

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import httpx2
@@ -10,17 +10,22 @@ import pytest
 from sqlalchemy import func, select
 
 from app.access.models import Role
-from app.allocation import policies, what_ifs
+from app.access.permissions import OPERATOR
+from app.allocation import policies, queries, runs, what_ifs
 from app.allocation.corrections import Correction
 from app.allocation.models import Proposal, ProposalState
 from app.allocation.what_if_models import WhatIfKind
 from app.answering import answer_one
 from app.database import Database, utc_now
 from app.housing.models import Settlement
+from app.languages.words import words_for
 from app.registry.models import Application, ApplicationState
 from app.settings import Settings
+from app.tenancy import offer_queries, offers
+from app.worker import work_one
 from tests import factories
-from tests.allocation.conftest import Register, drawn, proposed, register, settings
+from tests.allocation.conftest import Register, decide, drawn, proposed, register, request, settings
+from tests.allocation.conftest import said as allocated
 from tests.conftest import ActingAs, CommandLine
 from tests.letters.test_explanation import speaking
 from tests.letters.test_rendering import read
@@ -60,6 +65,48 @@ def test_an_offer_is_written_about_until_it_is_answered_and_after(database: Data
     said = read(client.get(f"/offers/{offer.reference}/letter").content)
     assert "You declined this offer on" in said
     assert "decline without any penalty" not in said
+
+
+def test_who_keeps_its_house_in_later_runs_is_told_of_the_offer_and_until_when_to_answer(
+    database: Database, register: Register, settings: Settings, acting_as: ActingAs
+) -> None:
+    def keep() -> str:
+        run = request(database, move_issued=True)
+        assert work_one(database, settings) == run
+        decide(database, run, runs.approve)
+        assert allocated(database, run)[register.families["large"]].state is ProposalState.KEPT
+        return run
+
+    def sections() -> dict[str, list[str]]:
+        told = client.get(f"/applications/{application}/explanation").json()["sections"]
+        return {section["heading"]: section["sentences"] for section in told}
+
+    application, client = speaking(database, register.families["large"], "en"), acting_as(Role.PLANNER)
+    first = drawn(database)
+    keep()
+    assert "Your answer" not in sections()  # nobody has offered it yet
+    with database.session(writes=True) as session:
+        for each in offers.issue(session, queries.run_in_short(session, OPERATOR, first), UTC, OPERATOR).offers:
+            each.issued_at -= timedelta(days=9)
+    answer = sections()["Your answer"]
+    assert "Please answer until" in " ".join(answer)
+    last = keep()
+    assert sections()["Your answer"] == answer
+    with database.session(writes=False) as session:
+        going_on = session.scalars(offer_queries.offers(OPERATOR)).all()
+        offer = next(each.reference for each in going_on if each.household.reference == register.families["large"])
+    letter = read(_of_run(client, last, application))
+    today = words_for("en").date(utc_now().date())
+    for part in (offer, "Please answer until", f"Written on {today}"):
+        assert part in letter
+    assert letter == read(client.get(f"/applications/{application}/letter").content)
+    body = {"answered_on": str(utc_now().date()), "given_how": "in_person", "reason": "other"}
+    assert acting_as(Role.CASEWORKER).post(f"/offers/{offer}/decline", json=body).status_code == 200
+    assert "You declined this offer on" in " ".join(sections()["Your answer"])
+    again = allocated(database, drawn(database))[register.families["large"]]  # the very house, not offered yet
+    assert again.house_id == allocated(database, last)[register.families["large"]].house_id
+    keep()
+    assert "Your answer" not in sections()
 
 
 def test_there_is_no_letter_about_what_nobody_decided(
