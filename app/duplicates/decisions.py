@@ -294,11 +294,12 @@ def undo(session: Session, reference: str, reason: str, actor: Principal) -> Mer
     merge.undone_at, merge.undone_by_id, merge.undone_reason = utc_now(), actor.user_id, reason
     candidate = session.get_one(DuplicateCandidate, merge.candidate_id)
     candidate.state = CandidateState.LAPSED if _is_open_again(session, candidate) else CandidateState.OPEN
-    candidate.decided_at = None
+    decided_at, candidate.decided_at = candidate.decided_at, None
     candidate.decided_by_id = candidate.decision_reason = None
     for household in (source, into):
         household.updated_at = utc_now()
-        history.keep(session, household, was, None, f"The merge {merge.reference} was undone.", actor)
+        why = f"The merge {merge.reference} was undone."
+        history.keep(session, household, was, None, why, actor, undone_since=decided_at)
     _look_again(session, source, into)
     why = audit.digest("merge", merge.reference, "undone_reason", reason)
     audit.record(session, actor, Act.MERGE_UNDO, merge, reason=why)

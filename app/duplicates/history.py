@@ -1,7 +1,9 @@
 """What a merge, or undoing one, changes of what applications rest on: kept in their history, and checked anew."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +15,7 @@ from app.duplicates.steps import Steps
 from app.registry import corrections
 from app.registry.checks import DECIDED, HANDED_IN, RECORDED
 from app.registry.corrections import Picture
-from app.registry.models import Application, ApplicationState, Household
+from app.registry.models import Application, ApplicationState, Correction, Household
 
 CHECKED_BEFORE = ("verified_at", *DECIDED)
 
@@ -45,21 +47,33 @@ def _picture(session: Session, household: Household) -> Picture:
 
 
 def keep(
-    session: Session, household: Household, was: Before, steps: Steps | None, reason: str, actor: Principal
+    session: Session,
+    household: Household,
+    was: Before,
+    steps: Steps | None,
+    reason: str,
+    actor: Principal,
+    *,
+    undone_since: datetime | None = None,
 ) -> None:
     """Keep what has changed of `household` in the history of its application that goes on.
 
     Where `steps` are taken, and a verifier puts their name to what has changed, it is verified and decided on anew: who
     merged has handed in what stands there now, and so does not verify it. An application that was the other household's
     rested on that one. A draft has no history.
+
+    `undone_since`: when what is undone was decided. What one record was filled with from the other is not told of it.
     """
     application = live_application(session, household)
     if application is None or application.state is ApplicationState.DRAFT:
         return
     was_of, state = was.applications[application.id]
-    found = corrections.changes(was.pictures[was_of], _picture(session, household))
+    then, now = was.pictures[was_of], _picture(session, household)
+    found = corrections.changes(then, now)
     if not found:
         return
+    if undone_since is not None:
+        found = _parted(session, application, then.keys() & now.keys(), found, undone_since)
     recorded = {}
     if steps is not None and application.state in HANDED_IN and corrections.is_checked(found):
         recorded = {name: getattr(application, name) for name in CHECKED_BEFORE}
@@ -70,3 +84,23 @@ def keep(
     application.updated_at = utc_now()  # counts the version up: whoever was about to check it has seen something else
     corrections.keep(session, application, state, found, recorded, actor, reason)
     session.flush()
+
+
+def _parted(
+    session: Session, application: Application, stays: Collection[str], found: list[dict[str, Any]], since: datetime
+) -> list[dict[str, Any]]:
+    """Return what is kept of undoing a merge, without what it had filled in of things that stay, here or since then.
+
+    Whoever had moved goes by references of their own, by which they are told apart and erased.
+    """
+    filled = {(each["thing"], each["field"]): each["before"] for each in found if each["thing"] in stays}
+
+    def is_filled(change: Mapping[str, Any]) -> bool:
+        value = filled.get((change["thing"], change["field"]))
+        return value is not None and value in (change["before"], change["after"])
+
+    for correction in session.scalars(
+        select(Correction).where(Correction.application_id == application.id, Correction.corrected_at >= since)
+    ):
+        corrections.drop(correction, is_filled)
+    return [each for each in found if each["thing"] not in stays]

@@ -20,6 +20,7 @@ from app.documents.store import Store
 from app.errors import Conflict, NotFound
 from app.idempotency import IdempotencyKey
 from app.policy.facts import Accommodation, DeclineReason
+from app.privacy import histories
 from app.registry import duplicates
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Correction, Household, KinGroup, Suitability
@@ -72,6 +73,7 @@ def _erase(session: Session, household: Household, reason: str, actor: Principal
     made += [person.reference for person in household.people]
     made += [application.reference for application in applications]
     made += attachments.discard(session, household)
+    histories.forget(session, household)
     kin_group = household.kin_group
     _erase_people(session, household)
     _erase_household(household, reason)

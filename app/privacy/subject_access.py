@@ -27,6 +27,7 @@ from app.database import utc_now
 from app.documents.models import Document
 from app.documents.schemas import DocumentRead
 from app.housing.models import House, Settlement
+from app.privacy import histories
 from app.privacy.schemas import (
     ActHeld,
     AppealHeld,
@@ -157,6 +158,7 @@ def _applications(session: Session, ids: Sequence[int]) -> list[ApplicationHeld]
     ):
         documents[document.application_id].append(DocumentRead.model_validate(document))
     history: dict[int, list[CorrectionRead]] = defaultdict(list)
+    of_others = histories.of_others(session, ids)
     for correction in session.scalars(
         select(Correction)
         .join(Application, Application.id == Correction.application_id)
@@ -164,7 +166,9 @@ def _applications(session: Session, ids: Sequence[int]) -> list[ApplicationHeld]
         .options(joinedload(Correction.corrected_by))
         .order_by(Correction.id)
     ):
-        history[correction.application_id].append(CorrectionRead.of(correction))
+        told = CorrectionRead.of(correction)
+        told.changes = [change for change in told.changes if change.thing not in of_others]
+        history[correction.application_id].append(told)
     return [
         ApplicationHeld(
             **ApplicationRead.of(each).model_dump(),

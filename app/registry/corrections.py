@@ -1,7 +1,7 @@
 """What changes of an application after it was handed in: before and after, encrypted, and erased with the family."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -92,3 +92,11 @@ def keep(
     correction = Correction(application_id=application.id, state_before=state_before, corrected_by_id=actor.user_id)
     correction.content = content(found, checked, reason)
     session.add(correction)
+
+
+def drop(kept: Correction, is_gone: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Leave out of a correction what is not held of this family any more; that there was one, and why, stays."""
+    held = json.loads(kept.content or "{}")
+    left = [each for each in held["changes"] if not is_gone(each)]
+    if len(left) < len(held["changes"]):
+        kept.content = json.dumps({**held, "changes": left}, ensure_ascii=False)

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import Session, joinedload
 
-from app.access.permissions import Principal
+from app.access.permissions import OPERATOR, Principal
 from app.database import Database
 from app.duplicates import decisions
 from app.duplicates.decisions import Decision
+from app.privacy.erasure import erase
+from app.privacy.subject_access import give
+from app.registry import households, queries
 from app.registry.duplicate_models import CandidateState
 from app.registry.models import Application, ApplicationState, Correction
 from app.registry.schemas import CorrectionRead
@@ -78,3 +81,60 @@ def test_who_moved_is_in_the_history_of_both(database: Database, pair: Pair, ver
     (kept,) = history(database, pair.applications[0])
     assert ("given_name", "Omar", None) in {(each.field, each.before, each.after) for each in kept.changes}
     assert history(database, pair.applications[1]) == []  # a draft has none
+
+
+NAMED = ("Yusif", "2014-09-30", "AB 12", "+999 50 1")
+
+
+def told(database: Database, household: str) -> str:
+    """What a family is given of everything that is held of it."""
+    with database.session(writes=True) as session:
+        return give(session, household, OPERATOR).model_dump_json()
+
+
+@pytest.mark.parametrize("nearer", [0, 1])  # whose application goes on
+def test_a_merge_that_was_a_mistake_gives_no_family_to_another(
+    database: Database, pair: Pair, verifier: Principal, nearer: int
+) -> None:
+    with database.session(writes=True) as session:
+        application_named(session, pair.applications[1 - nearer]).state = ApplicationState.SUBMITTED
+        application_named(session, pair.applications[nearer]).state = ApplicationState.VERIFIED
+        second = queries.visible_household(session, OPERATOR, pair.second)
+        second.phone, second.people[0].national_id = "+999 50 1", "AB 12"
+    merge = decide(database, pair, verifier, CandidateState.SAME, survivor=pair.first)
+    assert all(each in told(database, pair.first) for each in NAMED)
+    with database.session(writes=True) as session:
+        decisions.undo(session, merge, "A mistake.", verifier)
+    of_first, of_second = told(database, pair.first), told(database, pair.second)
+    assert [each for each in NAMED if each in of_first] == []
+    assert "Omar" in of_first
+    assert "Omar" not in of_second
+    assert all(each in of_second for each in NAMED)
+    with database.session(writes=True) as session:
+        household, omar = queries.visible_member(session, OPERATOR, _person(session, pair.first, "Omar"))
+        households.remove_person(session, household, omar, OPERATOR)
+    if nearer == 0:  # else the history of both names him, and nothing says any more whose he was
+        assert "Omar" in told(database, pair.first)
+    assert "Omar" not in told(database, pair.second)
+    for erased, kept, gone in ((pair.second, 0, NAMED), (pair.first, 1, ("Omar",))):
+        with database.session(writes=True) as session:
+            erase(session, erased, "Asked for.", OPERATOR)
+        left = "".join(each.model_dump_json() for each in history(database, pair.applications[kept]))
+        assert [each for each in gone if each in left] == []
+    assert history(database, pair.applications[0]) == []
+
+
+def test_who_moved_away_is_erased_with_the_new_family(database: Database, pair: Pair, verifier: Principal) -> None:
+    with database.session(writes=False) as session:
+        omar, leyla = (_person(session, pair.first, each) for each in ("Omar", "Leyla"))
+    decide(database, pair, verifier, CandidateState.MOVED_HOUSEHOLD, people=(omar, leyla))
+    assert "Omar" not in told(database, pair.first)
+    with database.session(writes=True) as session:
+        erase(session, pair.second, "Asked for.", OPERATOR)
+    (kept,) = history(database, pair.applications[0])
+    assert (kept.reason, kept.changes) == (f"Somebody moved from {pair.first} to {pair.second}.", [])
+
+
+def _person(session: Session, household: str, name: str) -> str:
+    people = queries.visible_household(session, OPERATOR, household).people
+    return next(each.reference for each in people if each.given_name == name)
