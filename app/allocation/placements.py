@@ -16,6 +16,7 @@ from app.database import utc_now
 from app.errors import Conflict, NotFound
 from app.housing.models import House, HouseState, Settlement
 from app.housing.queries import within
+from app.registry.checks import lock_household
 from app.registry.models import PLACED, Application, Household
 
 HELD = (HouseState.RESERVED, HouseState.OCCUPIED)
@@ -77,9 +78,11 @@ def request(
 ) -> Placement:
     """Ask for a placement, which counts once somebody else has confirmed it.
 
-    Raises Forbidden, and Conflict where the household or the house has another one already, or a home.
+    Raises Forbidden, and Conflict where the household or the house has another one already, or a home, and where the
+    household was merged or erased since it was read.
     """
     _require(actor, Permission.PLACEMENT_WRITE, where.settlement)
+    lock_household(session, household)
     _refuse_repeated(session, household, where)
     placement = Placement(
         household=household,

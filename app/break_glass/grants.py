@@ -20,11 +20,12 @@ def open_household(
 ) -> BreakGlassGrant:
     """Give `actor` leave to read one household for `lifetime`.
 
-    Raises Forbidden unless a user with the permission acts, NotFound where there is no such household.
+    Raises Forbidden unless a user with the permission acts, NotFound where there is no such household, or not any more.
     """
     if not actor.scope(Permission.HOUSEHOLD_BREAK_GLASS) or actor.user_id is None:
         raise Forbidden(f"This needs the permission {Permission.HOUSEHOLD_BREAK_GLASS.value}, in a user's own name.")
-    if session.scalar(select(Household.id).where(Household.reference == household)) is None:
+    held = select(Household.id).where(Household.reference == household, Household.erased_at.is_(None))
+    if session.scalar(held.with_for_update(read=True)) is None:  # not erased at this moment either: it keeps the reason
         raise NotFound("There is no such household.")
     now = utc_now()
     grant = BreakGlassGrant(

@@ -91,7 +91,7 @@ class _Writer:
                 row["b_version"] = change.record["version"]
         written = self._session.connection().execute(statement, rows)
         if written.rowcount != len(rows):
-            raise Conflict(f"Somebody changed {name} while this was imported; nothing was written. Import it again.")
+            raise _changed(name)
 
     def origin_homes(self) -> None:
         """Merge origins into settlements, or part them."""
@@ -140,13 +140,28 @@ class _Writer:
             self._session.execute(freed, rows)
 
     def _count_versions(self) -> None:
-        """Count the version of households up whose people changed, and that did not change themselves."""
+        """Count the version of households up whose people changed, and that did not change themselves.
+
+        Those are held as well of which an application or an estimate is new: nobody may erase them at this moment.
+        """
         written = {change.record["id"] for change in self._survey.changes["households"].changed}
+        touched = self._survey.touched_households - written
+        named = {
+            values["household_id"]
+            for name in ("applications", "suitability")
+            for values in self._survey.changes[name].created.values()
+        }
+        held = {household for household in named if isinstance(household, int)} - touched - written
+        read = {record["id"]: record["version"] for record in self._survey.records("households")}
         table = _table("households")
-        rows = [{"b_id": household} for household in self._survey.touched_households - written]
-        if rows:
-            statement = update(table).where(table.c.id == bindparam("b_id")).values(version=table.c.version + 1)
-            self._session.execute(statement, rows)
+        same = update(table).where(table.c.id == bindparam("b_id"), table.c.version == bindparam("b_version"))
+        for households, statement in (
+            (touched, same.values(version=table.c.version + 1)),
+            (held, same.values(version=table.c.version, updated_at=table.c.updated_at)),
+        ):
+            rows = [{"b_id": household, "b_version": read[household]} for household in sorted(households)]
+            if rows and self._session.connection().execute(statement, rows).rowcount != len(rows):
+                raise _changed("households")
 
     def applications(self, actor: Principal) -> None:
         """Write applications, and anew the preferences of those that changed."""
@@ -216,6 +231,10 @@ class _Writer:
             }
             for row in rows
         ]
+
+
+def _changed(name: str) -> Conflict:
+    return Conflict(f"Somebody changed {name} while this was imported; nothing was written. Import it again.")
 
 
 def _midnight(on: date | None) -> datetime | None:

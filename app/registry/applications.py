@@ -14,7 +14,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.housing.models import Settlement
 from app.lifecycles import require_transition
 from app.registry import corrections, duplicates
-from app.registry.checks import CHECKED, corrected, lock, unchecked
+from app.registry.checks import CHECKED, corrected, lock, lock_household, unchecked
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, Household, Preference
 
@@ -84,10 +84,7 @@ def make(
 ) -> Application:
     """Begin an application as `create` does, and record nothing."""
     require(actor, household.origin)
-    # Locked against a merge at the same moment: the application would be a household's that nobody sees any more.
-    session.refresh(household, ["merged_into_id", "version"], with_for_update={"read": True})
-    if household.merged_into_id is not None:
-        raise Conflict(f"{household.reference} was merged into another household. Read that one.")
+    lock_household(session, household)
     live = session.scalar(
         select(Application.reference).where(
             Application.household_id == household.id, Application.state != ApplicationState.WITHDRAWN

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.access.permissions import Principal
 from app.database import utc_now
-from app.errors import PreconditionFailed
+from app.errors import Conflict, PreconditionFailed
 from app.registry import corrections
 from app.registry.corrections import Picture
 from app.registry.models import Application, ApplicationState, Household
@@ -29,6 +29,18 @@ def lock(session: Session, application: Application) -> None:
     session.refresh(application, LOCKED, with_for_update=True)
     if application.version != read:
         raise PreconditionFailed("Somebody changed the application at this moment. Read it again.")
+
+
+def lock_household(session: Session, household: Household) -> None:
+    """Keep a household that was read before from being merged or erased until the transaction ends.
+
+    What is written of it would be that of a household that nobody sees any more. Raises Conflict where it is one.
+    """
+    session.refresh(household, ["merged_into_id", "erased_at", "version"], with_for_update={"read": True})
+    if household.merged_into_id is not None:
+        raise Conflict(f"{household.reference} was merged into another household at this moment. Read that one.")
+    if household.erased_at is not None:
+        raise Conflict(f"{household.reference} was erased at this moment.")
 
 
 def unchecked(application: Application) -> dict[str, Any]:

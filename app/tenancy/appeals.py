@@ -96,14 +96,13 @@ def lodge(
 
 
 def _lock_of_household(session: Session, application: Application) -> None:
-    """Lock an application, and its household before it. Raises Conflict where that was merged since it was read."""
+    """Lock an application, and its household before it. Raises Conflict where that is another since it was read."""
     household = application.household
-    session.refresh(household, ["merged_into_id", "version"], with_for_update={"read": True})
+    checks.lock_household(session, household)
     session.refresh(application, (*LOCKED, "household_id"), with_for_update=True)
-    if household.merged_into_id is not None or application.household_id != household.id:
+    if application.household_id != household.id:
         raise Conflict(
-            f"{household.reference} was merged into another household at this moment. Lodge the appeal for the "
-            "application of that one."
+            f"The application went to another household at this moment: {household.reference} has it no more."
         )
 
 
