@@ -11,7 +11,7 @@ FILLED_OF_PEOPLE = ("occupation", "national_id")
 
 def keep_absorbed(survey: Survey, record: Record, values: Values) -> None:
     """Keep what a household has from those merged into it: the earliest registration, and what its own row lacks."""
-    absorbed = survey.absorbed(record["id"])
+    absorbed = [each for each in survey.absorbed(record["id"]) if each["id"] not in survey.set_aside]
     if not absorbed:
         return
     values["registered_on"] = min(values["registered_on"], *(each["registered_on"] for each in absorbed))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from app.database import Base
 from app.exchange.parsing import Key, Parsed, Row, Values
 from app.exchange.refusals import Refusals
 from app.housing.models import House, Job, LandReleaseArea, Milestone, Origin, Settlement
+from app.registry.duplicate_models import Merge
 from app.registry.models import Application, Household, KinGroup, Person, Preference, Suitability
 from app.sealed import opened
 
@@ -117,8 +119,13 @@ class Survey:
             found = merged[found]
         return found
 
+    @cached_property
+    def set_aside(self) -> frozenset[int]:
+        """Households that keep second records of people who moved, and are no family that registered."""
+        return frozenset(self._session.scalars(select(Merge.set_aside_id).where(Merge.set_aside_id.is_not(None))))
+
     def absorbed(self, household: int) -> list[Record]:
-        """Return the households that were merged into this one."""
+        """Return the households that were merged into this one, and those set aside for it."""
         merged = [each for each in self._merged_households() if self.survivor(each) == household]
         return [each for each in self.records("households") if each["id"] in merged] if merged else []
 

@@ -482,6 +482,29 @@ def test_files_of_somebody_who_moved_find_them_where_they_are(
     assert exported(database) == after
 
 
+def test_files_of_a_household_that_somebody_moved_to_change_nothing_of_another_family(
+    database: Database, make_pair: MakePair, verifier: Principal
+) -> None:
+    pair = make_pair(("Amina", "Omar", "Leyla"), ("Yusuf", "Leyla"))
+    with database.session(writes=True) as session:
+        leyla = people_of(session, pair.first)["Leyla"].reference
+        household_named(session, pair.second).phone = "+999501"
+        application_named(session, pair.applications[1]).state = ApplicationState.VERIFIED
+    files = {"households.csv": exported(database)["households.csv"]}
+    decide(database, pair, verifier, CandidateState.MOVED_HOUSEHOLD, people=(leyla,))
+    after = exported(database)
+    assert after["households.csv"] == files["households.csv"]
+    with database.session(writes=True) as session:
+        assert imports.run(session, files, actor=OPERATOR).sentence.startswith("Nothing changed")
+    assert exported(database) == after
+    with database.session(writes=True) as session:
+        assert application_named(session, pair.applications[1]).state is ApplicationState.VERIFIED
+        unreachable = {"households.csv": files["households.csv"].replace(b"'+999501", b"")}
+        imports.run(session, unreachable, actor=OPERATOR)
+    with database.session(writes=False) as session:
+        assert household_named(session, pair.second).phone is None  # theirs to leave out: nothing came from the other
+
+
 def test_while_a_run_is_undecided_nothing_that_it_rests_on_is_merged(
     database: Database, pair: Pair, verifier: Principal
 ) -> None:
