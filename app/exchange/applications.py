@@ -54,18 +54,22 @@ class Applications:
     def __init__(self, survey: Survey, file: Parsed) -> None:
         self._survey = survey
         self._file = file
-        self._there = latest(survey.records("applications"))
+        applications = survey.records("applications")
+        self._there = latest(applications)
+        self._own = latest([each for each in applications if (each["reference"], "household_id") not in survey.decided])
         self._preferences = ranked(survey.records("preferences"))
 
     def survey(self, row: Row, household: Handle) -> bool:
         """Note what becomes of a household's application, and return whether anything does."""
-        record = self._there.get(household) if isinstance(household, int) else None
+        record, own = (each.get(household) if isinstance(household, int) else None for each in (self._there, self._own))
         status = row.values.get("application") or ApplicationState.SUBMITTED.value
         if status == "none":
-            self._check_none(row, record)
+            self._check_none(row, own)
             return False
         preferences = self._preferred(row)
         wish = {"preferences": preferences, "anywhere": row.values["anywhere"]}
+        if own is not None and own is not record and self._differing(row, own, wish) is None:
+            return False  # so it was until the application of a household that was merged into this one went on
         handed_in = {"state": ApplicationState.SUBMITTED, "submitted_on": row.values["registered_on"]}
         changes = self._survey.changes["applications"]
         if record is None:

@@ -49,8 +49,9 @@ def _households(survey: Survey) -> dict[Handle, Row]:
             continue
         if record is None:
             new[key] = row
-        if values["displaced_on"] is not None and values["displaced_on"] > values["registered_on"]:
-            message = f"this is after the registration on {values['registered_on']}; correct one of the two dates"
+        displaced_on, registered_on = row.values["displaced_on"], row.values["registered_on"]
+        if displaced_on is not None and displaced_on > registered_on:
+            message = f"this is after the registration on {registered_on}; correct one of the two dates"
             survey.refuse(file, row, "displaced_on", message)
     return new
 

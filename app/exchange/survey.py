@@ -124,6 +124,12 @@ class Survey:
         """Households that keep second records of people who moved, and are no family that registered."""
         return frozenset(self._session.scalars(select(Merge.set_aside_id).where(Merge.set_aside_id.is_not(None))))
 
+    @cached_property
+    def decided(self) -> dict[tuple[str, str], Any]:
+        """What decisions on duplicates, those that stand, have set: the value by reference and column."""
+        changes = self._session.scalars(select(Merge.changes).where(Merge.undone_at.is_(None)).order_by(Merge.id))
+        return {(step["reference"], step["name"]): step["after"] for steps in changes for step in steps}
+
     def absorbed(self, household: int) -> list[Record]:
         """Return the households that were merged into this one, and those set aside for it."""
         merged = [each for each in self._merged_households() if self.survivor(each) == household]

@@ -1,6 +1,6 @@
 """Deciding: two families, one family in two records, somebody who moved; and undoing, to what was before."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from app.duplicates.decisions import Decision
 from app.errors import Conflict, Forbidden, HearthError, Invalid, NotFound
 from app.exchange import exports, imports
 from app.exchange.refusals import ImportRefused
-from app.policy.facts import Relationship
+from app.policy.facts import Accommodation, Relationship
 from app.privacy.erasure import erase
 from app.privacy.subject_access import give
 from app.registry import duplicates, queries
@@ -37,6 +37,7 @@ from tests.duplicates.conftest import (
     household_named,
     open_candidates,
 )
+from tests.exchange.village import only
 
 REASON = "They were called."
 
@@ -503,6 +504,64 @@ def test_files_of_a_household_that_somebody_moved_to_change_nothing_of_another_f
         imports.run(session, unreachable, actor=OPERATOR)
     with database.session(writes=False) as session:
         assert household_named(session, pair.second).phone is None  # theirs to leave out: nothing came from the other
+
+
+@pytest.mark.parametrize("state", [ApplicationState.VERIFIED, ApplicationState.ALLOCATED])
+@pytest.mark.parametrize("had_one", [True, False])
+def test_files_from_before_keep_the_wishes_of_the_application_that_goes_on(
+    database: Database, pair: Pair, verifier: Principal, state: ApplicationState, had_one: bool
+) -> None:
+    with database.session(writes=True) as session:
+        first, second = (application_named(session, each) for each in pair.applications)
+        first.state, second.anywhere = ApplicationState.SUBMITTED, False
+        if not had_one:
+            session.delete(first)
+    files = {"households.csv": exported(database)["households.csv"]}
+    merged(database, pair, verifier, survivor=pair.first)
+    with database.session(writes=True) as session:
+        application_named(session, pair.applications[1]).state = state
+    after = exported(database)
+    for sent in (files, after):
+        with database.session(writes=True) as session:
+            report = imports.run(session, only(sent, "households.csv"), actor=OPERATOR)
+            assert report.sentence.startswith("Nothing changed")
+    assert exported(database) == after
+    with database.session(writes=False) as session:
+        going_on = application_named(session, pair.applications[1])
+        assert (going_on.state, going_on.anywhere) == (state, False)
+
+
+def test_files_change_the_wishes_of_an_application_that_came_from_another_record(
+    database: Database, pair: Pair, verifier: Principal
+) -> None:
+    with database.session(writes=True) as session:
+        application_named(session, pair.applications[0]).state = ApplicationState.DRAFT
+        other = factories.settlement(session).reference
+    merged(database, pair, verifier, survivor=pair.first)
+    header, line = exported(database)["households.csv"].splitlines(keepends=True)
+    wish = next(cell for cell in line.split(b",") if cell.startswith(b"ST-"))
+    files = {"households.csv": header + line.replace(wish, other.encode())}
+    with database.session(writes=True) as session:
+        imports.run(session, files, actor=OPERATOR)
+    assert exported(database)["households.csv"] == files["households.csv"]
+
+
+def test_a_row_is_checked_against_its_own_day_of_registration_after_a_merge(
+    database: Database, make_pair: MakePair, verifier: Principal
+) -> None:
+    pair = make_pair()
+    with database.session(writes=True) as session:
+        second = household_named(session, pair.second)
+        second.displaced_on = TODAY - timedelta(days=10)  # after the first was registered
+    files = exported(database)
+    merged(database, pair, verifier, survivor=pair.second)
+    moved_in = {"households.csv": files["households.csv"].replace(b"rented", b"dormitory")}
+    with database.session(writes=True) as session:
+        imports.run(session, moved_in, actor=OPERATOR)
+    with database.session(writes=False) as session:
+        household = household_named(session, pair.second)
+        assert household.current_accommodation is Accommodation.DORMITORY
+        assert household.registered_on == TODAY - timedelta(days=30)
 
 
 def test_while_a_run_is_undecided_nothing_that_it_rests_on_is_merged(
