@@ -27,13 +27,18 @@ class Moved:
         self._by_key = {each["key"]: each for each in people if each["key"] is not None and "/" in each["key"]}
         self._by_reference = {each["reference"]: each for each in people}
 
-    def find(self, row: Row) -> Record | None:
-        """Return the person of a row who is in another household than the row says."""
-        household, person = row.values["household"], row.values["person"]
+    def find(self, row: Row, column: str = "person") -> Record | None:
+        """Return the person of a row, or whom another column names, who is in another household than the row says."""
+        household, person = row.values["household"], row.values[column]
         record = self._survey.find("households", household)
         names = {household} | ({record["key"], record["reference"]} if record is not None else set())
         keyed = (self._by_key.get(f"{name}/{person}") for name in sorted(filter(None, names)))
         return next((each for each in keyed if each is not None), None) or self._by_reference.get(person)
+
+    def has_left(self, row: Row, column: str) -> bool:
+        """Whether the person whom a column names has moved from the household of the row."""
+        found = self.find(row, column)
+        return found is not None and (found["reference"], "household_id") in self._survey.decided
 
     def is_second_record(self, record: Record) -> bool:
         """Whether another record of the same person counts."""

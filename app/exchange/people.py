@@ -53,7 +53,7 @@ def survey_people(survey: Survey, new_households: dict[Handle, Row]) -> None:
                 _survey_moved(survey, elsewhere, Sent(row, household, record), sent, moved_away)
             else:
                 sent.append(Sent(row, household, record))
-        moved = _survey_partners(survey, file, sent, there) if "partner" in file.columns else set()
+        moved = _survey_partners(survey, file, sent, there, elsewhere) if "partner" in file.columns else set()
         for each in sent:
             values = _values(survey, each)
             person = (each.household, each.row.values["person"])
@@ -159,11 +159,12 @@ def _check_heads(
 
 
 def _survey_partners(
-    survey: Survey, file: Parsed, sent: list[Sent], there: dict[tuple[Handle, str], Record]
+    survey: Survey, file: Parsed, sent: list[Sent], there: dict[tuple[Handle, str], Record], elsewhere: Moved
 ) -> set[Handle]:
     """Note who becomes whose partner, and return the people sent whose partner is another than before.
 
-    A partner is named by one of the two or by both; whoever is sent and neither names nor is named has none.
+    A partner is named by one of the two or by both; whoever is sent and neither names nor is named has none, unless
+    a merge gave them a partner whom these files do not name in this household.
     """
     before: dict[Handle, Handle | None] = {record["id"]: record["partner_id"] for record in there.values()}
     people: dict[tuple[Handle, str], Handle] = {place: record["id"] for place, record in there.items()}
@@ -171,9 +172,9 @@ def _survey_partners(
     after: dict[Handle, Handle | None] = {}
     for each in sent:
         name = each.row.values["partner"]
-        if name is None:
+        partner = people.get((each.household, name)) if name is not None else None
+        if name is None or (partner is None and elsewhere.has_left(each.row, "partner")):
             continue
-        partner = people.get((each.household, name))
         if partner is None or partner == each.handle:
             message = "this is nobody else in the household; write the person of the partner, as in the column person"
             if file.is_whole and (each.row.values["household"], name) not in file.bad_keys:
@@ -189,7 +190,10 @@ def _survey_partners(
             row = next(each.row for each in sent if each.handle == after[person])
             survey.refuse(file, row, "partner", "that person has another partner; send the rows of all three")
     for each in sent:
-        after.setdefault(each.handle, None)
+        held = before.get(each.handle)
+        brought = each.record is not None and survey.decided.get((each.record["reference"], "partner_id")) == held
+        if held is None or held in handles or not brought:
+            after.setdefault(each.handle, None)
     left = {person: None for person, partner in before.items() if person not in after and partner in after}
     survey.partners = {person: partner for person, partner in (left | after).items() if before.get(person) != partner}
     return handles & set(survey.partners)

@@ -1,5 +1,7 @@
 """Deciding: two families, one family in two records, somebody who moved; and undoing, to what was before."""
 
+import csv
+import io
 from datetime import date, timedelta
 from typing import Any
 
@@ -544,6 +546,61 @@ def test_files_change_the_wishes_of_an_application_that_came_from_another_record
     with database.session(writes=True) as session:
         imports.run(session, files, actor=OPERATOR)
     assert exported(database)["households.csv"] == files["households.csv"]
+
+
+def test_files_from_before_keep_partners_whom_a_merge_brought_together(
+    database: Database, make_pair: MakePair, verifier: Principal
+) -> None:
+    pair = make_pair(("Amina", "Leyla"), ("Amina", "Omar", "Leyla"))
+    with database.session(writes=True) as session:
+        _make_partners(session, pair.second, "Аміна", "Омар")
+    files = {"people.csv": exported(database)["people.csv"]}
+    merged(database, pair, verifier, survivor=pair.first)
+    after = exported(database)
+    for sent in (files, after):
+        with database.session(writes=True) as session:
+            report = imports.run(session, only(sent, "people.csv"), actor=OPERATOR)
+            assert report.sentence.startswith("Nothing changed")
+    with database.session(writes=True) as session:
+        people = people_of(session, pair.first)
+        assert people["Amina"].partner_id == people["Омар"].id
+        imports.run(session, {"people.csv": _with_partner(after["people.csv"], "")}, actor=OPERATOR)
+    with database.session(writes=False) as session:
+        assert {person.partner_id for person in people_of(session, pair.first).values()} == {None}
+
+
+def test_files_may_name_a_partner_who_moved_and_nobody_else_of_another_household(
+    database: Database, make_pair: MakePair, verifier: Principal
+) -> None:
+    pair = make_pair(("Amina", "Omar", "Leyla"), ("Yusuf", "Leyla"))
+    with database.session(writes=True) as session:
+        _make_partners(session, pair.first, "Amina", "Omar")
+        omar = people_of(session, pair.first)["Omar"].reference
+        stranger = people_of(session, pair.second)["Yusif"].reference
+    files = {"people.csv": exported(database)["people.csv"]}
+    decide(database, pair, verifier, CandidateState.MOVED_HOUSEHOLD, people=(omar,))
+    after = exported(database)
+    with database.session(writes=True) as session:
+        assert imports.run(session, files, actor=OPERATOR).sentence.startswith("Nothing changed")
+    assert exported(database) == after
+    with database.session(writes=True) as session, pytest.raises(ImportRefused, match="nobody else in the") as refused:
+        imports.run(session, {"people.csv": _with_partner(files["people.csv"], stranger)}, actor=OPERATOR)
+    assert (2, "partner") in [(each.row, each.column) for each in refused.value.rows]
+
+
+def _make_partners(session: Session, household: str, one: str, other: str) -> None:
+    people = people_of(session, household)
+    people[one].partner_id, people[other].partner_id = people[other].id, people[one].id
+
+
+def _with_partner(content: bytes, partner: str) -> bytes:
+    """A file of people with this in every cell of partners."""
+    lines = list(csv.DictReader(io.StringIO(content.decode())))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, lines[0])
+    writer.writeheader()
+    writer.writerows(line | {"partner": partner} for line in lines)
+    return out.getvalue().encode()
 
 
 def test_a_row_is_checked_against_its_own_day_of_registration_after_a_merge(
