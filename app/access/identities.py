@@ -15,7 +15,7 @@ from app.access.mapping import said
 from app.access.models import BrowserSession, Identity, Role, User
 from app.access.passwords import NO_PASSWORD
 from app.access.permissions import SERVICE, HeldRole, Permission, Principal
-from app.access.roles import grants
+from app.access.roles import grants, lock
 from app.access.sessions import Limits
 from app.access.throttle import Place
 from app.access.tokens import principal_of
@@ -198,6 +198,7 @@ def _free_name(session: Session, wanted: str) -> str:
 
 
 def _set_roles(session: Session, user: User, roles: Sequence[HeldRole]) -> None:
+    lock(session, user)
     made = grants(roles)
     if {(each.role, each.district, each.settlement) for each in user.grants} != {
         (each.role, each.district, each.settlement) for each in made

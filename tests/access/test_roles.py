@@ -5,12 +5,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy.orm import Session
 
+from app.access import roles, users
 from app.access.models import Role
-from app.access.permissions import INCOMPATIBLE
+from app.access.permissions import INCOMPATIBLE, OPERATOR, HeldRole
+from app.database import Database
 from app.references import new_reference
 from tests.architecture.repository import table, text
-from tests.concurrency import at_once
+from tests.concurrency import at_once, overtaken
 from tests.conftest import ActingAs
 
 OWN_WORK = (Role.CASEWORKER, Role.VERIFIER, Role.PLANNER, Role.APPROVER, Role.VILLAGE_ADMINISTRATOR)
@@ -79,15 +82,15 @@ def test_roles_that_exclude_each_other_are_refused_and_others_are_not(
 def test_roles_that_cannot_be_are_pointed_at(acting_as: ActingAs) -> None:
     administrator = acting_as(Role.ADMINISTRATOR)
     path = f"/users/{_reference(acting_as(Role.VERIFIER))}/roles"
-    for roles, pointer in (
+    for given, pointer in (
         ([], "#/body/roles"),
         ([{"role": "administrator", "district": "North"}], "#/body/roles/0"),
         ([{"role": "administrator", "settlement": new_reference("ST")}], "#/body/roles/0"),
         ([{"role": "planner"}, {"role": "planner"}], "#/body/roles/1"),
         ([{"role": "planner", "district": "North", "settlement": new_reference("ST")}], "#/body/roles/0"),
     ):
-        answer = administrator.put(path, json={"roles": roles})
-        assert answer.status_code == 422, roles
+        answer = administrator.put(path, json={"roles": given})
+        assert answer.status_code == 422, given
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
@@ -117,6 +120,22 @@ def test_of_two_administrators_who_remove_each_other_at_once_one_stays(acting_as
     assert answers != [200, 200]
     left = [client for client in both if client.get("/users").status_code == 200]
     assert len(left) == 1
+
+
+def test_of_two_who_set_the_roles_of_one_user_the_later_replaces_the_other(
+    acting_as: ActingAs, database: Database
+) -> None:
+    administrator, user = acting_as(Role.ADMINISTRATOR), acting_as(Role.CASEWORKER)
+    reference = _reference(user)
+
+    def audit(session: Session) -> None:
+        roles.change(session, users.get(session, reference), [HeldRole(Role.AUDITOR)], OPERATOR)
+
+    answer = overtaken(
+        database, audit, lambda: administrator.put(f"/users/{reference}/roles", json=_roles(Role.PLANNER))
+    )
+    assert answer.status_code == 200
+    assert [role["role"] for role in user.get("/me").json()["roles"]] == ["planner"]
 
 
 def test_access_ends_and_is_given_back(acting_as: ActingAs) -> None:

@@ -8,8 +8,9 @@ import pyotp
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from app.access import identities, users
+from app.access import identities, roles, users
 from app.access.models import BrowserSession, Identity, Role, SecondFactor, User
 from app.access.permissions import OPERATOR, HeldRole
 from app.access.throttle import Place
@@ -19,7 +20,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests import factories
 from tests.access.identity.coming import GROUPS, Issuer, count, entries, require_refused, sign_in
-from tests.concurrency import at_once
+from tests.concurrency import at_once, overtaken
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -176,6 +177,20 @@ def test_two_first_sign_ins_at_once_add_one_user(database: Database) -> None:
 
     assert at_once(*[sign_in] * 4) == [True] * 4
     assert (count(database, User), count(database, Identity), count(database, BrowserSession)) == (1, 1, 4)
+
+
+def test_roles_set_here_while_somebody_signs_in_are_replaced_by_those_of_the_claims(
+    browser: httpx2.Client, database: Database
+) -> None:
+    sign_in(browser)
+    reference = browser.get("/me").json()["reference"]
+
+    def audit(session: Session) -> None:
+        roles.change(session, users.get(session, reference), [HeldRole(Role.AUDITOR)], OPERATOR)
+
+    overtaken(database, audit, lambda: sign_in(browser))
+    with database.session(writes=False) as session:
+        assert [grant.role for grant in users.get(session, reference).grants] == [Role.PLANNER]
 
 
 @on_sqlite
