@@ -104,8 +104,16 @@ def require_same_site(request: Request) -> None:
             raise ForgedRequest("The request was sent by a page of another site.")
         return
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+    if origin is not None and _host_of(origin) != request.headers.get("Host"):
         raise ForgedRequest("The request was sent by a page of another site.")
+
+
+def _host_of(origin: str) -> str:
+    """Return the host of an origin; that of none, such as `null` or `http://[`, is empty."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def require_own_request(request: Request, secret: str) -> None:

@@ -109,6 +109,7 @@ def test_every_sign_in_begins_another_session(browser: Browser, amina: User) -> 
         {"Sec-Fetch-Site": "same-site"},
         {"Sec-Fetch-Site": None, "Origin": "http://evil.example"},
         {"Sec-Fetch-Site": None, "Origin": "null"},
+        {"Sec-Fetch-Site": None, "Origin": "http://["},
     ],
     ids=str,
 )
