@@ -95,10 +95,10 @@ def _begin(session: Session, house: House, household: str, day: date, name: str,
     if offer is None or offer.state is not OfferState.ACCEPTED:
         stands = "no offer of it was issued" if offer is None else f"its offer is {offer.state.value}"
         raise Conflict(f"The family has not accepted the house yet: {stands}. Record its answer first.")
+    _leave_unfit_house(session, reservation.household_id, house, day)
     application = reservation.application
     session.refresh(application, reservations.LOCKED, with_for_update=True)
     require_transition("application", TRANSITIONS, application.state, ApplicationState.HOUSED)
-    _leave_unfit_house(session, reservation.household_id, house, day)
     houses.move(house, HouseState.OCCUPIED)
     application.state = ApplicationState.HOUSED
     reservation.state = ProposalState.MOVED_IN
@@ -110,7 +110,10 @@ def _begin(session: Session, house: House, household: str, day: date, name: str,
 
 
 def _leave_unfit_house(session: Session, household_id: int, to: House, day: date) -> None:
-    """End the tenancy of a family that gets a house because its own became unfit; that house stays unfit."""
+    """End the tenancy of a family that gets a house because its own became unfit; that house stays unfit.
+
+    The tenancy is locked before the application, as by all who end one.
+    """
     former = session.scalar(
         select(Tenancy)
         .where(Tenancy.household_id == household_id, Tenancy.moved_out_on.is_(None))
@@ -141,7 +144,7 @@ def move_in(session: Session, house: House, household: str, moved_in_on: date, a
     """
     _require(actor, house)
     check_day("moved_in_on", moved_in_on)
-    tenancy = current_tenancy(session, house)
+    tenancy = current_tenancy(session, house, lock=True)
     if tenancy is None or tenancy.moved_in_on is not None:
         tenancy = _begin(session, house, household, moved_in_on, "moved_in_on", actor)
     elif tenancy.household.reference != household:
@@ -158,13 +161,17 @@ def move_in(session: Session, house: House, household: str, moved_in_on: date, a
     return tenancy
 
 
-def current_tenancy(session: Session, house: House) -> Tenancy | None:
-    """Return who has the keys of `house`, if anyone."""
-    return session.scalar(
+def current_tenancy(session: Session, house: House, *, lock: bool = False) -> Tenancy | None:
+    """Return who has the keys of `house`, if anyone.
+
+    Whoever acts on it locks it, after the house: a family that gets the keys of another house leaves this one unlocked.
+    """
+    query = (
         select(Tenancy)
         .where(Tenancy.house_id == house.id, Tenancy.moved_out_on.is_(None))
         .options(joinedload(Tenancy.household), selectinload(Tenancy.holders))
     )
+    return session.scalar(query.with_for_update(of=Tenancy) if lock else query)
 
 
 def move_out(
@@ -182,7 +189,7 @@ def move_out(
     """
     _require(actor, house)
     check_day("moved_out_on", moved_out_on)
-    tenancy = current_tenancy(session, house)
+    tenancy = current_tenancy(session, house, lock=True)
     if tenancy is None:
         raise Conflict(f"The house is {house.state.value} and nobody is recorded as living there.")
     end(tenancy, moved_out_on, ended_for, reason)
@@ -218,7 +225,7 @@ def declare_unfit(session: Session, house: House, reason: str, actor: Principal)
     reservation = _reservation(session, house)
     if reservation is not None:
         reservations.release(session, reservation, f"House unfit: {reason}", actor)
-    tenancy = current_tenancy(session, house)
+    tenancy = current_tenancy(session, house, lock=True)
     if tenancy is not None:
         application = _application(session, tenancy, ApplicationState.HOUSED)
         if application is not None:
@@ -235,7 +242,7 @@ def declare_fit(session: Session, house: House, actor: Principal) -> House:
     _require(actor, house)
     if house.state is not HouseState.UNFIT:
         raise Conflict(f"The house is {house.state.value}, not unfit.")
-    tenancy = current_tenancy(session, house)
+    tenancy = current_tenancy(session, house, lock=True)
     if tenancy is not None:
         _stay(session, house, tenancy)
         houses.move(house, HouseState.OCCUPIED)

@@ -8,18 +8,22 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.access.models import Role
+from app.access.permissions import OPERATOR
 from app.allocation import policies
 from app.allocation.models import Proposal
 from app.allocation.offer_models import Offer
 from app.database import Database, utc_now
+from app.housing import queries as houses
 from app.housing.models import House
 from app.settings import Settings
+from app.tenancy import moves
 from app.tenancy.models import Tenancy
 from app.worker import expire_offers
 from tests import factories
-from tests.concurrency import at_once
+from tests.concurrency import at_once, overtaken
 from tests.conftest import ActingAs
 from tests.tenancy import living
 
@@ -186,3 +190,37 @@ def test_a_swap_while_a_family_of_it_leaves(client: httpx2.Client, acting_as: Ac
         assert (swapped, left, read["state"]) == (409, 200, "fell_apart")
     assert len(at_home) == (1 if left == 200 else 2)
     assert len({each["house"] for each in at_home}) == len(at_home)
+
+
+@pytest.mark.parametrize(
+    ("act", "body", "answered", "house_is"),
+    [
+        ("move-out", {"moved_out_on": str(TODAY), "reason": "Gone."}, 409, "unfit"),
+        ("fit", None, 200, "available"),
+    ],
+)
+def test_an_unfit_house_whose_family_gets_the_keys_of_another_has_nobody_in_it(
+    client: httpx2.Client, database: Database, act: str, body: Any, answered: int, house_is: str
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        lived_in = factories.tenancy(session, factories.house(session, place))
+        old, new = lived_in.house.reference, factories.house(session, place).reference
+        family = lived_in.household
+    (application,) = client.get(f"/applications?household={family.reference}").json()["items"]
+    assert client.post(f"/houses/{old}/unfit", json={"reason": "It leaks."}).status_code == 200
+    with database.session(writes=True) as session:
+        living.reserve(session, houses.house(session, OPERATOR, new), family, application["reference"])
+
+    keys = partial(_give_keys, house=new, household=family.reference)
+    answer = overtaken(database, keys, partial(client.post, f"/houses/{old}/{act}", json=body))
+    assert answer.status_code == answered, answer.text
+    assert client.get(f"/houses/{old}").json()["state"] == house_is
+    assert client.get(f"/applications/{application['reference']}").json()["state"] == "housed"
+    tenancies = client.get("/tenancies").json()["items"]
+    assert [(each["house"], each["ended_for"]) for each in tenancies] == [(old, "house_unfit"), (new, None)]
+
+
+def _give_keys(session: Session, house: str, household: str) -> None:
+    locked = houses.house(session, OPERATOR, house, lock=True)
+    moves.give_keys(session, locked, household, TODAY, OPERATOR, representative="A neighbour")
