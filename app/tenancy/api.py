@@ -123,10 +123,9 @@ def give_keys(
 
 
 def _actable(session: Session, principal: Principal, reference: str) -> Tenancy:
-    """Return one tenancy that `principal` may change. Raises NotFound."""
-    found = session.scalar(
-        queries.tenancies(principal, Permission.TENANCY_WRITE).where(Tenancy.reference == normalised(reference))
-    )
+    """Return one tenancy that `principal` may change, locked before its holders are read. Raises NotFound."""
+    query = queries.tenancies(principal, Permission.TENANCY_WRITE).where(Tenancy.reference == normalised(reference))
+    found = session.scalar(query.with_for_update(of=Tenancy))
     if found is None:
         raise NotFound("There is no such tenancy that you may see.")
     return found

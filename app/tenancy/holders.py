@@ -50,8 +50,8 @@ def _member(tenancy: Tenancy, reference: str) -> Person:
 def opt_out(session: Session, tenancy: Tenancy, person: str, reason: str, actor: Principal) -> Tenancy:
     """Take a member out of the title, for a reason that stays on record.
 
-    `tenancy` must be loaded with house, settlement, people and holders. Raises Forbidden, Invalid for somebody who is
-    no member, and Conflict for who holds no title, or holds it alone.
+    `tenancy` must be locked, and loaded with house, settlement, people and holders. Raises Forbidden, Invalid for
+    somebody who is no member, and Conflict for who holds no title, or holds it alone.
     """
     _require(tenancy, actor)
     member = _member(tenancy, person)
@@ -69,8 +69,8 @@ def opt_out(session: Session, tenancy: Tenancy, person: str, reason: str, actor:
 def add(session: Session, tenancy: Tenancy, person: str, actor: Principal) -> Tenancy:
     """Put a member's name to the title, also of one who had been taken out of it.
 
-    `tenancy` must be loaded as for `opt_out`. Raises Forbidden, Invalid for somebody who is no member, and Conflict for
-    who holds the title already.
+    `tenancy` must be locked and loaded as for `opt_out`. Raises Forbidden, Invalid for somebody who is no member, and
+    Conflict for who holds the title already.
     """
     _require(tenancy, actor)
     member = _member(tenancy, person)

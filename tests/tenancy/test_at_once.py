@@ -19,8 +19,9 @@ from app.database import Database, utc_now
 from app.housing import queries as houses
 from app.housing.models import House
 from app.settings import Settings
-from app.tenancy import moves
+from app.tenancy import holders, moves
 from app.tenancy.models import Tenancy
+from app.tenancy.queries import tenancies
 from app.worker import expire_offers
 from tests import factories
 from tests.concurrency import at_once, overtaken
@@ -217,10 +218,25 @@ def test_an_unfit_house_whose_family_gets_the_keys_of_another_has_nobody_in_it(
     assert answer.status_code == answered, answer.text
     assert client.get(f"/houses/{old}").json()["state"] == house_is
     assert client.get(f"/applications/{application['reference']}").json()["state"] == "housed"
-    tenancies = client.get("/tenancies").json()["items"]
-    assert [(each["house"], each["ended_for"]) for each in tenancies] == [(old, "house_unfit"), (new, None)]
+    lived = client.get("/tenancies").json()["items"]
+    assert [(each["house"], each["ended_for"]) for each in lived] == [(old, "house_unfit"), (new, None)]
 
 
 def _give_keys(session: Session, house: str, household: str) -> None:
     locked = houses.house(session, OPERATOR, house, lock=True)
     moves.give_keys(session, locked, household, TODAY, OPERATOR, representative="A neighbour")
+
+
+def test_a_title_keeps_a_holder_when_both_are_taken_out_of_it(client: httpx2.Client, database: Database) -> None:
+    with database.session(writes=True) as session:
+        title = living.joint_tenancy(session, factories.house(session, factories.settlement(session)))
+    head, spouse, _ = (person.reference for person in title.household.people)
+    path, why = f"/tenancies/{title.reference}", {"reason": "He wants none."}
+
+    def take_out(session: Session) -> None:
+        locked = tenancies(OPERATOR).where(Tenancy.id == title.id).with_for_update(of=Tenancy)
+        holders.opt_out(session, session.scalars(locked).one(), spouse, why["reason"], OPERATOR)
+
+    opt_out = partial(client.post, f"{path}/opt-out", json=why | {"person": head})
+    refused = overtaken(database, take_out, opt_out)
+    assert (refused.status_code, "Nobody else" in refused.json()["detail"]) == (409, True)
