@@ -179,13 +179,21 @@ def _work(
 
 
 def expire_offers(database: Database, settings: Settings) -> list[str]:
-    """End every offer whose deadline is over, each in a transaction of its own. Returns their references."""
+    """End every offer whose deadline is over, each in a transaction of its own. Returns their references.
+
+    One that cannot be ended is logged, and keeps no other from its end.
+    """
     with database.session(writes=False) as session:
         overdue = offers.overdue(session, settings.zone)
     expired = []
     for reference in overdue:
-        with database.session(writes=True) as session:
-            if offers.expire(session, reference, settings.zone):
+        try:
+            with database.session(writes=True) as session:
+                is_over = offers.expire(session, reference, settings.zone)
+        except Exception as error:
+            log.error("offer_not_expired", offer=reference, error=type(error).__name__, exc_info=error)
+        else:
+            if is_over:
                 expired.append(reference)
     return expired
 
@@ -220,16 +228,12 @@ class Worker:
                 BELL.wait(heard, POLL_SECONDS)
 
     def _look(self, _progress: Progress | None = None) -> None:
-        """Do what is due by the clock; also now and then while a run is being solved."""
-        self._sign_head()
-        if time.monotonic() >= self._expires_next:
-            self._expires_next = time.monotonic() + EXPIRY_SECONDS
-            for reference in expire_offers(self._database, self._settings):
-                log.info("offer_expired", offer=reference)
-        if time.monotonic() >= self._sweeps_next:
-            self._sweeps_next = time.monotonic() + SWEEP_SECONDS
-            if swept := attachments.sweep(self._database, Store.under(self._settings.data_dir)):
-                log.info("documents_swept", files=swept)
+        """Do what is due by the clock; also now and then while a run is being solved, which no fault in it ends."""
+        for look in (self._sign_head, self._expire_offers, self._sweep_documents):
+            try:
+                look()
+            except Exception as error:
+                log.error("look_broke", look=look.__name__, error=type(error).__name__, exc_info=error)
 
     def _sign_head(self) -> None:
         """Sign the head of the audit trail when that is due."""
@@ -246,6 +250,22 @@ class Worker:
                     log.info("audit_head_signed", sequence=heads.sign(session, key).sequence)
         except HearthError as error:
             log.warning("audit_head_not_signed", reason=error.detail)
+
+    def _expire_offers(self) -> None:
+        """End the offers that have run out, when it is time to look for them."""
+        if time.monotonic() < self._expires_next:
+            return
+        self._expires_next = time.monotonic() + EXPIRY_SECONDS
+        for reference in expire_offers(self._database, self._settings):
+            log.info("offer_expired", offer=reference)
+
+    def _sweep_documents(self) -> None:
+        """Sweep the files that no document has, when that is due."""
+        if time.monotonic() < self._sweeps_next:
+            return
+        self._sweeps_next = time.monotonic() + SWEEP_SECONDS
+        if swept := attachments.sweep(self._database, Store.under(self._settings.data_dir)):
+            log.info("documents_swept", files=swept)
 
     def start(self) -> None:
         """Work in a thread of this process."""

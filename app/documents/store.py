@@ -5,6 +5,7 @@ import secrets
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,9 @@ class Store:
         before = time.time() - seconds
         if self.folder.is_dir():
             for entry in os.scandir(self.folder):
-                if entry.is_file() and entry.stat().st_mtime < before:
-                    yield entry.name
+                with suppress(FileNotFoundError):  # finished, or swept by another worker, since the folder was read
+                    if entry.is_file() and entry.stat().st_mtime < before:
+                        yield entry.name
 
     def _sync(self) -> None:
         handle = os.open(self.folder, os.O_RDONLY)

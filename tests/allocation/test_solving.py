@@ -12,8 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event, func, select, update
+from sqlalchemy import Connection, event, func, select, text, update
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from app import console
 from app.access.permissions import OPERATOR
@@ -269,6 +270,17 @@ def test_a_fault_of_ours_fails_the_run_and_not_the_worker(
     with database.session(writes=False) as session:
         state, failure = session.execute(select(Run.state, Run.failure)).one()
     assert (state, failure) == (RunState.FAILED, "A fault of the service, logged under the run's reference.")
+
+
+def test_nothing_beside_a_run_ends_it(database: Database, register: Register, settings: Settings) -> None:
+    reference = request(database)
+    with database.session(writes=True) as session:
+        session.execute(text("ALTER TABLE offers RENAME TO lost_offers"))
+    with working(database, settings), capture_logs() as logs:
+        until(lambda: read(database, reference).state not in (RunState.QUEUED, RunState.SOLVING))
+    run = read(database, reference)
+    assert (run.state, run.attempts) == (RunState.PROPOSED, 1)
+    assert "_expire_offers" in {each.get("look") for each in logs}
 
 
 def test_a_silent_workers_run_is_another_workers(database: Database, register: Register, settings: Settings) -> None:

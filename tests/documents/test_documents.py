@@ -237,6 +237,21 @@ def test_what_was_left_half_done_is_swept_and_nothing_else(
     assert store.read(fresh, "DO-00000001") == PNG
 
 
+def test_a_file_that_is_finished_while_the_folder_is_swept_is_no_matter(tmp_path: Path) -> None:
+    store = Store.under(tmp_path)
+    store.folder.mkdir()
+    unfinished = [store.folder / f"{name}.part" for name in ("0123", "4567")]
+    for file in unfinished:
+        file.write_bytes(b"%PDF")
+    _age(store.folder)
+    names = store.names_older_than(attachments.ORPHANED_AFTER_SECONDS)
+    first = next(names)
+    for file in unfinished:
+        file.rename(file.with_suffix(""))  # as its upload ends
+    assert first.endswith(".part")
+    assert list(names) == []
+
+
 @on_sqlite
 def test_nothing_is_on_record_where_the_file_cannot_be_written(
     database: Database, tmp_path: Path, submitted: Application

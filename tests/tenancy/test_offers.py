@@ -17,6 +17,7 @@ from app.allocation.models import Proposal
 from app.allocation.offer_models import Offer, OfferState
 from app.database import Database, utc_now
 from app.housing.models import GateClosure, House
+from app.registry.models import Application, ApplicationState
 from app.settings import Settings
 from app.tenancy import offers
 from app.tenancy.deadlines import last_day
@@ -198,6 +199,16 @@ def test_an_answer_after_the_deadline_is_refused_even_if_nobody_has_expired_it(
     assert expire_offers(database, Settings()) == []
     assert _states(client, late)[:2] == ("expired", "available")
     assert _post(client, f"/offers/{last.offer}/accept", ACCEPT).status_code == 200
+
+
+@on_sqlite
+def test_an_offer_that_cannot_be_ended_keeps_no_other_from_its_end(database: Database) -> None:
+    fields = {"issued_at": utc_now() - timedelta(days=20), "answer_by": TODAY - timedelta(days=1)}
+    broken, late = (offered(database, **fields) for _ in range(2))
+    with database.session(writes=True) as session:  # as nothing that the service does leaves it
+        application = session.scalars(select(Application).where(Application.reference == broken.application)).one()
+        application.state, application.settlement_id = ApplicationState.WITHDRAWN, None
+    assert expire_offers(database, Settings()) == [late.offer]
 
 
 @on_sqlite
