@@ -34,6 +34,8 @@ BY_STATUS: dict[int, type[HearthError]] = {
 }
 LOST_A_RACE = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL's states for a transaction that gave way to another: serialization, deadlock, lock not available."""
+TAKES_NO_WRITES = "25006"
+"""PostgreSQL's state for a write to a server that only reads, such as a standby that requests still come to."""
 DETAILS = {
     400: "The Host header names no address of this service. Its operator lists them in HEARTH_ALLOWED_HOSTS.",
     408: "The body did not come in time, and nothing was changed. Send it again, or in smaller parts.",
@@ -129,7 +131,7 @@ def failed_database(error: DBAPIError | NoConnection) -> HearthError:
     if getattr(reason, "sqlstate", None) in LOST_A_RACE:
         log.warning("race_lost", error=type(reason).__name__)
         return errors.Conflict("Somebody changed the same things at the same moment. Send it again.")
-    if isinstance(error, OperationalError | NoConnection):
+    if isinstance(error, OperationalError | NoConnection) or getattr(reason, "sqlstate", None) == TAKES_NO_WRITES:
         log.error("database_unavailable", error=type(reason).__name__)
         return errors.Unavailable("The database is gone or busy, and nothing was changed. Try again in a minute.")
     return _fault(error)

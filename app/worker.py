@@ -223,7 +223,7 @@ class Worker:
                 worked = None
             except Exception as error:
                 log.error("run_broke", error=type(error).__name__, exc_info=error)
-                continue
+                worked = None  # what broke it may go on breaking the next, as a database that takes no writes does
             if worked is None and not self._stopping.is_set():
                 BELL.wait(heard, POLL_SECONDS)
 

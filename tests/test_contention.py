@@ -4,12 +4,15 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from threading import Event
 
 import httpx2
+import psycopg
 import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from app.access.models import Role
 from app.access.permissions import OPERATOR
@@ -18,8 +21,11 @@ from app.allocation.models import PolicyVersion
 from app.database import Database
 from app.exchange import imports
 from app.policy.parameters import DEFAULT_POLICY
+from app.queue import POLL_SECONDS
+from app.settings import Settings
+from app.worker import Worker
 from tests import factories
-from tests.concurrency import at_once
+from tests.concurrency import at_once, until
 from tests.conftest import ActingAs
 from tests.exchange.village import VILLAGE, Files, rows, with_cell, written
 
@@ -83,6 +89,29 @@ def test_a_database_that_goes_away_in_the_middle_is_unavailable(database: Databa
     answer, draft = while_it_waits(database, acting_as, terminate)
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
     assert still_a_draft(acting_as(Role.APPROVER), draft)  # over a new connection
+
+
+@on_postgresql
+def test_a_server_that_takes_no_writes_is_unavailable_and_left_in_peace(
+    database: Database, acting_as: ActingAs, tmp_path: Path
+) -> None:
+    client = acting_as(Role.PLANNER)
+    database.dispose()
+
+    def only_read(connection: psycopg.Connection[object], _record: object) -> None:
+        connection.execute("SET default_transaction_read_only = on")
+        connection.commit()
+
+    event.listen(database.engine, "connect", only_read)
+    answer = client.post("/policies", json=DEFAULT_POLICY.model_dump(mode="json"))
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
+    worker = Worker(database, Settings(data_dir=tmp_path))
+    with capture_logs() as logs:
+        worker.start()
+        until(lambda: logs or None)
+        Event().wait(POLL_SECONDS / 2)
+        worker.stop()
+    assert 1 <= [each["event"] for each in logs].count("run_broke") <= 5  # hundreds, if it did not wait
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
