@@ -29,6 +29,7 @@ TRIGGERS = {
             "audit_entries_in_sequence",
             "audit_heads_unchanged",
             "audit_heads_undeleted",
+            "audit_heads_unreplaced",
         ),
     ),
 }

@@ -1,12 +1,14 @@
 """The database itself lets nobody do anything to the trail but append to it."""
 
 import pytest
-from sqlalchemy import text
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
 from app import audit
 from app.access.permissions import OPERATOR
-from app.audit import Act
+from app.audit import Act, heads
+from app.audit.models import AuditHead
 from app.database import Database
 from tests.audit.trail import entries, require_chained
 
@@ -71,6 +73,19 @@ def test_nor_by_what_postgresql_alone_can_do(three: Database, statement: str) ->
 @pytest.mark.parametrize("statement", ON_SQLITE.values(), ids=ON_SQLITE)
 def test_nor_by_what_sqlite_alone_can_do(three: Database, statement: str) -> None:
     _refused(three, statement)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_signed_head_is_replaced(three: Database) -> None:
+    with three.session(writes=True) as session:
+        signed = heads.sign(session, Ed25519PrivateKey.generate())
+    columns = "hash, signed_at, public_key, signature"
+    replaced = f"REPLACE INTO audit_heads (id, sequence, {columns}) SELECT id, 1, {columns} FROM audit_heads"  # noqa: S608 - constants
+    with pytest.raises(DatabaseError, match="append-only"), three.session(writes=True) as session:
+        session.execute(text(replaced))
+    with three.session(writes=True) as session:
+        assert heads.SignedHead.of(session.scalars(select(AuditHead)).one()) == signed
+        heads.sign(session, Ed25519PrivateKey.generate())
 
 
 def test_what_follows_is_taken(three: Database) -> None:
