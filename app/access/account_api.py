@@ -149,7 +149,7 @@ async def begin_second_factor(
     await authentication.own_password(database, hashing, principal, body.password)
 
     def begin(session: Session) -> tuple[str, str]:
-        return second_factor.begin(session, users.get(session, principal.reference), principal)
+        return second_factor.begin(session, users.own(session, principal), principal)
 
     secret, uri = await database.transact(begin, writes=True)
     return SecondFactorBegun(secret=secret, uri=uri)
@@ -241,7 +241,8 @@ def list_api_tokens(session: DbSession, principal: SignedIn) -> ApiTokens:
 )
 def issue_api_token(body: ApiTokenNew, session: DbSession, principal: SignedIn) -> ApiTokenIssued:
     """It acts for you, with these permissions alone, where you have them. It is shown only in this answer."""
-    user, lifetime = users.get(session, principal.reference), timedelta(days=body.days)
+    principal.require_whole()
+    user, lifetime = users.own(session, principal), timedelta(days=body.days)
     row, token = tokens.issue_named(session, user, body.name, body.permissions, lifetime, principal)
     return ApiTokenIssued(reference=row.reference, token=token, expires_at=row.expires_at)
 

@@ -105,11 +105,11 @@ async def change_password(
     principal.require_whole()
     passwords.require_acceptable(body.new_password, principal.username, "#/body/new_password")
     authentication.require_other(body.new_password, body.password)
-    await authentication.own_password(database, hashing, principal, body.password)
+    verified_hash = await authentication.own_password(database, hashing, principal, body.password)
     password_hash = await authentication.new_hash(hashing, body.new_password)
 
     def change(session: Session) -> None:
-        users.change_password(session, users.get(session, principal.reference), password_hash, principal)
+        users.change_password(session, users.own(session, principal), verified_hash, password_hash, principal)
 
     await database.transact(change, writes=True)
     return Response(status_code=status.HTTP_204_NO_CONTENT)

@@ -97,6 +97,7 @@ async def _looked_at(
             select(User)
             .where(User.id == checked.user_id, User.disabled_at.is_(None), User.password_hash == checked.password_hash)
             .options(selectinload(User.grants))
+            .with_for_update(of=User, key_share=True)  # who ends the user's access meanwhile waits for what is begun
         )
         if user is None:
             raise _refusal()
@@ -152,8 +153,11 @@ def _record_refused(session: Session, counted: Counted, user_id: int) -> None:
         audit.record(session, SERVICE, Act.USER_SIGN_IN_REFUSED, user)
 
 
-async def own_password(database: Database, hashing: Hashing, actor: Principal, password: str) -> None:
-    """Check the password of `actor`, who is signed in. Raises Invalid, which is recorded, and TooManyRequests."""
+async def own_password(database: Database, hashing: Hashing, actor: Principal, password: str) -> str:
+    """Check the password of `actor`, who is signed in; returns its hash.
+
+    Raises Invalid, which is recorded, and TooManyRequests.
+    """
     standing = throttle.of_signed_in(actor.reference)
     async with hashing.turn(Rank.BROWSER):
 
@@ -165,9 +169,9 @@ async def own_password(database: Database, hashing: Hashing, actor: Principal, p
         counted, password_hash = await database.transact(begin, writes=True)
         if not await hashing.verified(password, password_hash):
             await database.transact(partial(_record_wrong, actor=actor), writes=True)
-            wrong = FieldError("#/body/password", "This is not your password.")
-            raise Invalid("Nothing was changed.", [wrong])
+            raise users.wrong_password()
     await database.transact(lambda session: throttle.forgive(session, counted), writes=True)
+    return password_hash
 
 
 async def own_code(database: Database, actor: Principal, use: Callable[[Session, User], Admitted | None]) -> Admitted:
@@ -179,7 +183,7 @@ async def own_code(database: Database, actor: Principal, use: Callable[[Session,
     counted = await database.transact(lambda session: throttle.count(session, standing), writes=True)
 
     def tried(session: Session) -> Admitted:
-        user = users.get(session, actor.reference)
+        user = users.own(session, actor)
         made = use(session, user)
         if made is None:
             raise second_factor.wrong_code()

@@ -15,7 +15,7 @@ from app.access.mapping import said
 from app.access.models import BrowserSession, Identity, Role, User
 from app.access.passwords import NO_PASSWORD
 from app.access.permissions import SERVICE, HeldRole, Permission, Principal
-from app.access.roles import grants, lock
+from app.access.roles import grants
 from app.access.sessions import Limits
 from app.access.throttle import Place
 from app.access.tokens import principal_of
@@ -63,6 +63,9 @@ def sign_in(session: Session, vouched: Vouched, place: Place, limits: Limits) ->
     Who comes for the first time is added. None: refused, on the record; of a user who has no role any more, or roles
     that exclude each other, roles and access end. The second value is the session's secret.
     """
+    of_subject = select(User.id).join(Identity, Identity.user_id == User.id)
+    of_subject = of_subject.where(Identity.issuer == vouched.issuer, Identity.subject == vouched.subject)
+    session.execute(of_subject.with_for_update(of=User, key_share=True)).all()  # nobody ends the access meanwhile
     identity = _identity(session, vouched.issuer, vouched.subject)
     wrong = said(vouched.roles) if vouched.roles else "The identity provider gives no role here."
     if identity is not None and (identity.is_service or identity.user.disabled_at is not None):
@@ -155,8 +158,8 @@ def unlink(session: Session, user: User, actor: Principal) -> None:
     actor.require(Permission.USER_WRITE)
     if session.scalar(select(Identity.id).where(Identity.user_id == user.id)) is None:
         raise NotFound(f"{user.username} is linked to no subject of an identity provider.")
-    session.execute(delete(Identity).where(Identity.user_id == user.id))
     end_access(session, user)
+    session.execute(delete(Identity).where(Identity.user_id == user.id))
     audit.record(session, actor, Act.USER_UNLINK, user)
 
 
@@ -198,7 +201,6 @@ def _free_name(session: Session, wanted: str) -> str:
 
 
 def _set_roles(session: Session, user: User, roles: Sequence[HeldRole]) -> None:
-    lock(session, user)
     made = grants(roles)
     if {(each.role, each.district, each.settlement) for each in user.grants} != {
         (each.role, each.district, each.settlement) for each in made

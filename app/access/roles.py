@@ -52,14 +52,6 @@ def grants(roles: Sequence[HeldRole]) -> list[Grant]:
     ]
 
 
-def lock(session: Session, user: User) -> None:
-    """Read the roles of `user` anew, which nobody else changes until this transaction ends.
-
-    Of two who change them at once the second would add its own to the first one's, which it never saw.
-    """
-    session.refresh(user, ["grants"], with_for_update={"key_share": True})
-
-
 def change(session: Session, user: User, roles: Sequence[HeldRole], actor: Principal) -> User:
     """Make these the roles of `user`; they hold from the user's next request on.
 
@@ -72,7 +64,7 @@ def change(session: Session, user: User, roles: Sequence[HeldRole], actor: Princ
         raise Invalid("The roles were not changed.", errors)
     if all(role.role is not Role.ADMINISTRATOR for role in roles):
         require_another_administrator(session, user)
-    lock(session, user)
+    session.refresh(user, ["grants"], with_for_update={"key_share": True})  # of two at once, the second replaces both
     user.grants = grants(roles)
     audit.record(session, actor, Act.USER_SET_ROLES, user)
     return user

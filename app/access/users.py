@@ -4,17 +4,17 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, union_all
 from sqlalchemy.orm import Session, selectinload
 
 from app import audit
 from app.access import roles as held_roles
 from app.access import second_factor, sessions, tokens
-from app.access.models import User
+from app.access.models import ApiToken, BrowserSession, User
 from app.access.permissions import HeldRole, Permission, Principal
 from app.audit import Act
 from app.database import utc_now
-from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.errors import Conflict, FieldError, Invalid, NotFound, Unauthorised
 
 ONE_TIME_LIFETIME = timedelta(days=3)
 USERNAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
@@ -70,6 +70,22 @@ def get(session: Session, reference: str) -> User:
     return user
 
 
+def own(session: Session, actor: Principal) -> User:
+    """Return the user who is `actor`, locked, for a change of the own access: nobody ends that before it is done.
+
+    Raises Unauthorised where the token or session of `actor` has ended since it was shown.
+    """
+    user = get(session, actor.reference)
+    session.refresh(user, ["password_hash"], with_for_update={"key_share": True})
+    in_use = union_all(
+        select(ApiToken.id).where(ApiToken.reference == actor.token, ApiToken.revoked_at.is_(None)),
+        select(BrowserSession.id).where(BrowserSession.reference == actor.token, BrowserSession.ended_at.is_(None)),
+    )
+    if session.scalar(in_use) is None:
+        raise Unauthorised("Your access was ended just now. Sign in again.")
+    return user
+
+
 def disable(session: Session, user: User, actor: Principal) -> User:
     """End a user's access and every token at once. Raises Conflict when already disabled, or the last administrator."""
     actor.require(Permission.USER_WRITE)
@@ -92,11 +108,21 @@ def enable(session: Session, user: User, actor: Principal) -> User:
     return user
 
 
-def change_password(session: Session, user: User, password_hash: str, actor: Principal) -> None:
-    """Give `user`, who is `actor`, the password that the user has chosen, and end every token but the one in use."""
+def change_password(session: Session, user: User, verified_hash: str, password_hash: str, actor: Principal) -> None:
+    """Give `user`, who is `actor`, the password that the user has chosen, and end every token but the one in use.
+
+    Raises Invalid where the password is not that of `verified_hash` any more.
+    """
+    if user.password_hash != verified_hash:
+        raise wrong_password()
     user.password_hash, user.password_expires_at = password_hash, None
     end_access(session, user, but=actor.token)
     audit.record(session, actor, Act.USER_CHANGE_PASSWORD, user)
+
+
+def wrong_password() -> Invalid:
+    """Return the refusal of a password that is not the user's own."""
+    return Invalid("Nothing was changed.", [FieldError("#/body/password", "This is not your password.")])
 
 
 def reset_password(session: Session, user: User, password_hash: str, actor: Principal) -> datetime:
@@ -119,7 +145,11 @@ def one_time_until() -> datetime:
 
 
 def end_access(session: Session, user: User, *, but: str | None = None) -> None:
-    """End every session and every token of `user` now, except that of the public reference `but`."""
+    """End every session and every token of `user` now, except that of the public reference `but`.
+
+    Waits for who signs in or makes a token at this moment, and ends that too.
+    """
+    session.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))
     tokens.end_all(session, user, but=but)
     sessions.end_all(session, user, but=but)
 
@@ -139,5 +169,5 @@ def end_own_sessions(session: Session, user: User, actor: Principal) -> None:
 
 def reset_second_factor(session: Session, user: User, actor: Principal) -> None:
     """Take away the second factor that a user has lost, and end every session and token."""
+    end_access(session, user)  # first, as everybody locks the user before the second factor
     second_factor.reset(session, user, actor)
-    end_access(session, user)

@@ -6,10 +6,14 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
+from app.access import tokens, users
 from app.access.models import ApiToken, Role
+from app.access.permissions import OPERATOR, Permission
 from app.database import Database, utc_now
 from tests import factories
+from tests.concurrency import overtaken
 from tests.conftest import ActingAs
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -54,6 +58,34 @@ def test_a_token_that_was_made_for_some_acts_manages_no_access(acting_as: Acting
     for method, path, body in requests:
         refused = program.request(method, path, json=body)
         assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden"), path
+
+
+def test_a_token_that_is_asked_for_while_its_users_access_ends_is_not_made(
+    acting_as: ActingAs, database: Database
+) -> None:
+    planner = acting_as(Role.PLANNER)
+    reference = planner.get("/me").json()["reference"]
+
+    def end(session: Session) -> None:
+        users.end_sessions(session, users.get(session, reference), OPERATOR)
+
+    assert overtaken(database, end, lambda: planner.post("/api-tokens", json=REPORT)).status_code == 401
+
+
+def test_a_token_that_is_made_just_before_its_users_access_ends_ends_too(
+    acting_as: ActingAs, database: Database
+) -> None:
+    planner, administrator = acting_as(Role.PLANNER), acting_as(Role.ADMINISTRATOR)
+    reference, made = planner.get("/me").json()["reference"], list[str]()
+
+    def make(session: Session) -> None:
+        actor = tokens.principal(session, planner.headers["Authorization"].removeprefix("Bearer "))
+        day, own = timedelta(days=1), users.own(session, actor)
+        made.append(tokens.issue_named(session, own, "Report", [Permission.STOCK_READ], day, actor)[1])
+
+    ended = overtaken(database, make, lambda: administrator.post(f"/users/{reference}/end-sessions"))
+    assert ended.status_code == 204
+    assert _with(planner, made[0]).get("/me").status_code == 401
 
 
 @on_sqlite

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from app.access import passwords, users
 from app.access.models import Role, User
@@ -18,10 +19,10 @@ from app.database import Database, utc_now
 from app.errors import Invalid
 from tests.access.delays import draw_out_delays
 from tests.audit.trail import entries
-from tests.concurrency import at_once
+from tests.concurrency import at_once, overtaken
 from tests.conftest import ActingAs
 
-PASSWORD, OTHER = "correct horse battery", "another long password"
+PASSWORD, OTHER, ONCE = "correct horse battery", "another long password", "what an administrator gave out"
 
 
 @pytest.fixture
@@ -173,6 +174,45 @@ def test_of_two_sign_ins_at_once_with_one_reset_password_one_wins(
         lambda: _sign_in(service, once, new_password="a third long password").status_code,
     )
     assert sorted(answers) == [201, 401]
+
+
+def _reset(session: Session, user: User) -> None:
+    users.reset_password(session, users.get(session, user.reference), passwords.hashed(ONCE), OPERATOR)
+
+
+def test_who_signs_in_while_the_password_is_reset_is_refused(
+    service: TestClient, database: Database, amina: User
+) -> None:
+    late = overtaken(database, lambda session: _reset(session, amina), lambda: _sign_in(service, PASSWORD))
+    assert late.status_code == 401
+
+
+def test_a_password_that_is_reset_while_its_user_changes_it_stays_reset(
+    service: TestClient, database: Database, amina: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers, hash_of = _bearer(_sign_in(service, PASSWORD)), passwords.hashed
+
+    def overtaken_by_the_reset(password: str) -> str:
+        monkeypatch.setattr(passwords, "hashed", hash_of)
+        with database.session(writes=True) as session:
+            _reset(session, amina)
+        return hash_of(password)
+
+    monkeypatch.setattr(passwords, "hashed", overtaken_by_the_reset)
+    body = {"password": PASSWORD, "new_password": OTHER}
+    assert service.post("/api/v1/me/password", json=body, headers=headers).status_code == 401
+    assert _sign_in(service, OTHER).status_code == 401
+    assert _sign_in(service, ONCE, new_password=OTHER).status_code == 201
+
+
+def test_of_two_changes_of_one_password_at_once_one_is_made(service: TestClient, amina: User) -> None:
+    headers = _bearer(_sign_in(service, PASSWORD))
+
+    def change(new_password: str) -> int:
+        body = {"password": PASSWORD, "new_password": new_password}
+        return service.post("/api/v1/me/password", json=body, headers=headers).status_code
+
+    assert sorted(at_once(lambda: change(OTHER), lambda: change("a third long password"))) == [204, 422]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

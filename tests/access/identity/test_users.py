@@ -162,6 +162,17 @@ def test_a_user_is_linked_and_unlinked_by_an_administrator(
     assert browser.get("/me").json()["reference"] != user.reference
 
 
+def test_who_is_unlinked_while_signing_in_is_not_let_in_as_the_user(browser: httpx2.Client, database: Database) -> None:
+    sign_in(browser)
+    reference = browser.get("/me").json()["reference"]
+
+    def unlink(session: Session) -> None:
+        identities.unlink(session, users.get(session, reference), OPERATOR)
+
+    overtaken(database, unlink, lambda: sign_in(browser))
+    assert browser.get("/me").json()["reference"] != reference
+
+
 def test_two_first_sign_ins_at_once_add_one_user(database: Database) -> None:
     vouched = identities.Vouched("https://issuer.example", "one", (HeldRole(Role.CASEWORKER),), False, "one")
     limits, place = create_app(Settings(worker="separate"), database).state.access_rules.limits, Place("")
