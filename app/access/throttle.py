@@ -176,8 +176,7 @@ def require_open(key: str, closed_until: datetime | None) -> None:
 def count(session: Session, standing: Standing) -> Counted:
     """Count a try. Raises TooManyRequests while a delay lasts, whoever began it in the meantime."""
     now = utc_now()
-    old = select(Throttle.id).where(Throttle.tried_at <= now - FORGOTTEN_AFTER).limit(MOST_DROPPED_AT_ONCE)
-    session.execute(delete(Throttle).where(Throttle.id.in_(old.with_for_update(skip_locked=True))))
+    is_old = Throttle.tried_at <= now - FORGOTTEN_AFTER
     insert = postgresql.insert if engine_of(session).dialect.name == "postgresql" else sqlite.insert
     tries = []
     for key, limit in standing.limits:  # in the order of keys, so that two that count never wait for each other
@@ -186,7 +185,8 @@ def count(session: Session, standing: Standing) -> Counted:
             new.on_conflict_do_update(
                 index_elements=[Throttle.key_sha256],
                 set_={
-                    "tries": case((Throttle.tried_at <= now - FORGOTTEN_AFTER, 1), else_=Throttle.tries + 1),
+                    "tries": case((is_old, 1), else_=Throttle.tries + 1),
+                    "closed_until": case((is_old, None), else_=Throttle.closed_until),
                     "tried_at": now,
                 },
             ).returning(Throttle.tries, Throttle.closed_until)
@@ -196,6 +196,9 @@ def count(session: Session, standing: Standing) -> Counted:
         if delay:
             session.execute(update(Throttle).where(Throttle.key_sha256 == key).values(closed_until=now + delay))
         tries.append((key, counted.tries))
+    # Last: what is dropped stays locked, and whoever then waited for a key might wait for one who waits for these.
+    old = select(Throttle.id).where(is_old).limit(MOST_DROPPED_AT_ONCE)
+    session.execute(delete(Throttle).where(Throttle.id.in_(old.with_for_update(skip_locked=True))))
     return Counted(standing.own, tuple(tries))
 
 

@@ -1,7 +1,9 @@
 """Delays after wrong tries: for strangers, never for the user in a known place, and the same for names nobody has."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import httpx2
@@ -9,7 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
+from sqlalchemy.orm import Session
 
 from app.access import passwords, throttle, users
 from app.access.hashing import MOST_WAITING, Hashing, Rank
@@ -19,7 +22,7 @@ from app.access.throttle import ACCOUNT, ADDRESS, SAME_PLACE, Counted, Limit, Pl
 from app.database import Database, utc_now
 from app.errors import TooManyRequests
 from tests.access.delays import draw_out_delays
-from tests.concurrency import at_once
+from tests.concurrency import BLOCKED, at_once, until
 
 PASSWORD = "correct horse battery"
 HOME, OFFICE = Place("192.0.2.1"), Place("2001:db8::1")
@@ -187,6 +190,35 @@ def test_many_at_once_pass_no_more_often_than_one_after_another(database: Databa
         return True
 
     assert sum(at_once(*[count] * 10)) == SAME_PLACE.free + 1
+
+
+def test_who_comes_back_after_a_day_and_who_drops_what_is_old_do_not_stop_each_other(database: Database) -> None:
+    office, newcomer, old = "0" * 64, "1" * 64, "2" * 64
+    with database.session(writes=True) as session:
+        session.add(Throttle(key_sha256=old, tries=1, tried_at=utc_now() - throttle.FORGOTTEN_AFTER))
+
+    def count(session: Session, own: str) -> Counted:
+        limits = ((office, ADDRESS), (own, SAME_PLACE))
+        return throttle.count(session, throttle.Standing(Rank.STRANGER, own, limits))
+
+    def come_back() -> Counted:
+        with database.session(writes=True) as session:
+            return count(session, old)
+
+    begun = list[Future[Counted]]()
+    with ThreadPoolExecutor(1) as threads:
+        with database.session(writes=True) as session:
+            connection = session.connection()
+
+            def dropped(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+                if statement.startswith("DELETE"):
+                    begun.append(threads.submit(come_back))
+                    if not database.is_sqlite:
+                        until(lambda: begun[0].done() or connection.scalar(BLOCKED) or None)
+
+            event.listen(connection, "after_cursor_execute", dropped)
+            assert count(session, newcomer).tries == ((office, 1), (newcomer, 1))
+        assert begun[0].result().tries == ((office, 2), (old, 1))
 
 
 def test_who_is_known_better_goes_first_and_strangers_one_at_a_time_in_a_queue_that_ends() -> None:
