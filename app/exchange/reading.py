@@ -12,7 +12,6 @@ from typing import Any
 
 from defusedxml import DefusedXmlException
 from openpyxl import load_workbook
-from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.utils.exceptions import InvalidFileException
 
 from app.archives import ARCHIVE_ERRORS
@@ -301,7 +300,7 @@ def _open_workbook(name: str, content: bytes, refusals: Refusals, limit: int) ->
                 continue
             worksheet.reset_dimensions()
             file = f"{name}:{table.name}"
-            yield Sheet(file, table, _sheet_rows(file, worksheet.iter_rows(max_col=WIDEST, values_only=True), refusals))
+            yield Sheet(file, table, _sheet_rows(file, worksheet.iter_rows(max_col=WIDEST), refusals))
     except TooLarge:
         raise
     except DefusedXmlException:
@@ -329,7 +328,7 @@ def _sheet_rows(file: str, rows: Iterator[tuple[Any, ...]], refusals: Refusals) 
         for number, row in enumerate(rows, 1):
             if number > LONGEST:
                 raise OverflowError
-            is_empty = row.count(None) == len(row)  # a formatted sheet may end in a million of these
+            is_empty = all(cell.value is None for cell in row)  # a formatted sheet may end in a million of these
             yield number, [] if is_empty else _sheet_cells(file, number, row, refusals)
     except WORKBOOK_ERRORS as error:
         message = f"the sheet cannot be read from here on ({type(error).__name__}); save it again as .xlsx"
@@ -340,8 +339,9 @@ def _sheet_rows(file: str, rows: Iterator[tuple[Any, ...]], refusals: Refusals) 
 def _sheet_cells(file: str, number: int, row: tuple[Any, ...], refusals: Refusals) -> Cells | None:
     cells: Cells = []
     before = len(refusals)
-    for position, value in enumerate(row, 1):
-        if isinstance(value, str) and value in ERROR_CODES:
+    for position, cell in enumerate(row, 1):
+        value = cell.value
+        if cell.data_type == "e":  # a text may look the same
             refusals.add(file, number, None, value, f"cell {position} holds a formula's error; paste a value")
         try:
             if isinstance(value, int | float) and abs(value) >= 10**SPREADSHEET_DIGITS:

@@ -329,6 +329,12 @@ def test_a_spreadsheet_has_typed_cells(tmp_path: Path) -> None:
     assert workbook["settlements"]["D2"].value == 0.8400000000000001
 
 
+def test_a_text_that_looks_like_an_error_is_one_in_a_spreadsheet_too(session: Session) -> None:
+    files = {**VILLAGE, "origins.csv": VILLAGE["origins.csv"].replace(b"Gone", b"#N/A")}
+    assert load(session, files).tables["origins"].created == 3
+    assert load(session, {"v.xlsx": exports.as_xlsx(files)}).sentence.startswith(WHOLE)
+
+
 def test_an_area_too_detailed_for_a_cell_is_not_cut_off() -> None:
     detailed = {**area("L-1", "ALD", "cleared"), "geometry": {"type": "Polygon", "coordinates": [SQUARE[0] * 700]}}
     with pytest.raises(Invalid, match=r"L-1 in land_release\.geojson does not fit"):
