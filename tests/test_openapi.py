@@ -309,7 +309,7 @@ def test_headers_that_a_client_goes_on_by_are_documented() -> None:
 
 
 @schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_answers_as_documented(
     case: Case[Any], address: str, signed_in: list[tuple[Principal, str]], references: Mapping[str, list[str]]
 ) -> None:

@@ -81,7 +81,7 @@ def test_any_characters_make_a_password(password: str) -> None:
 
 
 @given(st.text(min_size=12, max_size=30))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_a_password_is_the_same_however_a_keyboard_composes_it(password: str) -> None:
     kept = passwords.hashed(unicodedata.normalize("NFD", password))
     assert passwords.verified(unicodedata.normalize("NFC", password), kept)

@@ -272,7 +272,7 @@ def test_over_the_api(database: Database, register: Register, acting_as: ActingA
 MEMBERS = st.lists(st.integers(0, 90), min_size=1, max_size=7)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(MEMBERS, st.sampled_from(Accommodation), st.booleans()), min_size=1, max_size=12))
 def test_gains_and_losses_are_the_other_way_round_the_other_way(
     families: list[tuple[list[int], Accommodation, bool]],

@@ -141,7 +141,7 @@ def trail() -> Iterator[Trail]:
         yield made
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(kind=st.sampled_from(sorted(tampering.KINDS)), seed=st.integers(0, 2**32))
 def test_any_one_change_is_found(trail: Trail, kind: str, seed: int) -> None:
     database, head = trail

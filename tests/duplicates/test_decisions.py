@@ -201,7 +201,7 @@ def _made(session: Session, drawn: dict[str, Any]) -> list[Household]:
     return made
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=_registers())
 def test_whatever_is_merged_is_restored_byte_for_byte(session: Session, drawn: dict[str, Any]) -> None:
     with session.begin_nested() as savepoint:

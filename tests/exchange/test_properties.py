@@ -19,7 +19,7 @@ from app.exchange.tables import TABLES
 from app.sealed import letters_and_digits
 from tests.exchange.village import VILLAGE, load, rows, sizes, undone, with_cell
 
-RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 NASTY = st.sampled_from(
     [
         "",

@@ -47,7 +47,7 @@ milestones = st.dictionaries(
 
 
 @given(status=st.sampled_from(SettlementStatus), areas=areas, milestones=milestones, complete=st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_python_and_the_database_agree_on_every_combination(
     session: Session,
     status: SettlementStatus,

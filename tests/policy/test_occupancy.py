@@ -269,7 +269,7 @@ def fewest_rooms(standard: str, singles: tuple[Member, ...]) -> int:
     return fewest(tuple(range(len(singles))))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(household=households(), standard=st.sampled_from(BEDROOM_STANDARDS))
 def test_need_equals_exhaustive_pairing(household: tuple[tuple[Member, ...], int], standard: str) -> None:
     members, in_couples = household
@@ -290,7 +290,6 @@ def test_need_equals_exhaustive_pairing_on_every_household_of_up_to_eight(standa
             assert need(STANDARDS[standard], members).amount == fewest_rooms(standard, members), household
 
 
-@settings(deadline=None)
 @given(household=households(), standard=st.sampled_from(BEDROOM_STANDARDS))
 def test_reasons_are_rooms_that_add_up(household: tuple[tuple[Member, ...], int], standard: str) -> None:
     """Sharing is mutual and allowed, and the rooms that the reasons describe are as many as the need."""
@@ -308,7 +307,6 @@ def test_reasons_are_rooms_that_add_up(household: tuple[tuple[Member, ...], int]
 relatives = st.lists(st.tuples(ages, st.sampled_from(Sex), st.sampled_from(Relationship)), max_size=9)
 
 
-@settings(deadline=None)
 @given(people=relatives, data=st.data(), standard=st.sampled_from(sorted(STANDARDS)))
 def test_the_order_of_members_changes_nothing(
     people: list[tuple[int, Sex, Relationship]], data: st.DataObject, standard: str
@@ -320,7 +318,6 @@ def test_the_order_of_members_changes_nothing(
     assert set(one.reasons) == set(other.reasons)
 
 
-@settings(deadline=None)
 @given(
     household=households(), newcomer=st.tuples(ages, st.sampled_from(Sex)), standard=st.sampled_from(sorted(STANDARDS))
 )

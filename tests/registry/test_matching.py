@@ -179,7 +179,7 @@ def _told(found: Comparison) -> tuple[float, set[tuple[str, str]], set[tuple[Any
     return found.score, set(found.pairs), evidence
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(FAMILIES, FAMILIES)
 def test_it_is_the_same_from_either_side(one: FamilyFacts, other: FamilyFacts) -> None:
     there, back = compare(one, other), compare(other, one)
@@ -191,14 +191,14 @@ def test_it_is_the_same_from_either_side(one: FamilyFacts, other: FamilyFacts) -
     assert _told(there) == _told(turned)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(FAMILIES, FAMILIES, st.randoms(use_true_random=False))
 def test_the_order_of_people_says_nothing(one: FamilyFacts, other: FamilyFacts, random: Any) -> None:
     shuffled = replace(one, people=tuple(random.sample(one.people, len(one.people))))
     assert _told(compare(one, other)) == _told(compare(shuffled, other))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(FAMILIES)
 def test_whoever_is_compared_with_themselves_is_the_same(family: FamilyFacts) -> None:
     found = compare(family, replace(family, reference="HH-2"))
@@ -206,7 +206,7 @@ def test_whoever_is_compared_with_themselves_is_the_same(family: FamilyFacts) ->
     assert len({first for first, _ in found.pairs}) == len({second for _, second in found.pairs}) == len(found.pairs)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(PEOPLE, PEOPLE)
 def test_people_with_everything_in_common_are_looked_up_alike(one: PersonFacts, other: PersonFacts) -> None:
     as_the_other = replace(one, birth_date=other.birth_date, given_name=other.given_name, family_name=other.family_name)

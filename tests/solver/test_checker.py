@@ -94,7 +94,7 @@ def test_every_change_is_named_exactly_where_it_is_wrong(seed: int, shape: dict[
 
 
 @given(seed=st.integers(0, 10**6), housed=st.booleans(), choice=st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_changes_of_tiny_problems_are_named_too(seed: int, housed: bool, choice: Any) -> None:
     problem = Problem.from_dict(tiny_problem(seed))
     document: Row = solve(problem).to_dict()
@@ -106,7 +106,7 @@ def test_changes_of_tiny_problems_are_named_too(seed: int, housed: bool, choice:
 
 
 @given(seed=st.integers(0, 10**6), choice=st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_changes_are_named_whatever_the_stages_count(seed: int, choice: Any) -> None:
     row = tiny_problem(seed)
     problem = Problem.from_dict(row)
@@ -127,7 +127,7 @@ def test_changes_are_named_whatever_the_stages_count(seed: int, choice: Any) -> 
     denominator=st.sampled_from([1, 7, 10**6, 10**17, 10**30]),
     choice=st.randoms(use_true_random=False),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_prices_prove_what_the_formula_gives(seed: int, denominator: int, choice: Any) -> None:
     """Also where the sums are past 64 bits."""
     problem = Problem.from_dict(tiny_problem(seed))
@@ -316,7 +316,7 @@ def good_names(solution: Solution) -> tuple[str, ...]:
 
 
 @given(seed=st.integers(0, 10**6), choice=st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_other_allocation_passes_as_optimal_unless_it_is(seed: int, choice: Any) -> None:
     """Any allocation that keeps the rules, put in the place of the optimal one, is refused if it is worth less."""
     document = tiny_problem(seed)

@@ -43,7 +43,7 @@ def test_the_lottery_does_not_swap_those_who_differ(field: dict[str, object]) ->
 
 
 @given(numbers=st.lists(st.integers(1, 6), min_size=2, max_size=7), houses=st.integers(0, 5), spare=st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_outcomes_follow_the_numbers(numbers: list[int], houses: int, spare: int) -> None:
     people = [household(f"h{i}", lottery=n, bedrooms_max=3) for i, n in enumerate(numbers)]
     classes = [house_class("C", count=houses), house_class("spare", bedrooms=3, count=spare)]

@@ -25,7 +25,7 @@ def filled(net: Network, order: IntArray, tries: int) -> IntArray:
     return at
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), tries=st.sampled_from([0, 50, 5_000]))
 def test_whoever_is_placed_has_a_house_and_services(seed: int, tries: int) -> None:
     problem = generate(60, 4, seed, kin_share=0.3, anywhere_share=0.5, forbidden_share=0.3)

@@ -133,7 +133,7 @@ def test_the_same_previous_solution_gives_the_same_bytes(
 
 
 @given(seed=st.integers(0, 10**6), other=st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_solution_will_do_to_start_from(seed: int, other: int) -> None:
     """That of another problem, whose households, classes and prices happen to have names of this one."""
     tiny, stranger = Problem.from_dict(tiny_problem(seed)), solve(Problem.from_dict(tiny_problem(other)))
@@ -172,7 +172,7 @@ def test_prices_past_64_bits_are_not_taken_over() -> None:
 
 
 @given(seed=st.integers(0, 10**6), dice=st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_left_of_an_allocation_breaks_no_rule(seed: int, dice: Any) -> None:
     """Of classes dealt at random, pins apart."""
     document = tiny_problem(seed)

@@ -27,7 +27,7 @@ GOOD = document(
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_json_goes_round(seed: int) -> None:
     problem = Problem.from_dict(tiny_problem(seed))
     again = Problem.from_json(problem.to_json().encode())
@@ -71,7 +71,7 @@ def renamed(document: Any, names: dict[str, str]) -> Any:
 
 
 @given(seed=st.integers(0, 10**6), new=names)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_hash_is_that_of_the_documents_canonical_json(seed: int, new: list[str]) -> None:
     old = [f"{letter}{i}" for letter in "schpk" for i in range(6)] + ["clinic", "school"]
     document = renamed(tiny_problem(seed), {a: f"{b}{i}" for i, (a, b) in enumerate(zip(old, new, strict=True))})

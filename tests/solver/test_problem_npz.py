@@ -47,7 +47,7 @@ def read(content: bytes) -> Problem:
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_goes_round_and_is_the_problem_of_the_json_form(seed: int) -> None:
     problem = Problem.from_dict(tiny_problem(seed))
     again = read(packed(problem))
@@ -231,7 +231,7 @@ def test_what_unpacks_to_far_more_than_the_file_is_not_unpacked() -> None:
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_change_of_bytes_is_refused_or_makes_no_difference(data: st.DataObject) -> None:
     changed = bytearray(FILE)
     for _ in range(data.draw(st.integers(1, 3))):

@@ -246,7 +246,7 @@ DAY = st.dates(date(2026, 1, 1), date(2026, 3, 1))
 
 
 @given(DAY, st.integers(1, 20), st.sets(DAY, max_size=30))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_deadline_leaves_as_many_open_days_as_the_policy_says(issued: date, days: int, closed: set[date]) -> None:
     last = last_day(issued, issued + timedelta(days=days), closed)
     counted = [issued + timedelta(days=number) for number in range(1, (last - issued).days + 1)]

@@ -55,7 +55,7 @@ def test_a_cycle_that_brings_too_many_to_a_school_is_no_cycle() -> None:
     assert swap_places.cycles(owned, ranked, members, stands_in, _free({1: 0, 2: 0})) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), families=st.integers(2, 7))
 def test_whatever_is_wished_no_school_is_too_small(data: st.DataObject, families: int) -> None:
     names = [f"family {number}" for number in range(families)]

@@ -58,7 +58,7 @@ def _blocked(owned: Owned, ranked: Ranked, got: Owned) -> bool:
 
 
 @given(_markets())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nobody_is_worse_off_and_no_families_could_do_better_among_themselves(market: tuple[Owned, Ranked]) -> None:
     owned, ranked = market
     got = _allocated(owned, ranked)
@@ -69,7 +69,7 @@ def test_nobody_is_worse_off_and_no_families_could_do_better_among_themselves(ma
 
 
 @given(_markets())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_check_finds_whatever_trying_everything_finds(market: tuple[Owned, Ranked]) -> None:
     owned, ranked = market
     for houses in permutations(owned.values()):
@@ -79,7 +79,7 @@ def test_the_check_finds_whatever_trying_everything_finds(market: tuple[Owned, R
 
 
 @given(_markets(most=3), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_naming_another_order_gains_nothing(market: tuple[Owned, Ranked], data: st.DataObject) -> None:
     owned, ranked = market
     liar = data.draw(st.sampled_from(sorted(owned)))
@@ -92,7 +92,7 @@ def test_naming_another_order_gains_nothing(market: tuple[Owned, Ranked], data: 
 
 
 @given(_markets(most=8), st.randoms())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_order_in_which_families_come_decides_nothing(market: tuple[Owned, Ranked], random: object) -> None:
     owned, ranked = market
     families = list(owned)
