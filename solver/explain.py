@@ -45,7 +45,7 @@ class Explanation:
 
     Where it has a justified claim that is not met (`solver.fairness`), the facts name the house's class
     (`claimed_class`) and who has the house (`envied`; left out where it is empty), and the sentence says so. Where a
-    solution houses nobody, all are told why, as held together by pins that contradict each other.
+    solution has no answer, all are told why, with the reason of who is held from a house by others: none fits better.
     """
 
     household: str

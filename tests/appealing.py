@@ -1,13 +1,17 @@
 """Appeals for tests."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.access.models import Role
+from app.access.permissions import OPERATOR
+from app.allocation.corrections import Correction
 from app.database import utc_now
+from app.registry import queries
 from app.registry.models import Application
+from app.tenancy import appeals
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround, AppealState
 from tests import factories
 
@@ -32,3 +36,17 @@ def appeal(session: Session, decided: Application, **fields: Any) -> Appeal:
     session.add(row)
     session.flush()
     return row
+
+
+def lodged(session: Session, application: str) -> Appeal:
+    """An appeal that is lodged as anybody lodges one, against having been found ineligible."""
+    return appeals.lodge(
+        session,
+        queries.visible_application(session, OPERATOR, application),
+        against=AppealAgainst.INELIGIBILITY,
+        ground=AppealGround.FACTS_WRONG,
+        statement="Nobody asked us.",
+        correction=Correction(),
+        zone=UTC,
+        actor=OPERATOR,
+    )

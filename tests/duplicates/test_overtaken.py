@@ -1,7 +1,6 @@
 """Merging two records of one family while a run is requested that knows both, or an appeal is lodged for one."""
 
 from collections.abc import Callable
-from datetime import UTC
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +10,6 @@ from app.access.models import Role
 from app.access.permissions import OPERATOR, Principal
 from app.allocation import declines, policies, runs
 from app.allocation import queries as allocation
-from app.allocation.corrections import Correction
 from app.allocation.models import Proposal, ProposalState
 from app.database import Database, utc_now
 from app.duplicates import decisions
@@ -21,8 +19,7 @@ from app.housing.models import HouseState
 from app.registry import applications, queries
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.models import Application, ApplicationState
-from app.tenancy import appeals
-from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround, AppealState
+from app.tenancy.appeal_models import Appeal, AppealState
 from tests import appealing, factories
 from tests.allocation.conftest import decide as decide_run
 from tests.allocation.conftest import proposed, solved
@@ -100,20 +97,6 @@ def test_of_two_records_in_one_run_the_merge_before_the_approval_leaves_none_pla
         assert session.scalars(select(Merge)).all() == []
 
 
-def lodge(session: Session, reference: str) -> Appeal:
-    application = queries.visible_application(session, OPERATOR, reference)
-    return appeals.lodge(
-        session,
-        application,
-        against=AppealAgainst.INELIGIBILITY,
-        ground=AppealGround.FACTS_WRONG,
-        statement="Nobody asked us.",
-        correction=Correction(),
-        zone=UTC,
-        actor=OPERATOR,
-    )
-
-
 @pytest.fixture
 def refused_pair(database: Database, pair: Pair) -> Pair:
     """Two records of one family, of which the second is signed as ineligible."""
@@ -128,7 +111,7 @@ def refused_pair(database: Database, pair: Pair) -> Pair:
 def test_no_merge_while_an_appeal_is_lodged(database: Database, refused_pair: Pair, verifier: Principal) -> None:
     answer = overtaken(
         database,
-        lambda session: lodge(session, refused_pair.applications[1]),
+        lambda session: appealing.lodged(session, refused_pair.applications[1]),
         lambda: told(lambda: merge(database, refused_pair, verifier)),
     )
     assert "Let it be decided, or withdrawn, first." in answer
@@ -142,7 +125,7 @@ def test_no_merge_while_an_appeal_is_lodged(database: Database, refused_pair: Pa
 def test_no_appeal_for_a_record_while_it_is_merged(database: Database, refused_pair: Pair, verifier: Principal) -> None:
     def lodged() -> None:
         with database.session(writes=True) as session:
-            lodge(session, refused_pair.applications[1])
+            appealing.lodged(session, refused_pair.applications[1])
 
     answer = overtaken(
         database,

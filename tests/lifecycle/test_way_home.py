@@ -27,7 +27,6 @@ def test_no_order_of_acts_breaks_a_rule(kind: str, new_database_url: NewDatabase
         settings=settings(
             max_examples=max(STEPS // STEPS_AT_ONCE, 1),
             stateful_step_count=STEPS_AT_ONCE,
-            deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),

@@ -1,7 +1,7 @@
 """What is written of a household at the moment in which it is erased is refused: nobody would erase it any more."""
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from app.access.models import Role
 from app.access.permissions import OPERATOR
 from app.allocation import placements, policies
-from app.allocation.corrections import Correction
 from app.allocation.placement_models import Placement, PlacementReason
 from app.break_glass import grants
 from app.database import Database, utc_now
@@ -21,9 +20,8 @@ from app.housing.models import Settlement
 from app.privacy.erasure import erase
 from app.registry import applications, queries
 from app.registry.models import Application, ApplicationState, Household, Person, Suitability
-from app.tenancy import appeals
-from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealGround
-from tests import factories
+from app.tenancy.appeal_models import Appeal
+from tests import appealing, factories
 from tests.concurrency import overtaken
 
 PERSON = (
@@ -48,16 +46,7 @@ def a_placement(session: Session, household: Household) -> None:
 
 def an_appeal(session: Session, household: Household) -> None:
     reference = session.scalars(select(Application.reference)).one()
-    appeals.lodge(
-        session,
-        queries.visible_application(session, OPERATOR, reference),
-        against=AppealAgainst.INELIGIBILITY,
-        ground=AppealGround.FACTS_WRONG,
-        statement="Sona was not counted.",
-        correction=Correction(),
-        zone=UTC,
-        actor=OPERATOR,
-    )
+    appealing.lodged(session, reference)
 
 
 def an_application(session: Session, household: Household) -> None:
