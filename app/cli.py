@@ -329,8 +329,11 @@ def export_files(
     target: Annotated[Path, typer.Argument(help="A new or empty folder, or a name that ends in .zip or .xlsx.")],
 ) -> None:
     """Export what import takes. Importing it again changes nothing."""
-    with opened() as database, database.session(writes=True) as session:
-        files = exports.issue(session, actor=OPERATOR)
+    with opened() as database:
+        with database.session(writes=False, one_moment=True) as session:
+            found = exports.write(session, actor=OPERATOR)
+        with database.session(writes=True) as session:
+            files = exports.issue(session, found, actor=OPERATOR)
     exports.save(files, target)
     console.say(f"Wrote {target}.")
 

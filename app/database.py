@@ -176,14 +176,20 @@ class Database:
         self._slots = Semaphore(pool_size)
         self._writer = threading.Lock()
 
-    def _open(self, *, writes: bool) -> Session:
-        return Session(self.engine.execution_options(hearth_writes=writes), expire_on_commit=False)
+    def _open(self, *, writes: bool, one_moment: bool) -> Session:
+        options: dict[str, Any] = {"hearth_writes": writes}
+        if one_moment and not self.is_sqlite:  # whose transactions read so without being told
+            options["isolation_level"] = "REPEATABLE READ"
+        return Session(self.engine.execution_options(**options), expire_on_commit=False)
 
     @contextmanager
-    def session(self, *, writes: bool) -> Iterator[Session]:
-        """Open one transaction. With `writes` false, nothing is to be changed in it."""
+    def session(self, *, writes: bool, one_moment: bool = False) -> Iterator[Session]:
+        """Open one transaction. With `writes` false, nothing is to be changed in it.
+
+        With `one_moment`, all that it reads is as it was when it first read.
+        """
         alone = self._writer if writes and self.is_sqlite else nullcontext()
-        with alone, self._open(writes=writes) as session, session.begin():
+        with alone, self._open(writes=writes, one_moment=one_moment) as session, session.begin():
             yield session
 
     @asynccontextmanager
@@ -201,11 +207,11 @@ class Database:
             with CancelScope(shield=True):
                 await run_sync(manager.__exit__, None, None, None)
 
-    async def transact(self, work: Callable[[Session], Result], *, writes: bool) -> Result:
+    async def transact(self, work: Callable[[Session], Result], *, writes: bool, one_moment: bool = False) -> Result:
         """Do `work` in one transaction of its own, in one thread, from the event loop."""
 
         def transaction() -> Result:
-            with self.session(writes=writes) as session:
+            with self.session(writes=writes, one_moment=one_moment) as session:
                 return work(session)
 
         async with self._slots:

@@ -1,11 +1,13 @@
 """Importing files and exporting the register."""
 
+from functools import partial
 from typing import Annotated, Literal
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 from pydantic import Field
 
-from app.access.dependencies import DbSession, SignedInFirst, requires
+from app.access.dependencies import DbSession, SignedInFirst, Store, requires
 from app.access.permissions import Permission, Principal
 from app.errors import Conflict, Forbidden, Invalid, Malformed, TooLarge, Unauthorised, UnsupportedMediaType
 from app.exchange import exports, imports
@@ -24,7 +26,7 @@ router = APIRouter(
     tags=["exchange"], route_class=SignedInFirst, form_limits={"max_files": 2 * MOST_FILES, "max_fields": MOST_FILES}
 )
 MayImport = Annotated[Principal, requires(Permission.EXCHANGE_IMPORT)]
-MayExport = Annotated[Principal, requires(Permission.EXCHANGE_EXPORT)]
+MayExport = Annotated[Principal, requires(Permission.EXCHANGE_EXPORT, before=True)]
 
 
 class TableCounts(Wire):
@@ -105,14 +107,16 @@ def import_files(
         **responses(Unauthorised, Forbidden, Invalid),
     },
 )
-def export_files(
-    session: DbSession,
+async def export_files(
+    database: Store,
     principal: MayExport,
     format: Annotated[Literal["zip", "xlsx"], Query(description="A zip of CSV and GeoJSON, or one XLSX.")] = "zip",  # noqa: A002 - the parameter's name on the wire
 ) -> Response:
     """Importing the answer again changes nothing. README.txt, or the first sheet, says who exported it and when."""
-    files = exports.issue(session, actor=principal)
-    content, kind = (exports.as_zip(files), ZIP) if format == "zip" else (exports.as_xlsx(files), XLSX)
+    found = await database.transact(partial(exports.write, actor=principal), writes=False, one_moment=True)
+    files = await database.transact(partial(exports.issue, files=found, actor=principal), writes=True)
+    pack, kind = (exports.as_zip, ZIP) if format == "zip" else (exports.as_xlsx, XLSX)
+    content = await run_sync(pack, files)
     return Response(
         content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="hearth.{format}"'}
     )

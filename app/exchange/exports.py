@@ -39,12 +39,23 @@ NO_APPLICATION: Record = {"id": None, "state": None, "anywhere": False}
 Line = dict[str, Any]
 
 
-def issue(session: Session, *, actor: Principal) -> dict[str, bytes]:
-    """Return what `write` does, and a note of who exported it, when, and under which reference, and record that.
+def write(session: Session, *, actor: Principal) -> dict[str, bytes]:
+    """Return every file by name, rows sorted by key: the same register gives the same bytes.
 
+    `session` reads one moment: else a file would speak of what another lacks. A thing without a sender's key goes by
+    its public reference. `partner`, `application` and suitability.csv are there only where anything is in them.
     Raises Forbidden unless `actor` may export everywhere.
     """
-    files = write(session, actor=actor)
+    actor.require(Permission.EXCHANGE_EXPORT)
+    register = _Register(session)
+    lines: dict[str, list[Line]] = {name: list(getattr(register, name)()) for name in TABLES}
+    if not lines["suitability"]:
+        del lines["suitability"]
+    return {TABLES[name].file: file_of(TABLES[name], found) for name, found in lines.items()}
+
+
+def issue(session: Session, files: Mapping[str, bytes], *, actor: Principal) -> dict[str, bytes]:
+    """Return the files and a note of who exported them, when, and under which reference, and record that."""
     reference = new_reference("EX")
     note = (
         f"Export {reference} from Hearth, by {actor.username} ({actor.reference}), on {utc_now():%Y-%m-%d %H:%M} UTC\n"
@@ -54,20 +65,6 @@ def issue(session: Session, *, actor: Principal) -> dict[str, bytes]:
     )
     audit.record(session, actor, Act.EXCHANGE_EXPORT, details={"export": reference, "files": sorted(files)})
     return {NOTE: note.encode(), **files}
-
-
-def write(session: Session, *, actor: Principal) -> dict[str, bytes]:
-    """Return every file by name, rows sorted by key: the same register gives the same bytes.
-
-    A thing without a sender's key goes by its public reference. `partner`, `application` and suitability.csv are there
-    only where anything is in them. Raises Forbidden unless `actor` may export everywhere.
-    """
-    actor.require(Permission.EXCHANGE_EXPORT)
-    register = _Register(session)
-    lines: dict[str, list[Line]] = {name: list(getattr(register, name)()) for name in TABLES}
-    if not lines["suitability"]:
-        del lines["suitability"]
-    return {TABLES[name].file: file_of(TABLES[name], found) for name, found in lines.items()}
 
 
 class _Register:

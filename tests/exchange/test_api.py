@@ -4,17 +4,19 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from openpyxl import load_workbook
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from app.access.models import Role
 from app.database import Database, utc_now
 from app.exchange import exports
 from app.exchange.api import XLSX, ZIP
 from app.registry.models import Household
+from tests import factories
 from tests.conftest import ActingAs
 from tests.exchange.village import VILLAGE, with_cell
 
@@ -49,6 +51,27 @@ def test_files_go_in_and_come_out(acting_as: ActingAs, database: Database) -> No
     for name, content in (("v.zip", packed.content), ("v.xlsx", sheets.content)):
         again = planner.post("/imports", files=_form({name: content})).json()
         assert again["sentence"] == "Nothing changed: all 21 rows are there as they are."
+
+
+def test_an_export_is_of_one_moment(acting_as: ActingAs, database: Database) -> None:
+    planner = acting_as(Role.PLANNER)
+    planner.post("/imports", files=_form(VILLAGE))
+    arrived: list[str] = []
+
+    def arrive(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "FROM households" in statement and not arrived:
+            arrived.append("soon")
+            with database.session(writes=True) as session:
+                arrived[0] = factories.household(session, children=1).reference
+
+    event.listen(database.engine, "after_cursor_execute", arrive)
+    for is_there in (False, True):
+        packed = planner.get("/exports").content
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        assert [arrived[0].encode() in files[name] for name in ("households.csv", "people.csv")] == [is_there] * 2
+        again = planner.post("/imports", files=_form({"export.zip": packed})).json()
+        assert again["sentence"].startswith("Nothing changed")
 
 
 def test_an_export_says_who_made_it_and_when(acting_as: ActingAs) -> None:
