@@ -11,13 +11,22 @@ from app import audit
 from app.access.permissions import Permission, Principal
 from app.audit import Act
 from app.database import latest_today, utc_now
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.housing import closures
 from app.housing.models import Job, Milestone, Origin, Settlement
 
 
 def _require(actor: Principal, settlement: Settlement) -> None:
     actor.require(Permission.STOCK_WRITE, district=settlement.district, settlement=settlement.reference)
+
+
+def _require_everywhere(actor: Principal) -> None:
+    """Raise Forbidden for who plans in some places only: nobody moves families into their own scope, or out of it."""
+    if not actor.scope(Permission.STOCK_WRITE).everywhere:
+        raise Forbidden(
+            "A settlement's district and the origins merged into it say who sees which families: they are changed by "
+            f"who has the permission {Permission.STOCK_WRITE.value} everywhere."
+        )
 
 
 def add_origin(session: Session, fields: Mapping[str, Any], actor: Principal) -> Origin:
@@ -30,12 +39,15 @@ def add_origin(session: Session, fields: Mapping[str, Any], actor: Principal) ->
 
 
 def add(session: Session, fields: Mapping[str, Any], merged_from: Sequence[str], actor: Principal) -> Settlement:
-    """Add a settlement merged of the origins named. Raises Invalid for unknown ones, Conflict for taken ones."""
+    """Add a settlement merged of the origins named.
+
+    Raises Invalid for unknown ones, Conflict for taken ones, and Forbidden for any from who plans in some places only.
+    """
     settlement = Settlement(**fields, origins=[], milestones=[], land_release_areas=[])
     _require(actor, settlement)
     session.add(settlement)
     session.flush()
-    _merge(session, settlement, merged_from)
+    _merge(session, settlement, merged_from, actor)
     audit.record(session, actor, Act.SETTLEMENT_ADD, settlement)
     return settlement
 
@@ -47,20 +59,24 @@ def change(
     merged_from: Sequence[str] | None,
     actor: Principal,
 ) -> Settlement:
-    """Change fields of a settlement and, when given, the origins merged into it."""
+    """Change fields of a settlement and, when given, the origins merged into it.
+
+    Raises Forbidden for another district or other origins from who plans in some places only.
+    """
     _require(actor, settlement)
+    if fields.get("district", settlement.district) != settlement.district:
+        _require_everywhere(actor)
     for name, value in fields.items():
         setattr(settlement, name, value)
-    _require(actor, settlement)
     if merged_from is not None:
-        _merge(session, settlement, merged_from)
+        _merge(session, settlement, merged_from, actor)
     settlement.updated_at = utc_now()
     closures.note(session, [settlement.id])
     audit.record(session, actor, Act.SETTLEMENT_CHANGE, settlement)
     return settlement
 
 
-def _merge(session: Session, settlement: Settlement, references: Sequence[str]) -> None:
+def _merge(session: Session, settlement: Settlement, references: Sequence[str], actor: Principal) -> None:
     """Make exactly these origins the ones merged into `settlement`, whose origins must be loaded."""
     # Locked, so that of two settlements that take one origin at the same moment the second sees the first.
     query = select(Origin).where(Origin.reference.in_(references)).order_by(Origin.id).with_for_update()
@@ -72,6 +88,8 @@ def _merge(session: Session, settlement: Settlement, references: Sequence[str]) 
     ]
     if unknown:
         raise Invalid("Some origins are unknown.", unknown)
+    if set(found.values()) != set(settlement.origins):
+        _require_everywhere(actor)
     for origin in found.values():
         if origin.settlement_id not in (None, settlement.id):
             raise Conflict(f"The origin {origin.name} ({origin.reference}) is merged into another settlement already.")

@@ -251,3 +251,32 @@ def test_a_planner_of_a_district_changes_the_stock_of_that_district(
     assert planner.post("/origins", json={"name": "Old", "latitude": 0, "longitude": 0}).status_code == 403
     moved = _send(planner, "PATCH", f"/settlements/{places['North'].settlement}", {"district": "South"})
     assert moved.status_code in (403, 412)
+
+
+@pytest.mark.parametrize("where", ["settlement", "district"])
+def test_who_plans_in_one_place_does_not_move_families_into_the_own_scope_or_out_of_it(
+    acting_as: ActingAs, database: Database, places: dict[str, Place], where: str
+) -> None:
+    with database.session(writes=True) as session:
+        free = factories.origin(session, None)
+        household = factories.applicant(session, factories.settlement(session), origin=free).household.reference
+    settlement = places["North"].settlement
+    planner = acting_as(Role.PLANNER, **{where: settlement if where == "settlement" else "North"})
+    path = f"/settlements/{settlement}"
+    before = planner.get(path).json()
+    merged = [origin["reference"] for origin in before["merged_from"]]
+
+    def change(client: httpx2.Client, **fields: Any) -> httpx2.Response:
+        return client.patch(path, json=fields, headers={"If-Match": client.get(path).headers["ETag"]})
+
+    for fields in ({"merged_from": [*merged, free.reference]}, {"merged_from": merged[1:]}, {"district": "South"}):
+        refused = change(planner, **fields)
+        assert (refused.status_code, "stock.write everywhere" in refused.json()["detail"]) == (403, True), fields
+        assert planner.get(path).json() == before
+        assert planner.get(f"/households/{household}").status_code == 404
+    same = {"district": "North", "merged_from": merged}
+    assert change(planner, **same, school_places=2).json() == before | {"school_places": 2}
+    new = {name: before[name] for name in ("name", "district", "latitude", "longitude", "status")}
+    new |= {"school_places": 1, "clinic_patients": 1, "merged_from": [free.reference]}
+    assert planner.post("/settlements", json=new).status_code == 403
+    assert change(acting_as(Role.PLANNER), district="South", merged_from=[free.reference]).status_code == 200
