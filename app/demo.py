@@ -48,7 +48,7 @@ def prepare(database: Database, settings: Settings) -> None:
             console.show_import(imports.run(session, demo.district(SEED), actor=OPERATOR))
     with database.session(writes=True) as session:
         sign_ins = _sign_ins(session, path)
-    reference = _latest_run(database)
+    reference = _own_run(database)
     if reference is None:
         with database.session(writes=True) as session:
             check_applications(session, _acting(session, "verifier"))
@@ -69,16 +69,17 @@ def prepare(database: Database, settings: Settings) -> None:
         run = queries.run(session, OPERATOR, reference)
         if run.state is RunState.DRAWN:
             offers.issue(session, run, settings.zone, _acting(session, "planner"))
-            _answer(session, settings)
+            _answer(session, run, settings)
     with database.session(writes=False) as session:
         console.show_run(session, queries.run(session, OPERATOR, reference))
     console.show_sign_ins(settings, sign_ins)
 
 
-def _answer(session: Session, settings: Settings) -> None:
-    """Have the first families take their houses, and the first of these move in."""
+def _answer(session: Session, run: Run, settings: Settings) -> None:
+    """Have the first families of `run`, whose offers are new, take their houses, and the first of these move in."""
     today = utc_now().astimezone(settings.zone).date()
-    for number, offer in enumerate(session.scalars(offer_queries.offers(OPERATOR).order_by(Offer.id).limit(ANSWERS))):
+    of_run = offer_queries.offers(OPERATOR).where(Offer.run_id == run.id)
+    for number, offer in enumerate(session.scalars(of_run.order_by(Offer.id).limit(ANSWERS))):
         answers.accept(
             session,
             offer,
@@ -109,10 +110,14 @@ def _acting(session: Session, username: str) -> Principal:
     return OPERATOR if user is None or user.disabled_at is not None else tokens.principal_of(user)
 
 
-def _latest_run(database: Database) -> str | None:
+def _own_run(database: Database) -> str | None:
+    """Return the run of the demonstration: the first, for it is there before anybody can sign in.
+
+    Later ones are visitors', and theirs to decide.
+    """
     with database.session(writes=False) as session:
         gone = (RunState.FAILED, RunState.CANCELLED, RunState.REJECTED)
-        return session.scalar(select(Run.reference).where(Run.state.not_in(gone)).order_by(Run.id.desc()).limit(1))
+        return session.scalar(select(Run.reference).where(Run.state.not_in(gone)).order_by(Run.id).limit(1))
 
 
 def _sign_ins(session: Session, path: Path) -> list[tuple[str, str, str]]:

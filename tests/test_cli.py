@@ -481,7 +481,8 @@ def test_the_demonstration_serves_and_goes_on_from_where_it_was(
 ) -> None:
     port = _free_port()
     monkeypatch.setenv("HEARTH_PORT", str(port))
-    runs = []
+    runs, visitors = [], None
+    service_runs = f"http://127.0.0.1:{port}/api/v1/runs"
     for _ in range(2):
         log = tmp_path / "log"
         with log.open("wb") as out:
@@ -493,6 +494,14 @@ def test_the_demonstration_serves_and_goes_on_from_where_it_was(
             body = {"username": "planner", "password": sign_ins["planner"]}
             answer = httpx2.post(f"http://127.0.0.1:{port}/api/v1/tokens", json=body)
             assert answer.json()["token"].startswith("hearth_")
+            signed_in = {"Authorization": f"Bearer {answer.json()['token']}"}
+            if visitors is None:
+                asked = httpx2.post(service_runs, json={"move_issued": True}, headers=signed_in)
+                assert asked.status_code == 202, asked.text
+                visitors = asked.json()["reference"]
+            # Nobody but the visitor decides on it.
+            there = httpx2.get(f"{service_runs}/{visitors}", headers=signed_in).json()
+            assert there["state"] in ("queued", "solving", "proposed")
         finally:
             service.terminate()
             assert service.wait(20) in (0, -15)
