@@ -5,7 +5,7 @@ from typing import Any
 from app.exchange.parsing import Parsed, Row, Values
 from app.exchange.survey import Handle, Record, Survey, keyed
 from app.housing.houses import BEING_BUILT, IN_USE, SIZE
-from app.housing.land import PAPERS
+from app.housing.land import PAPERS, needed
 from app.housing.models import HouseState, LandState
 from app.housing.readiness import RELEASED
 
@@ -156,15 +156,26 @@ def _land(survey: Survey) -> None:
             values |= {name: record[name] for name in PAPERS if values[name] is None}
         if not survey.settle("land_release", row, key, record, values):
             continue
+        for column in needed(state):
+            if values[column] is None:
+                message = f"an area that is {state.value} needs this (IMAS 07.11); add it, or correct the state"
+                survey.refuse(file, row, column, message)
         if state in RELEASED:
-            needed = ("released_on", "certificate", *(["method"] if state is LandState.CLEARED else []))
-            for column in needed:
-                if values[column] is None:
-                    message = f"an area that is {state.value} needs this (IMAS 07.11); add it, or correct the state"
-                    survey.refuse(file, row, column, message)
+            if record is not None and record["state"] not in RELEASED and _is_same_release(record, values):
+                message = (
+                    "the area was suspected again after this release; give the day and certificate of the new one, or "
+                    "correct the state"
+                )
+                survey.refuse(file, row, "certificate", message, values["certificate"])
         elif values["certificate"] is not None and values["released_on"] is None:
             message = (
                 f"an area that is {state.value} and was never released has no certificate; remove it, correct the "
                 "state, or give the day of the release that was since revoked"
             )
             survey.refuse(file, row, "certificate", message)
+
+
+def _is_same_release(record: Record, values: Values) -> bool:
+    """A file from before a suspicion says nothing of what was done about it."""
+    papers = ("released_on", "certificate")
+    return record["released_on"] is not None and all(record[name] == values[name] for name in papers)

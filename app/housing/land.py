@@ -34,11 +34,15 @@ def change(session: Session, area: LandReleaseArea, fields: Mapping[str, Any], a
     """Change an area, whose settlement must be loaded.
 
     A released area may be suspected again: its earlier release stays on record, and closes the settlement, and
-    None takes no paper of it away.
+    None takes no paper of it away. Raises Invalid where its state and its papers contradict each other, and where it is
+    released again without papers of the new release.
     """
     settlement = area.settlement
     actor.require(Permission.STOCK_WRITE, district=settlement.district, settlement=settlement.reference)
-    suspected_again = area.released_on is not None and fields.get("state", area.state) not in RELEASED
+    state = fields.get("state", area.state)
+    suspected_again = area.released_on is not None and state not in RELEASED
+    if area.released_on is not None and area.state not in RELEASED:
+        _check_new(state, fields)
     for name, value in fields.items():
         if not (suspected_again and name in PAPERS and value is None):
             setattr(area, name, value)
@@ -48,17 +52,30 @@ def change(session: Session, area: LandReleaseArea, fields: Mapping[str, Any], a
     return area
 
 
+def needed(state: LandState) -> tuple[str, ...]:
+    """Return the papers that land in `state` has (IMAS 07.11: documented, and handed over)."""
+    if state not in RELEASED:
+        return ()
+    return ("released_on", "certificate", *(["method"] if state is LandState.CLEARED else []))
+
+
+def _check_new(state: LandState, fields: Mapping[str, Any]) -> None:
+    """A suspicion is lifted by what was done about it, never by the release that it put in question."""
+    errors = [
+        FieldError(f"#/body/{name}", "Give that of the new release; the one on record is of the release before.")
+        for name in needed(state)
+        if fields.get(name) is None
+    ]
+    if errors:
+        raise Invalid("The area was suspected again after its release, and has no papers of a new one.", errors)
+
+
 def _check(area: LandReleaseArea) -> None:
-    """Released land has a method, a day and a certificate (IMAS 07.11: documented, and handed over)."""
-    errors = []
-    if area.state in RELEASED:
-        errors = [
-            FieldError(f"#/body/{name}", f"An area that is {area.state.value} needs this.")
-            for name in ("released_on", "certificate")
-            if getattr(area, name) is None
-        ]
-    if area.state is LandState.CLEARED and area.method is None:
-        errors.append(FieldError("#/body/method", "Say how it was cleared."))
+    errors = [
+        FieldError(f"#/body/{name}", f"An area that is {area.state.value} needs this.")
+        for name in needed(area.state)
+        if getattr(area, name) is None
+    ]
     if area.released_on is not None and area.released_on > latest_today():
         errors.append(FieldError("#/body/released_on", "Give a date up to today."))
     if errors:

@@ -231,6 +231,7 @@ class LandReleaseAreaChange(Wire):
     """What changes of a land-release area; what is left out stays.
 
     Of one that is suspected again the method, day and certificate of its earlier release stay too where they are null.
+    To release it then, give those of the new release.
     """
 
     state: LandState = Field(default_factory=left_out, description="Its state.", examples=["suspected_hazardous"])

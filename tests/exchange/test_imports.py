@@ -369,8 +369,16 @@ def test_land_suspected_again_keeps_its_release_whatever_the_file_leaves_empty(
     for again in (files, suspected):
         assert load(session, again).sentence.startswith("Nothing changed")
     assert not is_released()
-    load(session, {LAND: land(second)})
+    with pytest.raises(ImportRefused) as refusal:  # what was done about the suspicion is not in a file from before it
+        load(session, {LAND: land(second)})
+    assert [(error.row, error.column, error.value) for error in refusal.value.rows] == [(1, "certificate", "C-77")]
+    assert not is_released()
+    renewed = {
+        LAND: land(area("L-2", "ALD", "cleared", **papers | {"released_on": "2024-05-06", "certificate": "C-78"}))
+    }
+    load(session, renewed)
     assert is_released()
+    assert load(session, renewed).sentence.startswith("Nothing changed")
 
 
 # origins

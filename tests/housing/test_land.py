@@ -98,6 +98,35 @@ def test_land_suspected_again_keeps_its_release_and_closes_whatever_is_left_empt
     assert _is_ready(client, place)
 
 
+@pytest.mark.parametrize("state", ["cancelled", "reduced", "cleared"])
+def test_land_suspected_again_is_released_on_new_papers_alone(
+    acting_as: ActingAs, database: Database, state: str
+) -> None:
+    with database.session(writes=True) as session:
+        settlement = factories.settlement(session)
+        area = factories.land_release_area(session, settlement)
+    client, path = acting_as(Role.PLANNER), f"/land-release-areas/{area.reference}"
+
+    def change(**fields: Any) -> httpx2.Response:
+        return client.patch(path, json=fields, headers={"If-Match": client.get(path).headers["ETag"]})
+
+    assert change(state="suspected_hazardous").status_code == 200
+    suspected = change(state="confirmed_hazardous").json()
+    needed = ["released_on", "certificate", *(["method"] if state == "cleared" else [])]
+    incomplete: list[dict[str, Any]] = [{}, {"certificate": None}, *({name: PAPERS[name]} for name in needed)]
+    for fields in incomplete:
+        refused = change(state=state, **fields)
+        assert refused.status_code == 422
+        lacking = [name for name in needed if fields.get(name) is None]
+        assert [error["pointer"] for error in refused.json()["errors"]] == [f"#/body/{name}" for name in lacking]
+        assert client.get(path).json() == suspected
+        assert not _is_ready(client, settlement.reference)
+    papers = {name: PAPERS[name] for name in needed}
+    assert change(state=state, **papers).json() == suspected | {"state": state} | papers
+    assert _is_ready(client, settlement.reference)
+    assert change(hectares=2.0).status_code == 200
+
+
 def test_an_area_that_was_never_released_may_lose_what_was_noted_of_it(acting_as: ActingAs, place: str) -> None:
     client = acting_as(Role.PLANNER)
     added = client.post("/land-release-areas", json=_area(place, method="manual", certificate="C-1")).json()
