@@ -68,7 +68,7 @@ def row_of(snapshot: Snapshot, part: HouseholdPart, correction: Correction, fact
     if correction.needs_step_free is not None:
         row["needs_step_free"] = correction.needs_step_free
     if correction.size is not None:
-        row["bedrooms_min"], row["bedrooms_max"] = correction.size, correction.size + policy.spare_allowed
+        row["bedrooms_min"], row["bedrooms_max"] = correction.size, policy.size_max(correction.size)
     return row
 
 
@@ -97,7 +97,7 @@ def _row(snapshot: Snapshot, part: HouseholdPart, facts: HouseholdFacts, policy:
         "tier": min(part.tier + (0 if part.precedence else snapshot.tiers_before), LAST_TIER),
         "points": part.points,
         "bedrooms_min": size,
-        "bedrooms_max": size + policy.spare_allowed,
+        "bedrooms_max": policy.size_max(size),
         "needs_step_free": part.needs_step_free,
         "options": dict(part.options),
         "anywhere": part.anywhere,

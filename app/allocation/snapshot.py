@@ -359,7 +359,7 @@ def _problem_row(
         "tier": assessment.priority.tier,
         "points": assessment.priority.points,
         "bedrooms_min": size,
-        "bedrooms_max": size + rows.policy.spare_allowed,
+        "bedrooms_max": rows.policy.size_max(size),
         "needs_step_free": assessment.needs_step_free,
         "options": dict(wish.options),
         "anywhere": wish.anywhere,

@@ -52,7 +52,7 @@ def assess(facts: HouseholdFacts, policy: Policy) -> Assessment:
         eligibility=verdict,
         priority=rank,
         size_min=needed.amount,
-        size_max=needed.amount + policy.spare_allowed,
+        size_max=policy.size_max(needed.amount),
         uses=service_uses(facts, policy.services),
         needs_step_free=facts.needs_step_free,
     )

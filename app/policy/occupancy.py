@@ -25,6 +25,8 @@ from app.policy.facts import HouseFacts, Member, Relationship, Sex
 from app.policy.frozen import Count, Frozen
 
 ADULT_AGE = 18
+LARGEST = 1_000
+"""Where sizes end, as the solver's do: what is larger counts as this, in a need and in a house alike."""
 
 
 class Measure(StrEnum):
@@ -176,18 +178,18 @@ def need(standard: BedroomStandard | RoomsByHeadcount | FloorArea, members: Sequ
             amount, reasons = _rooms(standard, members)
         case FloorArea():
             amount, reasons = _floor_area(standard, members)
-    return Need(standard.standard, standard.version, standard.measure, amount, reasons)
+    return Need(standard.standard, standard.version, standard.measure, min(amount, LARGEST), reasons)
 
 
 def measured(house: HouseFacts, measure: Measure) -> int:
-    """The size of a house under a measure; whole square metres, rounded down."""
+    """The size of a house under a measure, up to `LARGEST`; whole square metres, rounded down."""
     match measure:
         case Measure.BEDROOMS:
             return house.bedrooms
         case Measure.ROOMS:
             return house.rooms
         case Measure.FLOOR_AREA_M2:
-            return math.floor(house.floor_area_m2)
+            return min(math.floor(house.floor_area_m2), LARGEST)
 
 
 def couples(members: Sequence[Member]) -> tuple[tuple[Member, Member], ...]:

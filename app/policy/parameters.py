@@ -11,7 +11,7 @@ from app.policy.appeals import AppealRules
 from app.policy.eligibility import EligibilityRules
 from app.policy.facts import Accommodation
 from app.policy.frozen import Age, Amount, Frozen, Label, Percent, Tier
-from app.policy.occupancy import BedroomStandard, Standard
+from app.policy.occupancy import LARGEST, BedroomStandard, Standard
 from app.policy.offers import OFFERS_RULE, OfferRules
 from app.policy.priority import (
     DEFAULT_TIER_RULE,
@@ -108,6 +108,10 @@ class Policy(Frozen):
         if len(set(names)) < len(names):
             raise ValueError("a stage is stated twice")
         return self
+
+    def size_max(self, size: int) -> int:
+        """The largest house that may be given to a household that needs `size`, both in the standard's measure."""
+        return min(size + self.spare_allowed, LARGEST)
 
     def canonical_json(self) -> bytes:
         """The one spelling of this policy: UTF-8 JSON, sorted keys, no spaces, every default written out."""

@@ -135,7 +135,7 @@ def need_of(household: Household, application: Application | None, own: House, p
     assessment = assess(facts_of(household, on=on, has_home=True), policy)
     override = application.size_override if application else None
     smallest = assessment.size_min if override is None else override
-    return Need(smallest, max(smallest + policy.spare_allowed, size_of(own, policy)), assessment.needs_step_free)
+    return Need(smallest, max(policy.size_max(smallest), size_of(own, policy)), assessment.needs_step_free)
 
 
 def size_of(house: House, policy: Policy) -> int:

@@ -21,7 +21,7 @@ from app.housing.readiness import ready_settlements
 from app.policy.parameters import DEFAULT_POLICY, Policy
 from app.registry.facts import facts_of
 from app.registry.models import Application, ApplicationState, Suitability
-from solver import Problem, solve
+from solver import Problem, Status, solve
 from tests import factories
 
 ON = date(2026, 5, 3)
@@ -143,6 +143,27 @@ def test_classes_are_by_settlement_size_and_access_in_the_measure_of_the_standar
         f"{valley.reference}/3/stairs",
         f"{valley.reference}/3/step-free",
     }
+
+
+def test_sizes_beyond_the_solvers_count_as_its_largest(session: Session) -> None:
+    valley = factories.settlement(session)
+    for area in (180, 1_200, 100_000):
+        factories.house(session, valley, floor_area_m2=area)
+    small, large = (factories.applicant(session, valley, children=children) for children in (0, 11))
+
+    def sizes(**policy: Any) -> list[tuple[int, int]]:
+        snapshot = snapshot_of(session, **policy)
+        assert solve(Problem.from_dict(problem_of(snapshot, "seed"))).status is Status.OPTIMAL
+        return [(each["bedrooms_min"], each["bedrooms_max"]) for each in (row(snapshot, small), row(snapshot, large))]
+
+    by_area = {"standard": "floor_area", "m2_per_person": 100}
+    assert {part.size: len(part.houses) for part in snapshot_of(session, occupancy=by_area).house_classes} == {
+        180: 1,
+        1_000: 2,
+    }
+    assert sizes(occupancy=by_area, spare_allowed=80) == [(100, 180), (1_000, 1_000)]
+    assert sizes(occupancy=by_area, spare_allowed=1_000) == [(100, 1_000), (1_000, 1_000)]
+    assert [most for _, most in sizes(spare_allowed=1_000)] == [1_000, 1_000]
 
 
 def test_step_free_houses_are_kept_for_as_many_as_could_live_there(session: Session) -> None:
