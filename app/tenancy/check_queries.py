@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from app.access.permissions import Permission, Principal
@@ -42,22 +42,28 @@ def checks(principal: Principal) -> Select[OccupancyCheck]:
     )
 
 
+def _newest() -> ScalarSelect[int]:
+    """Return, as SQL, the last check of a House: by the day of looking, for what is older may be typed in late."""
+    return (
+        select(OccupancyCheck.id)
+        .where(OccupancyCheck.house_id == House.id)
+        .order_by(OccupancyCheck.checked_on.desc(), OccupancyCheck.id.desc())
+        .limit(1)
+        .correlate(House)
+        .scalar_subquery()
+    )
+
+
 def _conditions(not_since: date) -> dict[Contradiction, ColumnElement[bool]]:
     """Return each contradiction as an SQL condition over House. `not_since`: the day that is long enough ago."""
     living, last = aliased(Tenancy), aliased(OccupancyCheck)
     of_house = and_(living.house_id == House.id, living.moved_out_on.is_(None))
-    newest = (
-        select(func.max(OccupancyCheck.id))
-        .where(OccupancyCheck.house_id == House.id)
-        .correlate(House)
-        .scalar_subquery()
-    )
 
     def lived_in(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
         return exists().where(of_house, *conditions)
 
     def found(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        return exists().where(last.id == newest, *conditions)
+        return exists().where(last.id == _newest(), *conditions)
 
     checked = exists().where(
         OccupancyCheck.house_id == House.id,
@@ -82,7 +88,7 @@ def _conditions(not_since: date) -> dict[Contradiction, ColumnElement[bool]]:
         # A check is of the tenancy that was on record at the time: what has been put right since contradicts nothing.
         Contradiction.FAMILY_NOT_FOUND: lived_in(
             exists().where(
-                last.id == newest,
+                last.id == _newest(),
                 last.tenancy_id == living.id,
                 last.finding.in_((Finding.EMPTY, Finding.SOMEONE_ELSE)),
             )
@@ -128,11 +134,12 @@ def contradictions(session: Session, houses: Sequence[House], days: int) -> dict
 
 def last_checks(session: Session, houses: Sequence[House]) -> dict[int, OccupancyCheck]:
     """Return house → what was found there last."""
-    ids = [house.id for house in houses]
-    newest = (
-        select(func.max(OccupancyCheck.id)).where(OccupancyCheck.house_id.in_(ids)).group_by(OccupancyCheck.house_id)
+    last = aliased(OccupancyCheck)
+    found = session.scalars(
+        select(last)
+        .join(House, last.house_id == House.id)
+        .where(House.id.in_([house.id for house in houses]), last.id == _newest())
     )
-    found = session.scalars(select(OccupancyCheck).where(OccupancyCheck.id.in_(newest)))
     return {check.house_id: check for check in found}
 
 

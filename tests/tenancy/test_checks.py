@@ -74,6 +74,26 @@ def test_houses_that_contradict_the_record_are_listed(client: httpx2.Client, dat
     assert [each["house"] for each in seen] == [free[Finding.UNFIT]]
 
 
+def test_what_was_found_last_is_by_the_day_on_which_somebody_looked(client: httpx2.Client, database: Database) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        home = factories.tenancy(session, factories.house(session, place), moved_in_on=TODAY).house.reference
+        other = factories.tenancy(session, factories.house(session, place), moved_in_on=TODAY).house.reference
+    earlier = str(TODAY - timedelta(days=60))
+    for house, day, finding in (
+        (home, str(TODAY), "someone_else"),
+        (other, str(TODAY), "expected_family"),
+        (home, earlier, "expected_family"),  # typed in late
+        (other, earlier, "empty"),
+    ):
+        assert _check(client, house, finding, checked_on=day).status_code == 201
+    (item,) = client.get("/occupancy/reconciliation").json()["items"]
+    assert (item["house"], item["contradictions"]) == (home, ["family_not_found"])
+    assert (item["last_finding"], item["last_checked_on"]) == ("someone_else", str(TODAY))
+    _check(client, home, "expected_family")  # of two on one day the later counts
+    assert _listed(client) == {}
+
+
 @on_sqlite
 def test_people_recorded_in_two_houses_and_keys_nobody_used_are_listed(
     client: httpx2.Client, database: Database
