@@ -115,6 +115,13 @@ def _housed(grounds: Grounds, words: Words) -> Sentences:
     ]
 
 
+def given_up(grounds: Grounds, words: Words) -> Phrase:
+    """Return that the house which a run gave is not reserved any more."""
+    return words.say(
+        "This house was reserved for you, and is not any more: {house}.", house=house(grounds["house"], words)
+    )
+
+
 def _given(grounds: Grounds, words: Words) -> Phrase:
     return words.say("You have been given this house: {house}.", house=house(grounds["house"], words))
 

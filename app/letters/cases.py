@@ -43,13 +43,14 @@ class Offered:
 class Case:
     """An application, with household and people, and what was decided of it last, if anything.
 
-    `rules`: of appeals, by the policy that decided, or that is in force; `programme`: its name. `zone`: of the
-    programme's days. `appeals`: the last one first. `smallest_change`: what would have housed it, where that was asked
-    and found.
+    `reservation`: the proposal that reserved the house, an earlier one where `proposal` keeps it. `rules`: of appeals,
+    by the policy that decided, or that is in force; `programme`: its name. `zone`: of the programme's days. `appeals`:
+    the last one first. `smallest_change`: what would have housed it, where that was asked and found.
     """
 
     application: Application
     proposal: Proposal | None
+    reservation: Proposal | None
     rules: AppealRules
     programme: str
     offered: "Offered | None"
@@ -68,6 +69,13 @@ class Case:
         if self.ineligible_for is not None:
             return self.application.decided_at
         return self.proposal.run.decided_at if self.proposal is not None else None
+
+    @property
+    def given_up_at(self) -> datetime | None:
+        """When the reservation was given up; None where it stands, or none was made."""
+        if self.reservation is None or self.reservation.state is not ProposalState.RELEASED:
+            return None
+        return self.reservation.decided_at
 
     @property
     def appeal_until(self) -> date | None:
@@ -104,12 +112,22 @@ def case_of(session: Session, principal: Principal, reference: str, zone: tzinfo
         .order_by(Run.decided_at.desc(), Run.id.desc())
         .limit(1)
     )
-    offered = _offered(session, [proposal], zone).get(proposal.id) if proposal is not None else None
+    found = [proposal] if proposal is not None else []
+    reserved_by = _reserved_by(session, found)
+    offers = _offered(session, found, reserved_by, zone)
     signed = application.decided_policy if application.state is ApplicationState.INELIGIBLE else None
     policy = _policy(session, proposal, signed)
     change = what_ifs.answered(session, [proposal.id]).get(proposal.id) if proposal is not None else None
     return Case(
-        application, proposal, policy.appeals, policy.name, offered, zone, _appeals(session, application), change
+        application,
+        proposal,
+        reserved_by.get(proposal.id) if proposal is not None else None,
+        policy.appeals,
+        policy.name,
+        offers.get(proposal.id) if proposal is not None else None,
+        zone,
+        _appeals(session, application),
+        change,
     )
 
 
@@ -126,13 +144,15 @@ def cases_of(session: Session, proposals: Iterable[int], zone: tzinfo) -> list[C
         .unique()
         .all()
     )
-    offers = _offered(session, found, zone)
+    reserved_by = _reserved_by(session, found)
+    offers = _offered(session, found, reserved_by, zone)
     changes = what_ifs.answered(session, [each.id for each in found])
     of_version = {each.run.policy_version_id: _policy(session, each) for each in found}
     return [
         Case(
             each.application,
             each,
+            reserved_by[each.id],
             policy.appeals,
             policy.name,
             offers.get(each.id),
@@ -149,12 +169,13 @@ def _appeals(session: Session, application: Application) -> tuple[Appeal, ...]:
     return tuple(session.scalars(query.order_by(Appeal.id.desc())))
 
 
-def _offered(session: Session, proposals: Sequence[Proposal], zone: tzinfo) -> dict[int, Offered]:
+def _offered(
+    session: Session, proposals: Sequence[Proposal], reserved_by: Mapping[int, Proposal], zone: tzinfo
+) -> dict[int, Offered]:
     """Return proposal → the offer of the house that it reserves or keeps, of those that were offered."""
-    reserved_by = _reserved_by(session, proposals)
     offers = session.scalars(
         select(Offer)
-        .where(Offer.proposal_id.in_(reserved_by.values()))
+        .where(Offer.proposal_id.in_(each.id for each in reserved_by.values()))
         .options(joinedload(Offer.house).joinedload(House.settlement))
     ).all()
     ends = deadlines(session, offers, zone)
@@ -162,25 +183,28 @@ def _offered(session: Session, proposals: Sequence[Proposal], zone: tzinfo) -> d
     return {
         each.id: Offered(offer, ends[offer.id].last_day, not isinstance(_policy(session, each).offers.effect, NoEffect))
         for each in proposals
-        if (offer := of.get(reserved_by[each.id])) is not None
+        if (offer := of.get(reserved_by[each.id].id)) is not None
     }
 
 
-def _reserved_by(session: Session, proposals: Sequence[Proposal]) -> dict[int, int]:
+def _reserved_by(session: Session, proposals: Sequence[Proposal]) -> dict[int, Proposal]:
     """Return proposal → the one that an offer of its house hangs on: itself, or where it keeps a house, the last one
     before that gave it."""
     earlier = aliased(Proposal)
-    gave = (
-        select(Proposal.id, func.max(earlier.id))
-        .join(earlier, and_(earlier.household_id == Proposal.household_id, earlier.house_id == Proposal.house_id))
-        .where(
-            Proposal.id.in_([each.id for each in proposals if each.state is ProposalState.KEPT]),
-            earlier.id < Proposal.id,
-            earlier.state != ProposalState.KEPT,
-        )
-        .group_by(Proposal.id)
+    gave = dict(
+        session.execute(
+            select(Proposal.id, func.max(earlier.id))
+            .join(earlier, and_(earlier.household_id == Proposal.household_id, earlier.house_id == Proposal.house_id))
+            .where(
+                Proposal.id.in_([each.id for each in proposals if each.state is ProposalState.KEPT]),
+                earlier.id < Proposal.id,
+                earlier.state != ProposalState.KEPT,
+            )
+            .group_by(Proposal.id)
+        ).all()
     )
-    return {each.id: each.id for each in proposals} | dict(session.execute(gave).all())
+    before = {each.id: each for each in session.scalars(select(Proposal).where(Proposal.id.in_(gave.values())))}
+    return {each.id: before[gave[each.id]] if each.id in gave else each for each in proposals}
 
 
 def _decisions() -> Select[Proposal]:

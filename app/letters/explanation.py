@@ -91,9 +91,14 @@ def why(case: Case, words: Words) -> Section | None:
     proposal = case.proposal
     if proposal is None:
         return None
+    is_housed = proposal.settlement_id is not None and case.given_up_at is None
     if proposal.grounds is None:  # from before grounds were kept: as it was written then, in English
         told: Sequence[str] = [proposal.explanation]
+    elif case.given_up_at is not None:
+        told = [sentences.given_up(proposal.grounds, words)]
+        if case.offered is None:  # else it is said how the offer ended
+            told.append(words.say("Your caseworker can tell you why."))
     else:
         told = sentences.reasons(proposal.reason, proposal.grounds, words)
     is_ineligible = proposal.settlement_id is None and sentences.is_ineligible(proposal.reason)
-    return content.why(told, is_housed=proposal.settlement_id is not None, is_ineligible=is_ineligible, words=words)
+    return content.why(told, is_housed=is_housed, is_ineligible=is_ineligible, words=words)

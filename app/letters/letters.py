@@ -31,6 +31,8 @@ def of_case(case: Case, language: str | None) -> Letter:
     told_at = case.offered.offer.issued_at if case.offered is not None else case.decided_at
     if case.proposal is not None and case.proposal.state is ProposalState.KEPT:
         told_at = max(told_at, case.decided_at)  # what a run keeps was mostly offered before it
+    if case.given_up_at is not None:
+        told_at = max(told_at, case.given_up_at)
     return put_together(
         programme=case.programme,
         addressee=_addressee(case),

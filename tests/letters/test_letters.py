@@ -11,14 +11,14 @@ from sqlalchemy import func, select
 
 from app.access.models import Role
 from app.access.permissions import OPERATOR
-from app.allocation import policies, queries, runs, what_ifs
+from app.allocation import policies, queries, runs, sentences, what_ifs
 from app.allocation.corrections import Correction
 from app.allocation.models import Proposal, ProposalState
 from app.allocation.what_if_models import WhatIfKind
 from app.answering import answer_one
 from app.database import Database, utc_now
 from app.housing.models import Settlement
-from app.languages.words import words_for
+from app.languages.words import SCRIPTS, words_for
 from app.registry.models import Application, ApplicationState
 from app.settings import Settings
 from app.tenancy import offer_queries, offers
@@ -27,7 +27,7 @@ from tests import factories
 from tests.allocation.conftest import Register, decide, drawn, proposed, register, request, settings
 from tests.allocation.conftest import said as allocated
 from tests.conftest import ActingAs, CommandLine
-from tests.letters.test_explanation import speaking
+from tests.letters.test_explanation import explained, said, speaking
 from tests.letters.test_rendering import read
 
 __all__ = ["register", "settings"]
@@ -103,10 +103,59 @@ def test_who_keeps_its_house_in_later_runs_is_told_of_the_offer_and_until_when_t
     body = {"answered_on": str(utc_now().date()), "given_how": "in_person", "reason": "other"}
     assert acting_as(Role.CASEWORKER).post(f"/offers/{offer}/decline", json=body).status_code == 200
     assert "You declined this offer on" in " ".join(sections()["Your answer"])
+    assert "Why this house" not in sections()
     again = allocated(database, drawn(database))[register.families["large"]]  # the very house, not offered yet
     assert again.house_id == allocated(database, last)[register.families["large"]].house_id
     keep()
     assert "Your answer" not in sections()
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+@pytest.mark.parametrize(
+    ("role", "path", "body"),
+    [
+        (Role.VILLAGE_ADMINISTRATOR, "/houses/{house}/unfit", {"reason": "The roof."}),
+        (Role.CASEWORKER, "/applications/{application}/withdraw", {"reason": "It stays where it is."}),
+        (Role.PLANNER, "/offers/{offer}/withdraw", {"reason": "Measured wrongly."}),
+        (Role.CASEWORKER, "/offers/{offer}/decline", {"given_how": "in_person", "reason": "no_work"}),
+    ],
+)
+def test_who_lost_its_house_is_not_told_that_it_was_given_it(
+    database: Database, acting_as: ActingAs, role: Role, path: str, body: dict[str, str], language: str
+) -> None:
+    words, decided_at = words_for(language), utc_now() - timedelta(days=20)
+    facts = {"place": "Valley", "size": 2, "measure": "bedrooms", "step_free": False}
+    with database.session(writes=True) as session:
+        house = factories.house(session, factories.settlement(session, "Valley"), bedrooms=2)
+        given = factories.reservation(session, house, language=language)
+        given.grounds, given.run.decided_at = {"house": facts, "better": []}, decided_at
+        named = {"house": house.reference, "application": given.application.reference}
+        if is_offered := "{offer}" in path:
+            named["offer"] = factories.offer(session, given).reference
+
+    def told() -> str:
+        return said(explained(acting_as, named["application"]))
+
+    in_a_word = sentences.house(facts, words)
+    given_it = words.say("You have been given this house: {house}.", house=in_a_word)
+    not_any_more = words.say("This house was reserved for you, and is not any more: {house}.", house=in_a_word)
+    assert (given_it in told(), not_any_more in told()) == (True, False)
+    if path.endswith("decline"):
+        body = body | {"answered_on": str(utc_now().date())}
+    assert acting_as(role).post(path.format(**named), json=body).status_code == 200
+    assert (given_it in told(), not_any_more in told()) == (False, True)
+    assert (words.say("Your caseworker can tell you why.") in told().split("\n")) == (not is_offered)
+    headings = [section["heading"] for section in explained(acting_as, named["application"])["sections"]]
+    assert (words.say("Why there is no house yet") in headings, words.say("Why this house") in headings) == (
+        True,
+        False,
+    )
+    letter = "".join(
+        read(acting_as(Role.CASEWORKER).get(f"/applications/{named['application']}/letter").content).split()
+    )
+    if language != "ar":  # whose letters come out of a PDF in other forms
+        assert "".join(not_any_more.split()) in letter
+        assert "".join(words.date(utc_now().date()).split()) in letter  # not of the day on which it was given
 
 
 def test_there_is_no_letter_about_what_nobody_decided(
