@@ -19,16 +19,21 @@ from app.policy.offers import NoEffect
 from app.policy.parameters import DEFAULT_POLICY, Policy
 from app.registry.models import Application, ApplicationState, Household
 from app.registry.queries import applications
+from app.tenancy import appeal_subjects
 from app.tenancy.appeal_models import Appeal
 from app.tenancy.deadlines import deadlines
 
 
 @dataclass(frozen=True)
 class Offered:
-    """The offer of the reserved house: an answer is due on `answer_until`; declining may lower the place."""
+    """The offer of the reserved house: an answer is due on `answer_until`; declining may lower the place.
+
+    `appeal_until`: the last day for an appeal against it; None once it is accepted.
+    """
 
     offer: Offer
     answer_until: date
+    appeal_until: date | None
     declining_costs_place: bool
 
     def ended_on(self, zone: tzinfo) -> date | None:
@@ -78,9 +83,27 @@ class Case:
         return self.reservation.decided_at
 
     @property
+    def told_at(self) -> datetime | None:
+        """When the last decision was made, or what came of it later: an offer, or that the reservation was given up."""
+        if self.decided_at is None:
+            return None
+        issued_at = self.offered.offer.issued_at if self.offered is not None else None
+        return max([self.decided_at, *(later for later in (issued_at, self.given_up_at) if later is not None)])
+
+    @property
     def appeal_until(self) -> date | None:
-        """The last day for an appeal against the last decision."""
-        return self.rules.lodged_by(self.day(self.decided_at)) if self.decided_at is not None else None
+        """The last day for an appeal against the last decision, or against the offer that came of it."""
+        if self.decided_at is None:
+            return None
+        until = self.rules.lodged_by(self.day(self.decided_at))
+        of_offer = self.offered.appeal_until if self.offered is not None else None
+        return until if of_offer is None else max(until, of_offer)
+
+    @property
+    def may_appeal(self) -> bool:
+        """Whether there is time for an appeal once this is told: a reservation may be given up after the last day."""
+        until, told_at = self.appeal_until, self.told_at
+        return until is not None and told_at is not None and self.day(told_at) <= until
 
     def appeal(self, reference: str) -> Appeal:
         """Return the appeal of that reference, which is one of this application."""
@@ -176,12 +199,20 @@ def _offered(
     offers = session.scalars(
         select(Offer)
         .where(Offer.proposal_id.in_(each.id for each in reserved_by.values()))
-        .options(joinedload(Offer.house).joinedload(House.settlement))
+        .options(
+            joinedload(Offer.house).joinedload(House.settlement),
+            joinedload(Offer.proposal).joinedload(Proposal.run).joinedload(Run.policy_version),
+        )
     ).all()
     ends = deadlines(session, offers, zone)
     of = {offer.proposal_id: offer for offer in offers}
     return {
-        each.id: Offered(offer, ends[offer.id].last_day, not isinstance(_policy(session, each).offers.effect, NoEffect))
+        each.id: Offered(
+            offer,
+            ends[offer.id].last_day,
+            subject.lodged_by if (subject := appeal_subjects.of_offer(offer, zone)) is not None else None,
+            not isinstance(_policy(session, each).offers.effect, NoEffect),
+        )
         for each in proposals
         if (offer := of.get(reserved_by[each.id].id)) is not None
     }

@@ -49,7 +49,7 @@ def of_decision(case: Case, words: Words) -> list[Section]:
     if decided is None:
         return [content.what_you_can_do(None, words)]
     offer = offer_told(case, words)
-    rules = content.AppealRules(case.appeal_until, case.rules.decide_within_days)
+    rules = content.AppealRules(case.appeal_until, case.rules.decide_within_days) if case.may_appeal else None
     found = [content.about_offer(offer, words)] if offer is not None else []
     found.append(decided)
     if change := _smallest_change(case, words):

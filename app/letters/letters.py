@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from app.allocation.models import ProposalState
 from app.errors import Conflict
 from app.languages.words import Words, words_for
 from app.letters import codes, content, explanation, rendering
@@ -23,20 +22,15 @@ def of_case(case: Case, language: str | None) -> Letter:
 
     Raises Conflict where nothing was decided yet.
     """
-    if case.decided_at is None:
+    if case.told_at is None:
         raise Conflict(
             f"Nothing was decided on application {case.application.reference} yet: there is nothing to write about."
         )
     words = words_for(language or case.application.household.language)
-    told_at = case.offered.offer.issued_at if case.offered is not None else case.decided_at
-    if case.proposal is not None and case.proposal.state is ProposalState.KEPT:
-        told_at = max(told_at, case.decided_at)  # what a run keeps was mostly offered before it
-    if case.given_up_at is not None:
-        told_at = max(told_at, case.given_up_at)
     return put_together(
         programme=case.programme,
         addressee=_addressee(case),
-        written_on=case.day(told_at),
+        written_on=case.day(case.told_at),
         about=explanation.offer_told(case, words),
         sections=explanation.of_decision(case, words),
         words=words,

@@ -70,7 +70,9 @@ class ExplanationRead(Wire):
     run: str | None = Field(description="Reference of the run that decided last.")
     decided_at: datetime | None = Field(description="When that was decided.")
     reason: str | None = Field(description="Why, as a code.", examples=["taken_by_priority"])
-    appeal_until: date | None = Field(description="The last day for an appeal against that.")
+    appeal_until: date | None = Field(
+        description="The last day for an appeal against that, or against the offer that came of it."
+    )
     note: str | None = Field(description="What to tell a family whose language is not there yet.")
     sections: list[SectionRead] = Field(description="What is told, in order.")
 

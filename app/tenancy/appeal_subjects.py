@@ -32,6 +32,11 @@ class Subject:
     proposal: Proposal | None
     run_id: int | None
 
+    @property
+    def lodged_by(self) -> date:
+        """The last day for an appeal against it."""
+        return self.policy.appeals.lodged_by(self.told_on)
+
 
 def subject_of(session: Session, application: Application, against: AppealAgainst, zone: tzinfo) -> Subject:
     """Return the last decision of that kind on an application. Raises Conflict where there is none."""
@@ -115,7 +120,12 @@ def _offer(session: Session, application: Application, zone: tzinfo) -> Subject 
         .order_by(Offer.id.desc())
         .limit(1)
     )
-    if offer is None or offer.state is OfferState.ACCEPTED:
+    return of_offer(offer, zone) if offer is not None else None
+
+
+def of_offer(offer: Offer, zone: tzinfo) -> Subject | None:
+    """Return an offer, loaded with its proposal, run and policy, as what an appeal is against; None once accepted."""
+    if offer.state is OfferState.ACCEPTED:
         return None
     told_at = offer.ended_at or offer.issued_at
     run = offer.proposal.run

@@ -62,9 +62,9 @@ def lodge(
     require(actor, household.origin, Permission.APPEAL_LODGE)
     _lock_of_household(session, application)
     subject = subject_of(session, application, against, zone)
-    rules, today = subject.policy.appeals, utc_now().astimezone(zone).date()
-    if today > (last := rules.lodged_by(subject.told_on)):
-        raise Conflict(f"An appeal against this could be lodged until {last}.")
+    today = utc_now().astimezone(zone).date()
+    if today > subject.lodged_by:
+        raise Conflict(f"An appeal against this could be lodged until {subject.lodged_by}.")
     appeal = Appeal(
         household=household,
         application=application,
@@ -75,7 +75,7 @@ def lodge(
         took_part=sorted(set(subject.took_part), key=lambda user: user or 0),
         state=AppealState.LODGED,
         lodged_by_id=actor.user_id,
-        decide_by=rules.decided_by(today),
+        decide_by=subject.policy.appeals.decided_by(today),
     )
     appeal.statement = statement
     if subject.run_id is not None and not correction.says_nothing:

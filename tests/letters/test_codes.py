@@ -51,9 +51,9 @@ def offered(database: Database, acting_as: ActingAs) -> Paper:
     """A letter about an offer."""
     with database.session(writes=True) as session:
         house = factories.house(session, factories.settlement(session, "Valley"))
-        offer = factories.offer(
-            session, factories.reservation(session, house), issued_at=ISSUED, answer_by=date(2026, 11, 17)
-        )
+        given = factories.reservation(session, house)
+        given.run.decided_at = ISSUED
+        offer = factories.offer(session, given, issued_at=ISSUED, answer_by=date(2026, 11, 17))
         application, reference = offer.proposal.application.reference, offer.reference
     path = f"/applications/{application}/letter"
     client = acting_as(Role.CASEWORKER)

@@ -158,6 +158,44 @@ def test_who_lost_its_house_is_not_told_that_it_was_given_it(
         assert "".join(words.date(utc_now().date()).split()) in letter  # not of the day on which it was given
 
 
+@pytest.mark.parametrize("answer", [None, "decline", "accept"])
+def test_the_last_day_for_an_appeal_is_the_one_that_the_offer_gives(
+    database: Database, acting_as: ActingAs, answer: str | None
+) -> None:
+    today, past = utc_now().date(), utc_now() - timedelta(days=40)
+    with database.session(writes=True) as session:
+        given = factories.reservation(session, factories.house(session, factories.settlement(session)), language="en")
+        given.run.decided_at = past
+        offer = factories.offer(session, given, issued_at=past if answer == "decline" else utc_now()).reference
+        application = given.application.reference
+    client = acting_as(Role.CASEWORKER)
+    if answer is not None:
+        body = {"answered_on": str(today), "given_how": "in_person"}
+        body |= {"reason": "no_work"} if answer == "decline" else {}
+        assert client.post(f"/offers/{offer}/{answer}", json=body).status_code == 200
+    last = (past.date() if answer == "accept" else today) + timedelta(days=30)  # nobody appeals what it accepted
+    assert explained(acting_as, application)["appeal_until"] == str(last)
+    for path in (f"/offers/{offer}/letter", f"/applications/{application}/letter"):
+        letter = read(client.get(path).content)
+        assert (f"you can appeal until {words_for('en').date(last)}" in letter) == (answer != "accept")
+        assert ("you can appeal" in letter) == (answer != "accept")
+    body = {"application": application, "against": "offer", "ground": "facts_wrong", "statement": "It is not ours."}
+    assert client.post("/appeals", json=body).status_code == (409 if answer == "accept" else 201)
+
+
+def test_no_last_day_for_an_appeal_that_is_over_is_told(database: Database, acting_as: ActingAs) -> None:
+    with database.session(writes=True) as session:
+        house = factories.house(session, factories.settlement(session))
+        given = factories.reservation(session, house, language="en")
+        given.run.decided_at = utc_now() - timedelta(days=40)
+        application, reserved = given.application.reference, house.reference
+    client = acting_as(Role.CASEWORKER)
+    assert "you can appeal until" in read(client.get(f"/applications/{application}/letter").content)
+    unfit = acting_as(Role.VILLAGE_ADMINISTRATOR).post(f"/houses/{reserved}/unfit", json={"reason": "The roof."})
+    assert unfit.status_code == 200
+    assert "you can appeal" not in read(client.get(f"/applications/{application}/letter").content)
+
+
 def test_there_is_no_letter_about_what_nobody_decided(
     database: Database, register: Register, acting_as: ActingAs
 ) -> None:
