@@ -134,7 +134,7 @@ def read_letter(
 def read_offer_letter(
     reference: str, request: Request, session: DbSession, principal: MayReadOffers, language: Language = None
 ) -> Response:
-    """A letter to print: which house, why, until when to answer, that declining is free, and how to appeal."""
+    """A letter to print: which house, why, until when to answer, what declining means, and how to appeal."""
     offer = offer_queries.offer(session, principal, Permission.OFFER_READ, normalised(reference))
     (case,) = cases.cases_of(session, [offer.proposal_id], request.app.state.settings.zone)
     letter = letters.of_case(case, language)

@@ -28,6 +28,7 @@ from app.tenancy.deadlines import deadlines
 class Offered:
     """The offer of the reserved house: an answer is due on `answer_until`; declining may lower the place.
 
+    `declining_costs_place`: by the policy in force, by which the next run goes, and not that of the run that gave it.
     `appeal_until`: the last day for an appeal against it; None once it is accepted.
     """
 
@@ -135,9 +136,8 @@ def case_of(session: Session, principal: Principal, reference: str, zone: tzinfo
         .order_by(Run.decided_at.desc(), Run.id.desc())
         .limit(1)
     )
-    found = [proposal] if proposal is not None else []
-    reserved_by = _reserved_by(session, found)
-    offers = _offered(session, found, reserved_by, zone)
+    reserved_by = _reserved_by(session, [proposal] if proposal is not None else [])
+    offers = _offered(session, reserved_by, zone)
     signed = application.decided_policy if application.state is ApplicationState.INELIGIBLE else None
     policy = _policy(session, proposal, signed)
     change = what_ifs.answered(session, [proposal.id]).get(proposal.id) if proposal is not None else None
@@ -168,7 +168,7 @@ def cases_of(session: Session, proposals: Iterable[int], zone: tzinfo) -> list[C
         .all()
     )
     reserved_by = _reserved_by(session, found)
-    offers = _offered(session, found, reserved_by, zone)
+    offers = _offered(session, reserved_by, zone)
     changes = what_ifs.answered(session, [each.id for each in found])
     of_version = {each.run.policy_version_id: _policy(session, each) for each in found}
     return [
@@ -192,9 +192,7 @@ def _appeals(session: Session, application: Application) -> tuple[Appeal, ...]:
     return tuple(session.scalars(query.order_by(Appeal.id.desc())))
 
 
-def _offered(
-    session: Session, proposals: Sequence[Proposal], reserved_by: Mapping[int, Proposal], zone: tzinfo
-) -> dict[int, Offered]:
+def _offered(session: Session, reserved_by: Mapping[int, Proposal], zone: tzinfo) -> dict[int, Offered]:
     """Return proposal → the offer of the house that it reserves or keeps, of those that were offered."""
     offers = session.scalars(
         select(Offer)
@@ -206,15 +204,16 @@ def _offered(
     ).all()
     ends = deadlines(session, offers, zone)
     of = {offer.proposal_id: offer for offer in offers}
+    declining_costs_place = not isinstance(_policy(session, None).offers.effect, NoEffect)
     return {
-        each.id: Offered(
+        proposal: Offered(
             offer,
             ends[offer.id].last_day,
             subject.lodged_by if (subject := appeal_subjects.of_offer(offer, zone)) is not None else None,
-            not isinstance(_policy(session, each).offers.effect, NoEffect),
+            declining_costs_place,
         )
-        for each in proposals
-        if (offer := of.get(reserved_by[each.id].id)) is not None
+        for proposal, reservation in reserved_by.items()
+        if (offer := of.get(reservation.id)) is not None
     }
 
 

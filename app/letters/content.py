@@ -117,7 +117,11 @@ def about_offer(offer: OfferTold, words: Words) -> Section:
             )
         )
     else:
-        found.append(words.say("You may decline without any penalty: you stay on the list, and keep your place."))
+        found.append(
+            words.say(
+                "By the rules of today you may decline without any penalty: you stay on the list, and keep your place."
+            )
+        )
     if offer.answer_until is not None:
         found.append(words.say("Without an answer until then the offer ends, and the house goes to another family."))
     return Section(heading, found)

@@ -19,6 +19,8 @@ from app.answering import answer_one
 from app.database import Database, utc_now
 from app.housing.models import Settlement
 from app.languages.words import SCRIPTS, words_for
+from app.policy.offers import LaterTier, NoEffect, OfferRules
+from app.policy.parameters import DEFAULT_POLICY
 from app.registry.models import Application, ApplicationState
 from app.settings import Settings
 from app.tenancy import offer_queries, offers
@@ -156,6 +158,25 @@ def test_who_lost_its_house_is_not_told_that_it_was_given_it(
     if language != "ar":  # whose letters come out of a PDF in other forms
         assert "".join(not_any_more.split()) in letter
         assert "".join(words.date(utc_now().date()).split()) in letter  # not of the day on which it was given
+
+
+def test_what_declining_costs_is_told_by_the_policy_that_the_next_run_goes_by(
+    database: Database, acting_as: ActingAs
+) -> None:
+    with database.session(writes=True) as session:
+        given = factories.reservation(session, factories.house(session, factories.settlement(session)), language="en")
+        path = f"/offers/{factories.offer(session, given).reference}/letter"
+    client, free = acting_as(Role.CASEWORKER), "By the rules of today you may decline without any penalty"
+    assert free in read(client.get(path).content)
+    for version, effect in (("2", LaterTier(tiers=3)), ("3", NoEffect())):
+        rules = DEFAULT_POLICY.model_copy(
+            update={"version": version, "offers": OfferRules(counted_declines=1, effect=effect)}
+        )
+        with database.session(writes=True) as session:
+            draft = policies.draft(session, rules, factories.user(session, Role.PLANNER))
+            policies.put_in_force(session, factories.previewed(session, draft), factories.user(session, Role.APPROVER))
+        letter = read(client.get(path).content)
+        assert (free in letter, "You may decline. How this counts" in letter) == (version == "3", version == "2")
 
 
 @pytest.mark.parametrize("answer", [None, "decline", "accept"])
