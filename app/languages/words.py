@@ -25,6 +25,7 @@ SCRIPTS = {SOURCE: "Latn", "az": "Latn", "uk": "Cyrl", "ar": "Arab"}
 """Language → the script that its catalogue is written in."""
 WRITES_AS = {SOURCE: "en_GB"}
 """The locale of a language where the family names no country."""
+UNDETERMINED = "und"
 MOST_NAMED = 3
 KEPT = 256
 FOLDER = Path(__file__).parent
@@ -112,15 +113,23 @@ def words_for(asked: str | None) -> Words:
     if locale is None or locale.language not in SCRIPTS:
         return Words(SOURCE, Locale.parse(WRITES_AS[SOURCE]), asked, is_understood=not asked)
     language = locale.language
-    is_understood = locale.script in (None, SCRIPTS[language])
+    is_understood = (_script(asked or "") or locale.script or SCRIPTS[language]) == SCRIPTS[language]
     if not is_understood or locale.territory is None:
         locale = Locale.parse(WRITES_AS.get(language, language))
     return Words(language, locale, asked, is_understood=is_understood)
 
 
+def _script(tag: str) -> str | None:
+    """The script that a tag names, which a locale has only where it is one of those that the language is known in."""
+    found = re.match(r"[^-_]+(?:[-_][^-_]{2,})*?[-_]([a-z]{4})(?![^-_])", tag, re.IGNORECASE)
+    return found[1].title() if found is not None else None
+
+
 def _locale(tag: str) -> Locale | None:
     """The longest beginning of a tag that names a locale; what comes after a single character is for extensions."""
     parts = re.split("[-_]", tag)
+    if parts[0].lower() == UNDETERMINED:  # of which Babel makes the language that is likeliest
+        return None
     for last in range(len(parts), 0, -1):
         try:
             return Locale.parse("-".join(parts[:last]), sep="-")
