@@ -10,6 +10,7 @@ from datetime import date
 from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
+from unicodedata import bidirectional
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
@@ -31,6 +32,8 @@ KEPT = 256
 FOLDER = Path(__file__).parent
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _DIRECTION_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_RIGHT_TO_LEFT = {"R", "AL", "AN"}
+"""Classes of characters that are written from the right, or are numbers among such."""
 _EASTERN_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 
@@ -100,7 +103,9 @@ class Words:
             return self.date(value)
         # A name or a reference keeps its own direction, and can turn nothing around it.
         plain = _DIRECTION_CONTROLS.sub("", str(value))
-        return f"{_FIRST_STRONG_ISOLATE}{plain}{_POP_ISOLATE}" if self.is_right_to_left else plain
+        if self.is_right_to_left or any(bidirectional(character) in _RIGHT_TO_LEFT for character in plain):
+            return f"{_FIRST_STRONG_ISOLATE}{plain}{_POP_ISOLATE}"
+        return plain
 
 
 @lru_cache(maxsize=KEPT)

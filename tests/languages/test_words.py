@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from app.languages.words import words_for
+from app.languages.words import SCRIPTS, words_for
 
 DAY = date(2026, 11, 27)
 BEDROOMS = ("{number} bedroom", "{number} bedrooms")
@@ -95,7 +95,15 @@ def test_lists_are_said_as_the_language_says_them(tag: str | None, names: list[s
 def test_a_name_keeps_its_direction_and_turns_nothing() -> None:
     said = words_for("ar").say("To the family of {name}", name="Omar \u202eKovalenko\u2066")
     assert said == "إلى أسرة \u2068Omar Kovalenko\u2069"
-    assert "\u2068" not in words_for("uk").say("To the family of {name}", name="عمر")
+    assert "\u2068" not in words_for("uk").say("To the family of {name}", name="Омар Kovalenko 2")
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+@pytest.mark.parametrize("name", ["قرية النور", "House of عمر", "נווה", "٢"])
+def test_a_name_written_from_the_right_turns_no_sentence_around_it(name: str, language: str) -> None:
+    words = words_for(language)
+    assert f"\u2068{name}\u2069: " in words.say("{place}: {size}", place=name, size=words.say("no separate bedroom"))
+    assert f"\u2068{name}\u2069" in words.listed(["A", name])
 
 
 def test_a_sentence_ends_with_one_stop() -> None:
