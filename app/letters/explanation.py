@@ -79,7 +79,8 @@ def offer_told(case: Case, words: Words) -> OfferTold | None:
         answer_until=case.offered.answer_until,
         state=offer.state.value,
         ended_on=case.offered.ended_on(case.zone),
-        declining_costs_place=case.offered.declining_costs_place,
+        # Who comes first in line after an appeal does so until it declines.
+        declining_costs_place=case.offered.declining_costs_place or case.application.precedence_since is not None,
     )
 
 

@@ -179,6 +179,15 @@ def test_what_declining_costs_is_told_by_the_policy_that_the_next_run_goes_by(
         assert (free in letter, "You may decline. How this counts" in letter) == (version == "3", version == "2")
 
 
+def test_who_is_first_in_line_until_it_declines_is_promised_no_place(database: Database, acting_as: ActingAs) -> None:
+    with database.session(writes=True) as session:
+        given = factories.reservation(session, factories.house(session, factories.settlement(session)), language="en")
+        given.application.precedence_since = utc_now() - timedelta(days=9)
+        offer = factories.offer(session, given).reference
+    letter = read(acting_as(Role.CASEWORKER).get(f"/offers/{offer}/letter").content)
+    assert ("without any penalty" in letter, "You may decline. How this counts" in letter) == (False, True)
+
+
 @pytest.mark.parametrize("answer", [None, "decline", "accept"])
 def test_the_last_day_for_an_appeal_is_the_one_that_the_offer_gives(
     database: Database, acting_as: ActingAs, answer: str | None
