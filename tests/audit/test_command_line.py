@@ -1,6 +1,7 @@
 """hearth audit: 0 when the trail holds, 1 when it does not, 2 for what cannot be read."""
 
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,8 +17,10 @@ __all__ = ["data_dir", "hearth"]
 
 
 @pytest.fixture
-def kept(hearth: Hearth, tmp_path: Path) -> Path:
+def kept(hearth: Hearth, data_dir: Path, sqlite_template: Path, tmp_path: Path) -> Path:
     """A file with the head of a trail."""
+    data_dir.mkdir()
+    shutil.copyfile(sqlite_template, data_dir / "hearth.db")
     assert hearth("db", "upgrade")[0] == 0
     path = tmp_path / "head.json"
     code, out, _ = hearth("audit", "head")
