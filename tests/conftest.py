@@ -17,8 +17,9 @@ import httpx2
 import hypothesis
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import event, make_url
+from sqlalchemy import Engine, event, make_url
 from sqlalchemy.orm import Session
+from sqlalchemy.util import LRUCache
 
 from app import cli, keys, migration
 from app.access import tokens, users
@@ -31,6 +32,8 @@ from tests import factories
 from tests.postgresql_databases import PostgresqlDatabases, administer
 
 SHARED_FOLDER = "HEARTH_TEST_POSTGRESQL_FOLDER"
+COMPILED_STATEMENTS = 5_000
+"""How many statements are kept compiled for each kind of database: more than the tests have."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -147,10 +150,22 @@ def database_url(request: pytest.FixtureRequest, new_database_url: NewDatabase) 
         yield url
 
 
+@pytest.fixture(scope="session")
+def engines() -> dict[str, Engine]:
+    """The first engine of each kind of database, whose compiled statements serve all others."""
+    return {}
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str, engines: dict[str, Engine]) -> Iterator[Database]:
     """An empty, migrated database of this test's own."""
     opened = Database(database_url)
+    first = engines.setdefault(opened.engine.name, opened.engine)
+    if first is opened.engine:
+        with first.connect():  # its dialect learns of the server what those after it need
+            first._compiled_cache = LRUCache(COMPILED_STATEMENTS)
+    # SQLAlchemy compiles for one dialect object, and each engine has another one, so that each test compiled anew.
+    opened.engine.dialect, opened.engine._compiled_cache = first.dialect, first._compiled_cache
     yield opened
     opened.dispose()
 
