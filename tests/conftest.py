@@ -56,9 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what was imported: it is a fifth of the time otherwise, and finds nothing."""
+    """Let the garbage collector pass over what was imported: it finds nothing there, and takes long."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
