@@ -17,12 +17,14 @@ import httpx2
 import hypothesis
 import pytest
 from fastapi.testclient import TestClient
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Engine, event, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.util import LRUCache
 
 from app import cli, keys, migration
-from app.access import tokens, users
+from app.access import passwords, tokens, users
 from app.access.models import Role
 from app.access.permissions import OPERATOR, Principal
 from app.database import Database
@@ -64,6 +66,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove that folder once every worker has ended."""
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[SHARED_FOLDER], ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hasher_in_earnest() -> Iterator[PasswordHash]:
+    """What hashes passwords in earnest, for tests about what that costs; the others hash as quickly as argon2id can."""
+    in_earnest = passwords._hasher
+    passwords._hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    yield in_earnest
+    passwords._hasher = in_earnest
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pwdlib import PasswordHash
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -241,8 +242,14 @@ def test_others_write_while_a_password_is_hashed(
 
 
 def test_a_hash_made_with_other_parameters_is_made_anew_at_sign_in(
-    service: TestClient, database: Database, amina: User, monkeypatch: pytest.MonkeyPatch
+    service: TestClient,
+    database: Database,
+    amina: User,
+    monkeypatch: pytest.MonkeyPatch,
+    hasher_in_earnest: PasswordHash,
 ) -> None:
+    monkeypatch.setattr(passwords, "_hasher", hasher_in_earnest)
+
     def kept() -> str:
         with database.session(writes=False) as session:
             return users.get(session, amina.reference).password_hash
