@@ -35,7 +35,7 @@ from solver.confirmation import confirm
 from solver.counterfactual import smallest_change
 from solver.fairness import justified_envy
 from solver.generate import generate
-from solver.objectives import Objective, parse, spelt
+from solver.objectives import Objective, parse
 from solver.shadow_prices import shadow_prices, verified
 from solver.solution import Assignments
 from solver.validation import identifier_fault
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", _check, "verify a solution and its certificate"),
         ("explain", _explain, "say why each household is housed where, or is not housed"),
         ("confirm", _confirm, "put explanations to the test by solving again"),
-        ("envy", _envy, "name households that were passed over by one that comes after them"),
+        ("envy", _envy, "name households that were passed over by one that comes after them in tier and points"),
         ("shadow-prices", _shadow_prices, "rank what is scarce by what one more of it is worth"),
     ):
         reading = commands.add_parser(name, help=what)
@@ -216,10 +216,7 @@ def _both(options: argparse.Namespace) -> tuple[Problem, Solution]:
     decided: list[Objective] | None = getattr(options, "stages", None)
     with _refused():
         if decided is not None and solution.stages and (made_by := list(stated(solution))) != decided:
-            words = "; ".join(
-                f"{each.name}: {spelt(each.terms)}" + (f", may lose {each.may_lose}" if each.may_lose else "")
-                for each in made_by
-            )
+            words = "; ".join(f"{each.name}: {each.words}" for each in made_by)
             raise Refused(f"the solution was made by other stages: {words}")
     return problem, solution
 

@@ -8,6 +8,7 @@ the sentence suggests less than that, the lesser change is made first: where it 
 - not_asked_for: it accepts any settlement, forbidden ones too, on its own and first of all;
 - taken_by_priority: it, with its kin, gets the tier of the last who got a house, and one point more; or else tier 1
   and more points than anybody;
+- order_of_programme: the tiers and the points are put before what the programme stated; or else it comes first of all;
 - services_full: the services that are named get as many more places as it uses, with its kin, open to everybody; or
   else kept for it: it takes no places, nor its kin;
 - kin_not_whole: each member for whom nothing is left (each member, where none is named) gets a house of its need in the
@@ -165,6 +166,13 @@ def _taken_by_priority(case: _Case) -> Iterator[_Change]:
     yield _Change(f"tier 1 and {most} points", changes.at_least(problem, members, 1, most))
 
 
+def _order_of_programme(case: _Case) -> Iterator[_Change]:
+    problem = case.after.problem
+    yield _Change("the tiers and then the points before all else", problem, problem.stages[:-1])
+    problem, stage = changes.ahead(problem, case.alone)
+    yield _Change("first of all", problem, (stage,))
+
+
 def _services_full(case: _Case) -> Iterator[_Change]:
     problem, named = case.after.problem, set(case.names("services"))
     places = [
@@ -212,6 +220,7 @@ CHANGES: dict[Reason, Callable[[_Case], Iterator[_Change]]] = {
     Reason.NO_CLASS_FITS: _no_class_fits,
     Reason.NOT_ASKED_FOR: _not_asked_for,
     Reason.TAKEN_BY_PRIORITY: _taken_by_priority,
+    Reason.ORDER_OF_PROGRAMME: _order_of_programme,
     Reason.SERVICES_FULL: _services_full,
     Reason.KIN_NOT_WHOLE: _kin_not_whole,
     Reason.LOST_LOTTERY: _lost_lottery,

@@ -8,9 +8,11 @@ from typing import overload
 import numpy as np
 
 from solver import sentences
+from solver.changes import stated
 from solver.fairness import claims
 from solver.grouping import ranges
 from solver.lottery import kinds
+from solver.objectives import deciding
 from solver.options import values
 from solver.outcome import WITH_ANSWER, Offers, outcome
 from solver.previous import given_in
@@ -32,6 +34,7 @@ class Reason(StrEnum):
     NO_CLASS_FITS = "no_class_fits"
     NOT_ASKED_FOR = "not_asked_for"
     TAKEN_BY_PRIORITY = "taken_by_priority"
+    ORDER_OF_PROGRAMME = "order_of_programme"
     SERVICES_FULL = "services_full"
     KIN_NOT_WHOLE = "kin_not_whole"
     LOST_LOTTERY = "lost_lottery"
@@ -44,8 +47,9 @@ class Explanation:
     """Of one household: the reason, its facts (identifiers and numbers), and a sentence that says them.
 
     Where it has a justified claim that is not met (`solver.fairness`), the facts name the house's class
-    (`claimed_class`) and who has the house (`envied`; left out where it is empty), and the sentence says so. Where a
-    solution has no answer, all are told why, with the reason of who is held from a house by others: none fits better.
+    (`claimed_class`) and who has the house (`envied`; left out where it is empty), and the sentence says so; where a
+    programme stated another order than the model's, that order is the reason. Where a solution has no answer, all are
+    told why, with the reason of who is held from a house by others: none fits better.
     """
 
     household: str
@@ -58,7 +62,8 @@ def explain(problem: Problem, solution: Solution) -> Sequence[Explanation]:
     """One explanation for every household, in the order of identifiers. Rule: the model's "Explanations".
 
     They are made when they are read, some thousands at a time, so that a million need no memory; one alone is quick.
-    Raises ValueError where the solution places a household or names a class that the problem does not have.
+    Raises ValueError where the solution places a household or names a class that the problem does not have, or where it
+    states what no stage can be.
     """
     return _Explanations(problem, solution)
 
@@ -81,6 +86,7 @@ class _Explanations(Sequence[Explanation]):
         self.told_all: Told | None = None
         if solution.status in WITH_ANSWER:
             self.claimed, self.envied = claims(self.after)
+            self.order = deciding(stated(solution), problem)
         else:
             self.told_all = sentences.nobody_housed(solution.status.value, str(solution.reason))
 
@@ -166,6 +172,8 @@ class _Explanations(Sequence[Explanation]):
         for h in rows[self.claimed[rows] != NONE].tolist():
             reason, sentence, facts = found[h]
             also, claimed = self._claim(h)
+            if self.order != self.problem.stages[:-1]:
+                reason, (sentence, facts) = Reason.ORDER_OF_PROGRAMME, sentences.order_of_programme(list(self.order))
             found[h] = reason, f"{sentence} {also}", facts | claimed
         return [Explanation(self.ids[h], *found[h]) for h in rows.tolist()]
 

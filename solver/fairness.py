@@ -1,7 +1,8 @@
 """Whether anybody was passed over: households not housed with a justified claim to a house that another got.
 
 An allocation that is the best in the order of the model has none: to meet the claim would give a better one. So the
-figure says how far an allocation that is not proven optimal falls short of that, family by family.
+figure says how far an allocation that is not proven optimal falls short of that, family by family. By stages that a
+programme stated in another order, the best may have claims: they say whom that order passes over.
 """
 
 from dataclasses import dataclass

@@ -61,6 +61,11 @@ class Objective:
         return dict(self.terms) == {self.name: 1}
 
     @property
+    def words(self) -> str:
+        """What it counts and may lose, as `parse` reads it; without its name."""
+        return spelt(self.terms) + (f", may lose {self.may_lose}" if self.may_lose else "")
+
+    @property
     def where(self) -> bool:
         """Whether it depends on where households live, and not on who is housed alone."""
         return not WHERE.isdisjoint(self.terms)
@@ -136,6 +141,16 @@ def _largest(counted: Objective, problem: Problem) -> int:
     each = sum(counted.tiers.values()) + counted.weight(KEEP) + counted.weight("value") * gain
     each += counted.weight("points") * int(households.points.max(initial=0))
     return each * len(households.id)
+
+
+def deciding(stages: Sequence[Objective], problem: Problem) -> tuple[str, ...]:
+    """What can decide who is housed: the first stages, until every tier and the points are counted; all, where that is
+    never so, or one of those may be undercut for what comes after it. Where it is the model's order: tiers, points."""
+    counted, end = set[str](), 0
+    while end < len(stages) and not counted.issuperset(problem.stages[:-1]):
+        counted |= stages[end].terms.keys()
+        end = len(stages) if stages[end].may_lose else end + 1
+    return tuple(stage.words for stage in stages[:end])
 
 
 def required(stages: Sequence[Objective], achieved: Sequence[int]) -> list[int]:

@@ -68,6 +68,14 @@ def taken_by_priority(last: tuple[int, int], own: tuple[int, int], bound: list[s
     }
 
 
+def order_of_programme(stages: list[str]) -> Told:
+    """By stages of a programme's own, who comes first in tier and points may be passed over."""
+    sentence = (
+        f"What decides who is housed is not the tier and then the points, as the programme stated: {listed(stages)}."
+    )
+    return sentence, {"stages": stages}
+
+
 def services_full(services: list[str]) -> Told:
     return f"It would need more places than are left: {listed(services)}.", {"services": services}
 

@@ -31,6 +31,11 @@ NOT_FOR: Mapping[str, str] = {
     "declined": "it declined an offer, and is not offered another for now",
 }
 """Why houses that fit a household are not for it, as `grounds` has it → in words."""
+COUNTED: Mapping[str, str] = {
+    "value": "how well houses suit households and their wishes",
+    "keep": "that households keep the house reserved for them",
+}
+"""What the policy's stages may count beside tiers and points → in words."""
 NAMED_AT_MOST = 3
 
 
@@ -85,6 +90,7 @@ class _Words:
             Reason.NO_CLASS_FITS: self._no_class_fits,
             Reason.NOT_ASKED_FOR: self._not_asked_for,
             Reason.TAKEN_BY_PRIORITY: self._taken_by_priority,
+            Reason.ORDER_OF_PROGRAMME: _order_of_programme,
             Reason.SERVICES_FULL: self._services_full,
             Reason.KIN_NOT_WHOLE: self._kin_not_whole,
             Reason.LOST_LOTTERY: _lost_lottery,
@@ -151,6 +157,16 @@ class _Words:
     def _service(self, text: str) -> str:
         service, _, place = text.partition(" in ")
         return f"{service} in {self.places[place]}"
+
+
+def _order_of_programme(part: HouseholdPart, facts: Facts) -> str:
+    taken = "went to a household of a lower tier or fewer points" if "envied" in facts else "was given to nobody"
+    counted = _listed([COUNTED[term] for term in grounds.counted(facts)])
+    order = f"counts something else before these, or together with them: {counted}" if counted else "is another"
+    return (
+        f"It is in tier {part.tier} with {part.points} points. A house that fits it, where it would live, {taken}. It "
+        f"is not first the tier and then the points that decide: the order of the policy {order}."
+    )
 
 
 def _lost_lottery(_part: HouseholdPart, facts: Facts) -> str:

@@ -13,6 +13,7 @@ from app.allocation.pinning import PlacementPart
 from app.allocation.snapshot import Snapshot
 from solver.explain import Explanation as SolverExplanation
 from solver.explain import Reason
+from solver.objectives import WHERE, parse
 
 Facts = Mapping[str, int | str | list[str]]
 Grounds = dict[str, Any]
@@ -41,6 +42,7 @@ class Places:
             Reason.NO_CLASS_FITS: self._no_class_fits,
             Reason.NOT_ASKED_FOR: self._not_asked_for,
             Reason.TAKEN_BY_PRIORITY: self._taken_by_priority,
+            Reason.ORDER_OF_PROGRAMME: self._order_of_programme,
             Reason.SERVICES_FULL: self._services_full,
             Reason.KIN_NOT_WHOLE: self._kin_not_whole,
             Reason.LOST_LOTTERY: self._lost_lottery,
@@ -139,6 +141,14 @@ class Places:
         by_hand = any(row.get("pinned") is not None for row in rows)
         return {"bound": any(row.get("pinned") is None for row in rows)} | ({"by_hand": True} if by_hand else {})
 
+    def _order_of_programme(self, part: HouseholdPart, facts: Facts) -> Grounds:
+        return {
+            "tier": part.tier,
+            "points": part.points,
+            "is_empty": "envied" not in facts,
+            "counted": counted(facts),
+        }
+
     def _services_full(self, _part: HouseholdPart, facts: Facts) -> Grounds:
         services = [self.service(text) for text in _names(facts["services"])]
         return {"services": services[:KEPT], "more_services": max(len(services) - KEPT, 0)}
@@ -155,6 +165,11 @@ class Places:
     def _held_together(self, _part: HouseholdPart, facts: Facts) -> Grounds:
         bound = self._bound(_names(facts["households"]))
         return bound if "by_hand" in bound else {}
+
+
+def counted(facts: Facts) -> list[str]:
+    """Return what else than tiers and points a stated order counts in deciding who is housed: terms of the solver."""
+    return sorted({term for stage in _names(facts["stages"]) for term in parse(stage).terms} & WHERE)
 
 
 def _names(fact: int | str | list[str]) -> list[str]:

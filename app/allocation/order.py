@@ -59,8 +59,7 @@ def objectives(stages: Sequence[str]) -> tuple[Objective, ...] | None:
 
 def in_words(stage: Objective) -> str:
     """Return a stage as a text that `parse` reads."""
-    sentence = stage.name if stage.plain else f"{stage.name}: {spelt(stage.terms)}"
-    return sentence + (f", may lose {stage.may_lose}" if stage.may_lose else "")
+    return stage.words if stage.plain else f"{stage.name}: {stage.words}"
 
 
 def _counts(term: str, tiers: int, keeps: bool) -> bool:

@@ -180,6 +180,37 @@ def _by_hand(grounds: Grounds, words: Words) -> Sentences:
     return [words.say("Some of these houses went to families for which people decided so, and not the calculation.")]
 
 
+def _order_of_programme(grounds: Grounds, words: Words) -> Sentences:
+    counted = words.listed([COUNTED[term](words) for term in grounds["counted"]])
+    return [
+        _none(words),
+        words.say("A house that fits your family was given to nobody.")
+        if grounds["is_empty"]
+        else words.say(
+            "A house that fits your family went to a family in a priority group after yours or with fewer points."
+        ),
+        words.say(
+            "Your priority group: {tier}. Your points: {points}.", tier=grounds["tier"], points=grounds["points"]
+        ),
+        words.say(
+            "By the order that the programme set, something else counts before priority groups and points, or together "
+            "with them: {counted}.",
+            counted=counted,
+        )
+        if counted
+        else words.say(
+            "By the order that the programme set, it is not first the priority group and then the points that decide."
+        ),
+    ]
+
+
+COUNTED: Mapping[str, Callable[[Words], Phrase]] = {
+    "value": lambda words: words.say("how well houses suit families and their wishes"),
+    "keep": lambda words: words.say("that families keep the house reserved for them"),
+}
+"""What a programme's order may count beside priority groups and points → what the family is told."""
+
+
 def _services_full(grounds: Grounds, words: Words) -> Sentences:
     return [
         _none(words),
@@ -256,6 +287,7 @@ REASONS: Mapping[Reason, Callable[[Grounds, Words], Sentences]] = {
     Reason.NO_CLASS_FITS: _no_class_fits,
     Reason.NOT_ASKED_FOR: _not_asked_for,
     Reason.TAKEN_BY_PRIORITY: _taken_by_priority,
+    Reason.ORDER_OF_PROGRAMME: _order_of_programme,
     Reason.SERVICES_FULL: _services_full,
     Reason.KIN_NOT_WHOLE: _kin_not_whole,
     Reason.LOST_LOTTERY: _lost_lottery,

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.allocation.explanations import INELIGIBLE, Explanation, _Words, explain, size_in_words
 from app.allocation.models import ProposalState
 from app.allocation.offer_models import GivenHow, OfferState
+from app.allocation.order import objectives
 from app.allocation.snapshot import Snapshot, problem_of
 from app.database import utc_now
 from app.housing.models import HouseState
@@ -15,7 +16,7 @@ from app.policy.eligibility import Ineligibility
 from app.policy.facts import Accommodation, DeclineReason
 from app.policy.occupancy import Measure
 from app.registry.models import ApplicationState
-from solver import Problem, solve
+from solver import Parameters, Problem, solve
 from solver.explain import Reason
 from tests import factories
 from tests.allocation.test_snapshot import snapshot_of
@@ -135,6 +136,49 @@ def test_who_lost_the_lottery_is_told_the_numbers(session: Session) -> None:
     assert explanations[first].reason == "housed"
     assert explanations[second].reason == "lost_lottery"
     assert "Its lottery number is 2; the last that won was 1." in explanations[second].sentence
+
+
+@pytest.mark.parametrize(
+    ("stages", "counted", "order"),
+    [
+        (
+            ("points + 2 value",),
+            ["value"],
+            (
+                "counts something else before these, or together with them: how well houses suit households and their "
+                "wishes"
+            ),
+        ),
+        (("tier 4", "tier 2"), [], "is another"),
+    ],
+)
+def test_who_is_passed_over_by_the_order_of_the_policy_is_told_so(
+    session: Session, stages: tuple[str, ...], counted: list[str], order: str
+) -> None:
+    valley, hillside = factories.settlement(session), factories.settlement(session, "Hillside")
+    factories.house(session, valley)
+    dormitory = Accommodation.DORMITORY
+    first = factories.applicant(session, hillside, valley, current_accommodation=dormitory).household.reference
+    factories.applicant(session, valley)
+    snapshot = snapshot_of(session)
+    problem = Problem.from_dict(problem_of(snapshot, "seed"))
+    told = explain(snapshot, problem, solve(problem, Parameters(stages=objectives(stages))))[first]
+    assert (told.reason, told.grounds["counted"], told.grounds["is_empty"]) == ("order_of_programme", counted, False)
+    assert told.sentence == (
+        "It is in tier 2 with 10 points. A house that fits it, where it would live, went to a household of a lower "
+        "tier or fewer points. It is not first the tier and then the points that decide: the order of the policy "
+        f"{order}."
+    )
+
+
+def test_who_is_left_without_an_empty_house_by_the_order_of_the_policy_is_told_so(session: Session) -> None:
+    factories.house(session, factories.settlement(session), bedrooms=2)
+    family = factories.applicant(session, factories.settlement(session, "Hillside"), anywhere=True).household.reference
+    snapshot = snapshot_of(session)
+    problem = Problem.from_dict(problem_of(snapshot, "seed"))
+    told = explain(snapshot, problem, solve(problem, Parameters(stages=objectives(("value",)))))[family]
+    assert (told.reason, told.grounds["is_empty"]) == ("order_of_programme", True)
+    assert "A house that fits it, where it would live, was given to nobody." in told.sentence
 
 
 def test_who_may_not_take_part_is_told_every_reason(session: Session) -> None:

@@ -13,6 +13,7 @@ from app.policy.eligibility import Ineligibility
 from app.registry.models import ApplicationState, ReturnReason
 from solver.counterfactual import Kind
 from solver.explain import Reason
+from solver.objectives import WHERE
 
 HOUSE = {"place": "Valley", "size": 2, "measure": "bedrooms", "step_free": True}
 ATTIC = {"place": "Hillside", "size": 0, "measure": "bedrooms", "step_free": False}
@@ -23,6 +24,7 @@ GROUNDS: dict[Reason, Grounds] = {
     Reason.NO_CLASS_FITS: {"need": NEED},
     Reason.NOT_ASKED_FOR: {"need": NEED | {"measure": "rooms"}, "places": ["Valley"], "more_places": 4},
     Reason.TAKEN_BY_PRIORITY: {"tier": 4, "points": 17, "lowest_tier": 2, "lowest_points": 31, "bound": True},
+    Reason.ORDER_OF_PROGRAMME: {"tier": 4, "points": 17, "is_empty": False, "counted": ["keep", "value"]},
     Reason.SERVICES_FULL: {"services": [CLINIC, SCHOOL], "more_services": 0},
     Reason.KIN_NOT_WHOLE: {"place": "Valley", "without_house": 2},
     Reason.LOST_LOTTERY: {"lottery": 17, "last_lottery": 11},
@@ -93,6 +95,18 @@ def test_that_people_decided_for_others_is_said_in_place_of_their_kin(language: 
     both = sentences.reasons(Reason.HELD_TOGETHER, {"bound": True, "by_hand": True}, words)
     assert (hand[0], hand[1] != kin[1]) == (kin[0], True)
     assert both == [*kin, by_hand[-1]]
+
+
+@in_every_language
+def test_of_an_order_of_the_programme_s_own_is_said_what_it_counts(language: str) -> None:
+    words, grounds = words_for(language), GROUNDS[Reason.ORDER_OF_PROGRAMME]
+    said = sentences.reasons(Reason.ORDER_OF_PROGRAMME, grounds, words)
+    assert {term: sentences.COUNTED[term](words) in said[3] for term in WHERE} == dict.fromkeys(WHERE, True)
+    other = sentences.reasons(Reason.ORDER_OF_PROGRAMME, grounds | {"is_empty": True, "counted": []}, words)
+    assert [one == another for one, another in zip(said, other, strict=True)] == [True, False, True, False]
+    if language != "en":
+        english = sentences.reasons(Reason.ORDER_OF_PROGRAMME, grounds | {"is_empty": True, "counted": []}, ENGLISH)
+        assert set(other).isdisjoint(english)
 
 
 @in_every_language

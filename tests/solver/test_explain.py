@@ -1,10 +1,16 @@
 """Every household has one explanation, the first that applies, with facts that can be verified."""
 
+import numpy as np
 import pytest
 
-from solver import Problem, Solution, check, explain, solve
+from solver import Objective, Parameters, Problem, Solution, check, explain, solve
+from solver.confirmation import confirm
 from solver.explain import Explanation, Reason
+from solver.fairness import justified_envy
 from solver.generate import generate
+from solver.objectives import parse
+from solver.solution import Assignments
+from tests.solver.exhaustive import tiny_problem, tiny_stages
 from tests.solver.small import Row, document, house_class, household, problem, with_assignments
 
 
@@ -194,6 +200,58 @@ def test_each_is_the_same_alone_and_among_all() -> None:
     assert explanations[-1] == every[-1]
     with pytest.raises(IndexError):
         explanations[120]
+
+
+def test_where_the_programme_stated_another_order_that_is_the_reason() -> None:
+    people = [household("x", points=9), household("y", points=1, options={"S": 80})]
+    given = problem(people)
+    for stage in ("value", "points + 2 value", "points, may lose 9"):
+        found = explain(given, solve(given, Parameters(stages=(parse(stage), parse("wishes: 3 value")))))[0]
+        assert found.reason is Reason.ORDER_OF_PROGRAMME
+        assert found.facts["stages"][:1] == [stage]  # type: ignore[index]  # it is a list
+        assert (found.facts["claimed_class"], found.facts["envied"]) == ("C", "y")
+        assert f"as the programme stated: {stage}" in found.sentence
+        assert "kin" not in found.sentence
+
+
+def test_where_the_programme_counts_value_first_a_house_may_stand_empty() -> None:
+    given = problem([household("x", options={"S": -1})])
+    (found,) = explain(given, solve(given, Parameters(stages=("value",))))
+    assert (found.reason, found.facts) == (Reason.ORDER_OF_PROGRAMME, {"stages": ["value"], "claimed_class": "C"})
+
+
+def test_an_order_that_ends_like_the_model_s_or_cannot_help_is_no_reason() -> None:
+    people = [household("x", points=9), household("y", pinned="C", options={"S": 80})]
+    given = problem(people)
+    (found, _) = explain(given, solve(given, Parameters(stages=("value",))))
+    assert (found.reason, found.facts) == (Reason.HELD_TOGETHER, {"households": ["y"]})
+    given = problem([household("x", points=9), household("y", points=1)])
+    passed_over = with_assignments(solve(given), ("y", "C"))
+    for stages in (None, ("tier 1", "points"), ("need: tier 1", "points", "value", "tier 1")):
+        wanted = None if stages is None else tuple(map(parse, stages))
+        told = explain(given, with_assignments(solve(given, Parameters(stages=wanted)), ("y", "C")))[0]
+        assert told == explain(given, passed_over)[0]
+
+
+@pytest.mark.parametrize("first", range(0, 150, 50))
+def test_who_is_passed_over_by_the_best_allocation_is_told_of_the_order(first: int) -> None:
+    found = 0
+    for seed in range(first, first + 50):
+        row = tiny_problem(seed)
+        described, before = tiny_stages(seed, row)
+        stages = tuple(Objective(f"stage {j}", terms, lose) for j, (terms, lose) in enumerate(described))
+        homes = Assignments(*(np.array(column, np.str_) for column in zip(*sorted(before.items()), strict=True)))
+        given = Problem.from_dict(row)
+        solution = solve(given, Parameters(stages=stages), homes=homes)
+        if solution.status.value != "optimal":
+            continue
+        passed_over = {claim.household for claim in justified_envy(given, solution).claims}
+        told = {each.household for each in explain(given, solution) if each.reason is Reason.ORDER_OF_PROGRAMME}
+        assert told == passed_over, seed
+        trials = [t for t in confirm(given, solution, 6).trials if t.reason is Reason.ORDER_OF_PROGRAMME]
+        assert all(trial.holds for trial in trials), seed
+        found += len(trials)
+    assert found
 
 
 def test_every_household_is_explained_where_nobody_is_housed() -> None:
