@@ -29,8 +29,8 @@ class Parameters:
         if self.stages is not None and not self.stages:
             raise ValueError("stages must name at least one stage")
         names = [stage if isinstance(stage, str) else stage.name for stage in self.stages or ()]
-        if len(set(names)) < len(names):
-            raise ValueError("stages must not name a stage twice")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"stages must not name a stage twice: {', '.join(map(repr, twice))}")
 
     def stages_of(self, problem: Problem) -> tuple[Objective, ...]:
         """The stages in order. Raises ValueError where one is not a stage of the problem."""

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.access.permissions import SERVICE, Permission, Principal
 from app.allocation.models import PolicyState, PolicyVersion
-from app.allocation.order import stages_of
+from app.allocation.order import objectives, stages_of
 from app.allocation.preview_models import PolicyPreview, PreviewState
 from app.audit import Act
 from app.database import utc_now
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.policy.parameters import DEFAULT_POLICY, Policy
+from solver import Parameters
 
 MOST_TIERS = 20
 
@@ -62,7 +63,7 @@ def draft(session: Session, policy: Policy, actor: Principal) -> PolicyVersion:
     """Record a policy that is not in force yet. Raises Invalid where the solver cannot take its stages."""
     actor.require(Permission.POLICY_WRITE)
     try:
-        stages_of(policy.stages, MOST_TIERS, keeps=True)
+        Parameters(stages=objectives(stages_of(policy.stages, MOST_TIERS, keeps=True)))
     except ValueError as error:
         raise Invalid("The stages cannot be solved.", [FieldError("#/body/stages", str(error))]) from error
     version = _version(policy, actor)

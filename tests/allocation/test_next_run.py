@@ -341,6 +341,12 @@ def test_a_policy_states_its_stages_and_older_ones_keep_their_hash(session: Sess
     for wrong in (["tier 0"], ["tiers", "tiers"], ["points,"], ["hope"], ["points + tiers"], [""]):
         with pytest.raises(ValueError, match="stage"):
             Policy.model_validate(DEFAULT_POLICY.model_dump(mode="json") | {"stages": wrong})
-    misnamed = Policy.model_validate(stated | {"stages": ["points: value", "tiers"]})
-    with pytest.raises(Invalid, match="stages cannot be solved"):
-        policies.draft(session, misnamed, OPERATOR)
+    for wrong, named in (
+        (["points: value", "tiers"], "'points' is named like a basic term"),
+        (["tiers", "2 points", "points + points", "value"], "not name a stage twice: '2 points'"),
+        (["tiers", "x: points", "x : value"], "not name a stage twice: 'x'"),
+    ):
+        refused = Policy.model_validate(stated | {"stages": wrong})
+        with pytest.raises(Invalid, match="stages cannot be solved") as refusal:
+            policies.draft(session, refused, OPERATOR)
+        assert [named in error.message for error in refusal.value.errors] == [True]
