@@ -16,9 +16,11 @@ import numpy as np
 
 from solver import changes
 from solver.parameters import Parameters
-from solver.problem import UNLIMITED, Problem
+from solver.previous import given_in
+from solver.problem import NONE, UNLIMITED, Problem
 from solver.sentences import size
 from solver.solution import Price, Solution, Status
+from solver.tables import IntArray
 
 DEFAULTS = Parameters()
 
@@ -52,23 +54,26 @@ class ShadowPrice:
 @dataclass(frozen=True)
 class Worth:
     """gain: {stage: achieved with one more, less achieved without}. proven: both solutions are optimal; where one is
-    not, the gain is what was found within the time limit, and may even be negative."""
+    not, the gain is what was found within the time limit, and may even be negative. tiers: {tier: households housed
+    with one more, less those housed without}."""
 
     shadow_price: ShadowPrice
     gain: Mapping[str, int]
     proven: bool
+    tiers: Mapping[int, int]
 
     @property
     def families(self) -> int:
         """How many more are housed."""
-        return sum(gain for stage, gain in self.gain.items() if stage.startswith("tier "))
+        return sum(self.tiers.values())
 
     @property
     def sentence(self) -> str:
-        tiers = [f"{gain:+} in {stage}" for stage, gain in self.gain.items() if stage.startswith("tier ") and gain]
+        tiers = [f"{more:+} in tier {tier}" for tier, more in self.tiers.items() if more]
         by_tier = f" ({', '.join(tiers)})" if tiers else ""
         doubt = "" if self.proven else ", as far as the time limit showed"
-        families = f"{self.families} more {'family' if self.families == 1 else 'families'}"
+        count, less = abs(self.families), self.families < 0
+        families = f"{count} {'fewer' if less else 'more'} {'family' if count == 1 else 'families'}"
         return f"With {self.shadow_price.resource}, {families} would be housed{by_tier}{doubt}."
 
 
@@ -111,7 +116,15 @@ def _worth(problem: Problem, solution: Solution, price: ShadowPrice, parameters:
     again = changes.solved_again(_with_one_more(problem, price.resource), solution, parameters)
     before = {stage.name: stage.achieved for stage in solution.stages}
     gain = {stage.name: stage.achieved - before.get(stage.name, 0) for stage in again.stages}
-    return Worth(price, gain, proven=again.status is solution.status is Status.OPTIMAL)
+    more = _housed(problem, again) - _housed(problem, solution)
+    tiers = {tier: int(more[tier]) for tier in range(1, problem.tiers + 1)}
+    return Worth(price, gain, again.status is solution.status is Status.OPTIMAL, tiers)
+
+
+def _housed(problem: Problem, solution: Solution) -> IntArray:
+    """How many are housed of each tier [T + 1]: stages need not count that, or may lose some of it in the end."""
+    tier = problem.households.tier[given_in(problem, solution.assignments) != NONE]
+    return np.bincount(tier, minlength=problem.tiers + 1)
 
 
 def _with_one_more(problem: Problem, resource: Resource) -> Problem:

@@ -6,7 +6,9 @@ from math import floor
 
 import pytest
 
-from solver import Problem, solve
+from solver import Parameters, Problem, solve
+from solver.changes import solved_again
+from solver.objectives import parse
 from solver.proof import price_bound
 from solver.shadow_prices import Resource, ShadowPrice, shadow_prices, verified
 from tests.solver.exhaustive import best, tiny_problem
@@ -67,6 +69,50 @@ def test_the_house_that_the_first_tier_lacks_comes_first() -> None:
     )
     assert (first.families, second.families, third.families) == (1, 1, 0)
     assert third.sentence == "With one more house of class E in S (4 bedrooms), 0 more families would be housed."
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        ("points", "value"),
+        ("5 tier 1",),
+        ("need: tier 1",),
+        ("tier 1", "tier 1 + value"),
+        ("tier 1, may lose 1", "value"),
+    ],
+)
+def test_families_are_counted_whatever_the_stages_count(stages: tuple[str, ...]) -> None:
+    given = problem([household("a"), household("b"), household("c", tier=2)])
+    solution = solve(given, Parameters(stages=tuple(map(parse, stages))))
+    (worth,) = verified(given, solution, shadow_prices(given, solution)[:1])
+    assert (worth.families, worth.tiers) == (1, {1: 1, 2: 0})
+    assert worth.sentence.endswith("1 more family would be housed (+1 in tier 1).")
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_families_are_those_that_the_re_solve_houses_where_stages_lose_some(first: int) -> None:
+    for seed in range(first, first + 20):
+        document = tiny_problem(seed)
+        given = Problem.from_dict(document)
+        stages = (*(f"tier {tier}, may lose 1" for tier in range(1, given.tiers + 1)), "value")
+        solution = solve(given, Parameters(stages=tuple(map(parse, stages))))
+        if not solution.certificate:
+            continue
+        for worth in verified(given, solution, shadow_prices(given, solution)[:2]):
+            one_more = Problem.from_dict(with_one_more(document, worth.shadow_price.resource))
+            again = solved_again(one_more, solution, Parameters())
+            assert worth.families == len(again.assignments) - len(solution.assignments), seed
+
+
+def test_one_more_house_may_house_fewer_families_where_wishes_come_first() -> None:
+    people = [household(name, options={"S": 30}, uses={"school": 1}) for name in "ab"]
+    people.append(household("c", tier=2, bedrooms_min=4, bedrooms_max=4, options={"S": 90}, uses={"school": 2}))
+    classes = [house_class("C", count=2), house_class("D", bedrooms=4, count=0)]
+    given = problem(people, classes, [{"id": "S", "capacities": {"school": 2}}])
+    solution = solve(given, Parameters(stages=("value",)))
+    worths = verified(given, solution, shadow_prices(given, solution))
+    (worth,) = (each for each in worths if each.shadow_price.resource.house_class == "D")
+    assert worth.sentence.endswith("1 fewer family would be housed (-2 in tier 1, +1 in tier 2).")
 
 
 def test_a_place_of_a_full_service() -> None:
