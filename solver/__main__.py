@@ -280,7 +280,9 @@ def _summary(solution: Solution) -> str:
     if solution.reason is not None:
         return f"{solution.status.value}: {solution.reason}"
     stages = ", ".join(
-        f"{stage.name} {stage.achieved} (bound {stage.bound}, by {stage.proof})"
+        f"{stage.name} {stage.achieved} (bound {stage.bound}"
+        + (" for those housed" if stage.scope == "housed" else "")
+        + f", by {stage.proof})"
         + ("" if stage.final is None else f" and {stage.final} in the end")
         for stage in solution.stages
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from solver.lagrangian import Lagrangian
-from solver.objectives import KEEP, WHERE, Objective, objective
+from solver.objectives import KEEP, WHERE, Objective, objective, who_and_where
 from solver.problem import NONE, Problem
 from solver.proof import price_bound
 from solver.rules import RULES, Placed, Violation, home_of, lottery, pins_hold, place, position, unknown
@@ -38,11 +38,12 @@ def check(problem: Problem, solution: Solution, stages: Stages | None = None) ->
     for rule in RULES:
         found += rule(problem, placed)
     found += lottery(problem, placed, home)
-    unstated = list(_stated(problem, solution, problem.stages if stages is None else stages))
+    wanted = tuple(map(objective, problem.stages if stages is None else stages))
+    unstated = list(_stated(problem, solution, wanted))
     if unstated:
         return found + unstated
     found += _achieved(problem, solution.stages, placed, home)
-    found += _bounds(problem, solution, placed, home)
+    found += _bounds(problem, solution, len(who_and_where(wanted)[0]), placed, home)
     return found + list(_status(solution))
 
 
@@ -57,9 +58,8 @@ def _without_answer(problem: Problem, solution: Solution) -> Iterator[Violation]
         yield Violation("status", "no pins contradict each other: all who are pinned, and their kin, can be housed")
 
 
-def _stated(problem: Problem, solution: Solution, stages: Stages) -> Iterator[Violation]:
+def _stated(problem: Problem, solution: Solution, wanted: Sequence[Objective]) -> Iterator[Violation]:
     """Whether the stages are those that were decided, and what they count is stated."""
-    wanted = [objective(stage) for stage in stages]
     names = ", ".join(stage.name for stage in wanted)
     if [stage.name for stage in solution.stages] != [stage.name for stage in wanted]:
         yield Violation("stages", f"the stages are not {names}, in this order")
@@ -138,7 +138,8 @@ def _worth(problem: Problem, counts: Mapping[str, int], placed: Placed, home: In
     return sum(weight * terms[term] for term, weight in counts.items())
 
 
-def _bounds(problem: Problem, solution: Solution, placed: Placed, home: IntArray) -> Iterator[Violation]:
+def _bounds(problem: Problem, solution: Solution, deciding: int, placed: Placed, home: IntArray) -> Iterator[Violation]:
+    """deciding: how many of the stages, the first ones, decide who is housed; no other is the best for those alone."""
     housed = np.zeros(len(problem.households.id), np.bool_)
     housed[placed.household] = True
     terms = {stage.name: stage.counts for stage in solution.stages}
@@ -147,6 +148,9 @@ def _bounds(problem: Problem, solution: Solution, placed: Placed, home: IntArray
         kept[stage.name] = _worth(problem, stage.counts, placed, home) if stage.required is None else stage.required
         if (stage.scope is None) != WHERE.isdisjoint(stage.counts):
             yield Violation("scope", f"{stage.name} has scope {stage.scope}; only what depends on where states one")
+            continue
+        if stage.scope == "housed" and index < deciding:
+            yield Violation("scope", f"{stage.name} decides who is housed, and has the scope of those who are")
             continue
         before = solution.stages[:index]
         only = housed if stage.scope == "housed" else None

@@ -80,11 +80,18 @@ def run_report(session: Session, run: Run) -> RunReport:
 
 
 def proof_line(solution: Solution, problem_sha256: str) -> str:
-    """Say which stages are proven best, how far the others may be from it, and what was solved."""
+    """Say which stages are proven best, how far the others may be from it, and what was solved.
+
+    What is the best for those alone who are housed is called so: others, with the same tiers and points, may gain more.
+    """
+    named = {
+        stage.name: f"{stage.name} of those housed" if stage.scope == "housed" else stage.name
+        for stage in solution.stages
+    }
     open_stages = [stage for stage in solution.stages if stage.bound != stage.achieved]
     if not open_stages:
-        claim = f"Proven optimal in every stage: {', '.join(stage.name for stage in solution.stages)}"
+        claim = f"Proven optimal in every stage: {', '.join(named.values())}"
     else:
-        gaps = ", ".join(f"{stage.name} {stage.achieved} of at most {stage.bound}" for stage in open_stages)
+        gaps = ", ".join(f"{named[stage.name]} {stage.achieved} of at most {stage.bound}" for stage in open_stages)
         claim = f"Not proven optimal: {gaps}"
     return f"{claim}; checked independently; problem sha256 {problem_sha256}"

@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -16,13 +17,15 @@ from app.access.models import Role
 from app.access.permissions import OPERATOR
 from app.allocation import policies, proof, queries, runs
 from app.allocation.models import Proposal, ProposalState, Run, RunSettlement, RunState
-from app.allocation.report import run_report
+from app.allocation.report import proof_line, run_report
 from app.database import Database
 from app.errors import Conflict, Forbidden, Invalid
 from app.housing.models import House, HouseState, Milestone, Settlement
 from app.registry.models import Application, ApplicationState
+from solver import solve
 from tests import factories
 from tests.allocation.conftest import Register, decide, drawn, proposed, read, request, said, solved
+from tests.solver.small import household, problem
 
 
 def verified(database: Database, reference: str) -> list[str]:
@@ -100,6 +103,19 @@ def test_the_report_adds_up(database: Database, register: Register) -> None:
     assert report.not_housed == (("no_consent", 1), ("taken_by_priority", 1))
     assert report.proof.startswith("Proven optimal in every stage: tier 1, ")
     assert report.proof.endswith(hashlib.sha256((read(database, reference).problem or "").encode()).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("bound", "claim"),
+    [
+        (2, "Proven optimal in every stage: tier 1, points, value of those housed; "),
+        (3, "Not proven optimal: value of those housed 2 of at most 3; "),
+    ],
+)
+def test_what_is_proven_for_those_alone_who_are_housed_is_called_so(bound: int, claim: str) -> None:
+    solution = solve(problem([household("a", options={"S": 2})]))
+    value = replace(solution.stages[-1], bound=bound, scope="housed")
+    assert proof_line(replace(solution, stages=(*solution.stages[:-1], value)), "0").startswith(claim)
 
 
 def test_there_is_no_report_before_there_is_a_solution(database: Database, register: Register) -> None:

@@ -182,6 +182,9 @@ class Recomputed:
         if (scope is None) != self.counts[name].keys().isdisjoint({"value", "keep"}):
             yield "scope"
             return
+        if scope == "housed" and index < self._deciding():
+            yield "scope"
+            return
         kept = {
             row["name"]: row.get("required", self.achieved(row["name"], given, home))
             for row in solution["stages"][:index]
@@ -197,6 +200,17 @@ class Recomputed:
             yield "bound"
         if (stage["proof"] == "prices") != (stage["bound"] == stage["price_bound"]):
             yield "proof"
+
+    def _deciding(self) -> int:
+        """How many stages decide who is housed: up to the last that counts tiers or points; all of them where there is
+        none, or where one of those counts where people live too, or may lose something."""
+        last = max(
+            (j for j, (_, terms, _) in enumerate(self.decided) if terms.keys() - {"value", "keep"}), default=None
+        )
+        if last is None:
+            return len(self.decided)
+        entangled = any(lose or terms.keys() & {"value", "keep"} for _, terms, lose in self.decided[: last + 1])
+        return len(self.decided) if entangled else last + 1
 
     def _witnessed(self, stages: list[Row], given: dict[str, str], home: dict[str, str]) -> bool:
         """Whether the allocation that the last of the stages names keeps all that it must and gives what it says."""

@@ -205,6 +205,36 @@ def test_optimal_with_an_open_bound_is_found(town: Problem, good: Solution) -> N
 
 
 @pytest.mark.parametrize(
+    ("stages", "refused"),
+    [
+        (("value",), True),
+        (("value", "tier 1"), True),
+        (("tier 1, may lose 1", "value"), True),
+        (("tier 1", "points", "value"), False),
+    ],
+)
+def test_what_decides_who_is_housed_is_not_proven_for_those_alone_who_are(
+    stages: tuple[str, ...], refused: bool
+) -> None:
+    """Else nobody would have to be housed, and the empty allocation were the best for those who are."""
+    given = problem([household("a"), household("b", options={"S": 4})])
+    wanted = [objectives.parse(stage) for stage in stages]
+    document: Any = solve(given, Parameters(stages=tuple(wanted))).to_dict()
+    row = next(row for row in document["stages"] if "value" in row["name"])
+    row["scope"] = "housed"
+    assert ("scope" in [found.code for found in check(given, Solution.from_dict(document), wanted)]) is refused
+
+
+def test_an_empty_allocation_is_not_the_best_for_those_whom_it_houses() -> None:
+    given = problem([household("a")])
+    document: Any = solve(given, Parameters(stages=("value",))).to_dict()
+    nothing = {"achieved": 0, "bound": 0, "price_bound": 0, "proof": "prices", "scope": "housed"}
+    document["assignments"], document["stages"] = [], [document["stages"][0] | nothing]
+    document["certificate"]["stages"][0] |= {"denominator": 1, "prices": [], "multipliers": []}
+    assert [found.code for found in check(given, Solution.from_dict(document), ["value"])] == ["scope"]
+
+
+@pytest.mark.parametrize(
     ("path", "to", "code"),
     [
         (("stages", 0, "name"), "tier 2", "stages"),

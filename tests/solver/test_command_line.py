@@ -14,9 +14,9 @@ from textwrap import dedent
 
 import pytest
 
-from solver import Problem, Solution, Status
+from solver import Problem, Solution, Status, solve
 from solver.__main__ import main
-from tests.solver.small import document, household
+from tests.solver.small import Row, document, household, problem, with_assignments
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -86,6 +86,17 @@ def test_a_solution_is_asked_and_solved_again_by_its_own_stages(folder: Path, tm
     for command in ("explain", "confirm", "shadow-prices"):
         refused = run(command, problem, out, "--stage", "tier 1, may lose 1")
         assert (refused.returncode, "made by other stages: value: value; tier 1: tier 1" in refused.stderr) == (1, True)
+
+
+def test_what_is_proven_for_those_alone_who_are_housed_is_called_so(tmp_path: Path) -> None:
+    given = problem([household("a"), household("b", options={"S": 4})])
+    row: Row = with_assignments(solve(given), ("b", "C")).to_dict()
+    row["stages"][-1] |= {"achieved": 4, "bound": 4, "price_bound": 4, "proof": "prices", "scope": "housed"}
+    row["certificate"]["stages"][-1] |= {"denominator": 1, "prices": [], "multipliers": []}
+    (tmp_path / "problem.json").write_text(given.to_json())
+    (tmp_path / "solution.json").write_text(json.dumps(row))
+    checked = run("check", tmp_path / "problem.json", tmp_path / "solution.json")
+    assert (checked.returncode, "value 4 (bound 4 for those housed, by prices)" in checked.stdout) == (0, True)
 
 
 def test_stages_that_cannot_be_are_one_sentence(folder: Path, tmp_path: Path) -> None:
