@@ -52,11 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; 0 where it went well, 1 with a sentence on stderr where not, 2 on wrong usage."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()  # here, where it can still be said that it cannot be written
+        return code
     except (Refused, InvalidProblem, InvalidSolution) as refusal:
         print(refusal, file=sys.stderr)
         return 1
-    except BrokenPipeError:  # who read our output has enough of it, as `| head` does
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # that one says that our reader has enough of it, as `| head` does
+            print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

@@ -99,6 +99,14 @@ def test_what_is_proven_for_those_alone_who_are_housed_is_called_so(tmp_path: Pa
     assert (checked.returncode, "value 4 (bound 4 for those housed, by prices)" in checked.stdout) == (0, True)
 
 
+@pytest.mark.parametrize("command", ["envy", "explain", "check"])
+def test_output_that_cannot_be_written_is_one_sentence(folder: Path, command: str) -> None:
+    arguments = [sys.executable, "-m", "solver", command, str(folder / "problem.json"), str(folder / "solution.json")]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "the output cannot be written: No space left on device\n")
+
+
 def test_stages_that_cannot_be_are_one_sentence(folder: Path, tmp_path: Path) -> None:
     solving = ("solve", folder / "problem.json", "-o", tmp_path / "out")
     for arguments, code, words in (
