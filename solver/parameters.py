@@ -1,6 +1,7 @@
 """How to solve: the order of the stages, the time limit, the seed, the threads."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 from solver.objectives import Objective, objectives
 from solver.problem import Problem
@@ -11,7 +12,7 @@ class Parameters:
     """stages: what is optimised, first things first: basic terms by their names, or sums of them that later stages may
     undercut (`solver.objectives.Objective`); None is the order of the model (`Problem.stages`).
 
-    threads is an upper limit and never changes the solution. Raises ValueError on values out of range.
+    threads is an upper limit and never changes the solution. Raises ValueError on wrong kinds and values out of range.
     """
 
     stages: tuple[str | Objective, ...] | None = None
@@ -20,11 +21,11 @@ class Parameters:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 < self.time_limit_seconds <= 10**6:
-            raise ValueError("time_limit_seconds must be more than 0 and at most a million")
-        if not 0 <= self.seed < 2**31:
+        if not isinstance(self.time_limit_seconds, Real) or not 0 < self.time_limit_seconds <= 10**6:
+            raise ValueError("time_limit_seconds must be a number of more than 0 and at most a million")
+        if type(self.seed) is not int or not 0 <= self.seed < 2**31:
             raise ValueError("seed must be an integer from 0 to 2147483647")
-        if not 1 <= self.threads <= 1024:
+        if type(self.threads) is not int or not 1 <= self.threads <= 1024:
             raise ValueError("threads must be an integer from 1 to 1024")
         if self.stages is not None and not self.stages:
             raise ValueError("stages must name at least one stage")
