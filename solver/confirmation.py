@@ -9,6 +9,7 @@ the sentence suggests less than that, the lesser change is made first: where it 
 - taken_by_priority: it, with its kin, gets the tier of the last who got a house, and one point more; or else tier 1
   and more points than anybody;
 - order_of_programme: the tiers and the points are put before what the programme stated; or else it comes first of all;
+- passed_over: it comes first of all;
 - services_full: the services that are named get as many more places as it uses, with its kin, open to everybody; or
   else kept for it: it takes no places, nor its kin;
 - kin_not_whole: each member for whom nothing is left (each member, where none is named) gets a house of its need in the
@@ -169,7 +170,11 @@ def _taken_by_priority(case: _Case) -> Iterator[_Change]:
 def _order_of_programme(case: _Case) -> Iterator[_Change]:
     problem = case.after.problem
     yield _Change("the tiers and then the points before all else", problem, problem.stages[:-1])
-    problem, stage = changes.ahead(problem, case.alone)
+    yield from _passed_over(case)
+
+
+def _passed_over(case: _Case) -> Iterator[_Change]:
+    problem, stage = changes.ahead(case.after.problem, case.alone)
     yield _Change("first of all", problem, (stage,))
 
 
@@ -221,6 +226,7 @@ CHANGES: dict[Reason, Callable[[_Case], Iterator[_Change]]] = {
     Reason.NOT_ASKED_FOR: _not_asked_for,
     Reason.TAKEN_BY_PRIORITY: _taken_by_priority,
     Reason.ORDER_OF_PROGRAMME: _order_of_programme,
+    Reason.PASSED_OVER: _passed_over,
     Reason.SERVICES_FULL: _services_full,
     Reason.KIN_NOT_WHOLE: _kin_not_whole,
     Reason.LOST_LOTTERY: _lost_lottery,

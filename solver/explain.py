@@ -35,6 +35,7 @@ class Reason(StrEnum):
     NOT_ASKED_FOR = "not_asked_for"
     TAKEN_BY_PRIORITY = "taken_by_priority"
     ORDER_OF_PROGRAMME = "order_of_programme"
+    PASSED_OVER = "passed_over"
     SERVICES_FULL = "services_full"
     KIN_NOT_WHOLE = "kin_not_whole"
     LOST_LOTTERY = "lost_lottery"
@@ -47,9 +48,9 @@ class Explanation:
     """Of one household: the reason, its facts (identifiers and numbers), and a sentence that says them.
 
     Where it has a justified claim that is not met (`solver.fairness`), the facts name the house's class
-    (`claimed_class`) and who has the house (`envied`; left out where it is empty), and the sentence says so; where a
-    programme stated another order than the model's, that order is the reason. Where a solution has no answer, all are
-    told why, with the reason of who is held from a house by others: none fits better.
+    (`claimed_class`) and who has the house (`envied`; left out where it is empty), and the sentence says so; the reason
+    is the order that a programme stated in place of the model's, or else that a better allocation was not found. Where
+    a solution has no answer, all are told why, with the reason of who is held from a house by others: none fits better.
     """
 
     household: str
@@ -86,7 +87,12 @@ class _Explanations(Sequence[Explanation]):
         self.told_all: Told | None = None
         if solution.status in WITH_ANSWER:
             self.claimed, self.envied = claims(self.after)
-            self.order = deciding(stated(solution), problem)
+            order = deciding(stated(solution), problem)
+            self.why_claimed: tuple[Reason, Told] = (
+                (Reason.PASSED_OVER, sentences.passed_over())
+                if order == problem.stages[:-1]
+                else (Reason.ORDER_OF_PROGRAMME, sentences.order_of_programme(list(order)))
+            )
         else:
             self.told_all = sentences.nobody_housed(solution.status.value, str(solution.reason))
 
@@ -170,10 +176,8 @@ class _Explanations(Sequence[Explanation]):
         found = {h: (Reason.HOUSED, *told) for h, told in self._housed(rows[housed], accepts[housed], value[housed])}
         found |= {h: (reason, *told) for reason, h, told in self._not_housed(rows[~housed], accepts[~housed])}
         for h in rows[self.claimed[rows] != NONE].tolist():
-            reason, sentence, facts = found[h]
             also, claimed = self._claim(h)
-            if self.order != self.problem.stages[:-1]:
-                reason, (sentence, facts) = Reason.ORDER_OF_PROGRAMME, sentences.order_of_programme(list(self.order))
+            reason, (sentence, facts) = self.why_claimed
             found[h] = reason, f"{sentence} {also}", facts | claimed
         return [Explanation(self.ids[h], *found[h]) for h in rows.tolist()]
 

@@ -76,6 +76,11 @@ def order_of_programme(stages: list[str]) -> Told:
     return sentence, {"stages": stages}
 
 
+def passed_over() -> Told:
+    """By the order of the model a better allocation would meet the claim: this one is not the best there is."""
+    return "Nothing speaks against it: the solution ends before the best allocation.", {}
+
+
 def services_full(services: list[str]) -> Told:
     return f"It would need more places than are left: {listed(services)}.", {"services": services}
 

@@ -91,6 +91,7 @@ class _Words:
             Reason.NOT_ASKED_FOR: self._not_asked_for,
             Reason.TAKEN_BY_PRIORITY: self._taken_by_priority,
             Reason.ORDER_OF_PROGRAMME: _order_of_programme,
+            Reason.PASSED_OVER: _passed_over,
             Reason.SERVICES_FULL: self._services_full,
             Reason.KIN_NOT_WHOLE: self._kin_not_whole,
             Reason.LOST_LOTTERY: _lost_lottery,
@@ -159,13 +160,24 @@ class _Words:
         return f"{service} in {self.places[place]}"
 
 
-def _order_of_programme(part: HouseholdPart, facts: Facts) -> str:
+def _passed_over(part: HouseholdPart, facts: Facts) -> str:
+    return (
+        f"{_claim(part, facts)} No rule says so: the calculation ended before it found the best allocation, by which "
+        "this does not happen."
+    )
+
+
+def _claim(part: HouseholdPart, facts: Facts) -> str:
     taken = "went to a household of a lower tier or fewer points" if "envied" in facts else "was given to nobody"
+    return f"It is in tier {part.tier} with {part.points} points. A house that fits it, where it would live, {taken}."
+
+
+def _order_of_programme(part: HouseholdPart, facts: Facts) -> str:
     counted = _listed([COUNTED[term] for term in grounds.counted(facts)])
     order = f"counts something else before these, or together with them: {counted}" if counted else "is another"
     return (
-        f"It is in tier {part.tier} with {part.points} points. A house that fits it, where it would live, {taken}. It "
-        f"is not first the tier and then the points that decide: the order of the policy {order}."
+        f"{_claim(part, facts)} It is not first the tier and then the points that decide: the order of the policy "
+        f"{order}."
     )
 
 

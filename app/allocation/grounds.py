@@ -43,6 +43,7 @@ class Places:
             Reason.NOT_ASKED_FOR: self._not_asked_for,
             Reason.TAKEN_BY_PRIORITY: self._taken_by_priority,
             Reason.ORDER_OF_PROGRAMME: self._order_of_programme,
+            Reason.PASSED_OVER: self._passed_over,
             Reason.SERVICES_FULL: self._services_full,
             Reason.KIN_NOT_WHOLE: self._kin_not_whole,
             Reason.LOST_LOTTERY: self._lost_lottery,
@@ -142,12 +143,10 @@ class Places:
         return {"bound": any(row.get("pinned") is None for row in rows)} | ({"by_hand": True} if by_hand else {})
 
     def _order_of_programme(self, part: HouseholdPart, facts: Facts) -> Grounds:
-        return {
-            "tier": part.tier,
-            "points": part.points,
-            "is_empty": "envied" not in facts,
-            "counted": counted(facts),
-        }
+        return self._passed_over(part, facts) | {"counted": counted(facts)}
+
+    def _passed_over(self, part: HouseholdPart, facts: Facts) -> Grounds:
+        return {"tier": part.tier, "points": part.points, "is_empty": "envied" not in facts}
 
     def _services_full(self, _part: HouseholdPart, facts: Facts) -> Grounds:
         services = [self.service(text) for text in _names(facts["services"])]

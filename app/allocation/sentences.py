@@ -158,9 +158,7 @@ def _taken_by_priority(grounds: Grounds, words: Words) -> Sentences:
             "Every house that fits your family, where you want to live, went to families in a priority group before "
             "yours or with more points."
         ),
-        words.say(
-            "Your priority group: {tier}. Your points: {points}.", tier=grounds["tier"], points=grounds["points"]
-        ),
+        _own_priority(grounds, words),
         words.say(
             "The last family that got such a house: priority group {tier}, points {points}.",
             tier=grounds["lowest_tier"],
@@ -180,8 +178,20 @@ def _by_hand(grounds: Grounds, words: Words) -> Sentences:
     return [words.say("Some of these houses went to families for which people decided so, and not the calculation.")]
 
 
-def _order_of_programme(grounds: Grounds, words: Words) -> Sentences:
-    counted = words.listed([COUNTED[term](words) for term in grounds["counted"]])
+def _own_priority(grounds: Grounds, words: Words) -> Phrase:
+    return words.say(
+        "Your priority group: {tier}. Your points: {points}.", tier=grounds["tier"], points=grounds["points"]
+    )
+
+
+def _passed_over(grounds: Grounds, words: Words) -> Sentences:
+    return [
+        *_claim(grounds, words),
+        words.say("No rule says so: the calculation ended before it found the best allocation. You may appeal."),
+    ]
+
+
+def _claim(grounds: Grounds, words: Words) -> Sentences:
     return [
         _none(words),
         words.say("A house that fits your family was given to nobody.")
@@ -189,9 +199,14 @@ def _order_of_programme(grounds: Grounds, words: Words) -> Sentences:
         else words.say(
             "A house that fits your family went to a family in a priority group after yours or with fewer points."
         ),
-        words.say(
-            "Your priority group: {tier}. Your points: {points}.", tier=grounds["tier"], points=grounds["points"]
-        ),
+        _own_priority(grounds, words),
+    ]
+
+
+def _order_of_programme(grounds: Grounds, words: Words) -> Sentences:
+    counted = words.listed([COUNTED[term](words) for term in grounds["counted"]])
+    return [
+        *_claim(grounds, words),
         words.say(
             "By the order that the programme set, something else counts before priority groups and points, or together "
             "with them: {counted}.",
@@ -253,9 +268,7 @@ def _equals_fit_better(grounds: Grounds, words: Words) -> Sentences:
         words.say(
             "Families with the same priority as yours got the houses that fit you: they suit those families more."
         ),
-        words.say(
-            "Your priority group: {tier}. Your points: {points}.", tier=grounds["tier"], points=grounds["points"]
-        ),
+        _own_priority(grounds, words),
     ]
 
 
@@ -288,6 +301,7 @@ REASONS: Mapping[Reason, Callable[[Grounds, Words], Sentences]] = {
     Reason.NOT_ASKED_FOR: _not_asked_for,
     Reason.TAKEN_BY_PRIORITY: _taken_by_priority,
     Reason.ORDER_OF_PROGRAMME: _order_of_programme,
+    Reason.PASSED_OVER: _passed_over,
     Reason.SERVICES_FULL: _services_full,
     Reason.KIN_NOT_WHOLE: _kin_not_whole,
     Reason.LOST_LOTTERY: _lost_lottery,
@@ -313,32 +327,6 @@ INELIGIBLE: Mapping[str, Callable[[Words], Phrase]] = {
         "you when."
     ),
 }
-
-STATES: Mapping[str, Callable[[Words], Phrase]] = {
-    "draft": lambda words: words.say("Your application was begun, and is not handed in yet."),
-    "submitted": lambda words: words.say("Your application is handed in, and will be checked."),
-    "returned": lambda words: words.say("Your application cannot be checked yet, because something is missing:"),
-    "verified": lambda words: words.say("Your application was checked. Next it is decided whether you can take part."),
-    "eligible": lambda words: words.say("You can take part, and wait for the next allocation."),
-    "ineligible": lambda words: words.say("A decision was made on your application."),
-    "allocated": lambda words: words.say("A house is reserved for you."),
-    "housed": lambda words: words.say("You live in a house of this programme."),
-    "withdrawn": lambda words: words.say(
-        "Your application was withdrawn. You can apply again at any time, without disadvantage."
-    ),
-}
-"""State of an application → what it means to the family."""
-
-RETURNED: Mapping[str, Callable[[Words], Phrase]] = {
-    "missing_document": lambda words: words.say("A document is missing."),
-    "unreadable_document": lambda words: words.say("A document cannot be read."),
-    "identity_unclear": lambda words: words.say("It is not clear who somebody in your family is."),
-    "household_incomplete": lambda words: words.say("Somebody or something of your family is not entered."),
-    "contact_missing": lambda words: words.say("We do not know how to reach you."),
-    "wishes_missing": lambda words: words.say("We do not know where you want to live."),
-    "other": lambda words: words.say("Your caseworker can tell you what is missing."),
-}
-"""Why an application was returned → what the family is told."""
 
 
 def smallest_change(found: Grounds, words: Words) -> Sentences:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.allocation import sentences
 from app.languages.words import Words
-from app.letters import content
+from app.letters import content, standing
 from app.letters.cases import Case
 from app.letters.content import AppealTold, OfferTold, Section
 from app.policy.occupancy import Measure
@@ -15,9 +15,9 @@ from app.tenancy.appeal_models import Appeal
 def sections(case: Case, words: Words) -> list[Section]:
     """Return everything that a family is told of its case, section by section."""
     state = case.application.state.value
-    told: list[str] = [sentences.STATES[state](words)]
+    told: list[str] = [standing.STATES[state](words)]
     if case.application.state is ApplicationState.RETURNED:
-        told += [sentences.RETURNED[code](words) for code in case.application.return_reasons or ()]
+        told += [standing.RETURNED[code](words) for code in case.application.return_reasons or ()]
     appeals = [content.about_appeal(appeal_told(appeal, case, words), words) for appeal in case.appeals]
     return [Section(words.say("Application"), told), *appeals, *of_decision(case, words)]
 

@@ -20,6 +20,7 @@ from solver import Parameters, Problem, solve
 from solver.explain import Reason
 from tests import factories
 from tests.allocation.test_snapshot import snapshot_of
+from tests.solver.small import with_assignments
 
 
 def explained(session: Session) -> tuple[Snapshot, dict[str, Explanation]]:
@@ -168,6 +169,25 @@ def test_who_is_passed_over_by_the_order_of_the_policy_is_told_so(
         "It is in tier 2 with 10 points. A house that fits it, where it would live, went to a household of a lower "
         "tier or fewer points. It is not first the tier and then the points that decide: the order of the policy "
         f"{order}."
+    )
+
+
+def test_who_is_passed_over_by_an_allocation_that_is_not_the_best_is_told_so(session: Session) -> None:
+    valley = factories.settlement(session)
+    factories.house(session, valley)
+    dormitory = Accommodation.DORMITORY
+    first = factories.applicant(session, valley, current_accommodation=dormitory).household.reference
+    after = factories.applicant(session, valley).household.reference
+    snapshot = snapshot_of(session)
+    problem = Problem.from_dict(problem_of(snapshot, "seed"))
+    (house_class,) = problem.house_classes.id.tolist()
+    worse = with_assignments(solve(problem), (after, house_class))
+    told = explain(snapshot, problem, worse)[first]
+    assert (told.reason, told.grounds["is_empty"]) == ("passed_over", False)
+    assert told.sentence == (
+        "It is in tier 2 with 10 points. A house that fits it, where it would live, went to a household of a lower "
+        "tier or fewer points. No rule says so: the calculation ended before it found the best allocation, by which "
+        "this does not happen."
     )
 
 

@@ -9,6 +9,7 @@ from app.allocation.grounds import Grounds
 from app.allocation.placed import How
 from app.allocation.placement_models import PlacementReason
 from app.languages.words import SCRIPTS, words_for
+from app.letters import standing
 from app.policy.eligibility import Ineligibility
 from app.registry.models import ApplicationState, ReturnReason
 from solver.counterfactual import Kind
@@ -25,6 +26,7 @@ GROUNDS: dict[Reason, Grounds] = {
     Reason.NOT_ASKED_FOR: {"need": NEED | {"measure": "rooms"}, "places": ["Valley"], "more_places": 4},
     Reason.TAKEN_BY_PRIORITY: {"tier": 4, "points": 17, "lowest_tier": 2, "lowest_points": 31, "bound": True},
     Reason.ORDER_OF_PROGRAMME: {"tier": 4, "points": 17, "is_empty": False, "counted": ["keep", "value"]},
+    Reason.PASSED_OVER: {"tier": 4, "points": 17, "is_empty": False},
     Reason.SERVICES_FULL: {"services": [CLINIC, SCHOOL], "more_services": 0},
     Reason.KIN_NOT_WHOLE: {"place": "Valley", "without_house": 2},
     Reason.LOST_LOTTERY: {"lottery": 17, "last_lottery": 11},
@@ -47,8 +49,8 @@ def test_nothing_is_left_unsaid() -> None:
     assert set(CHANGES) == set(sentences.CHANGES) == set(Kind)
     assert (set(placed.DECIDED), set(placed.REASONS)) == (set(How), set(PlacementReason))
     assert {each.value for each in Ineligibility} == set(sentences.INELIGIBLE)
-    assert {each.value for each in ApplicationState} == set(sentences.STATES)
-    assert {each.value for each in ReturnReason} == set(sentences.RETURNED)
+    assert {each.value for each in ApplicationState} == set(standing.STATES)
+    assert {each.value for each in ReturnReason} == set(standing.RETURNED)
 
 
 @in_every_language

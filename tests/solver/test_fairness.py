@@ -7,6 +7,7 @@ import pytest
 
 from solver import Problem, explain, solve
 from solver.confirmation import confirm
+from solver.explain import Reason
 from solver.fairness import Claim, JustifiedEnvy, justified_envy
 from tests.solver.exhaustive import allocations, tiny_problem
 from tests.solver.small import Row, house_class, household, problem, with_assignments
@@ -75,8 +76,11 @@ def test_the_last_of_those_who_come_after_is_named() -> None:
 
 def test_a_claim_is_told_with_its_house_and_who_has_it() -> None:
     given = problem([household("a", points=9), household("b")])
-    told = explain(given, with_assignments(solve(given), ("b", "C")))[0]
-    assert (told.facts["claimed_class"], told.facts["envied"]) == ("C", "b")
+    passed_over = with_assignments(solve(given), ("b", "C"))
+    told = explain(given, passed_over)[0]
+    assert (told.reason, told.facts) == (Reason.PASSED_OVER, {"claimed_class": "C", "envied": "b"})
+    (trial,) = confirm(given, passed_over, 1).trials
+    assert (trial.reason, trial.change, trial.holds) == (Reason.PASSED_OVER, "first of all", True)
     assert "A house in class C in S, which it could have had, went to b, who comes after it." in told.sentence
 
 
