@@ -138,13 +138,16 @@ def verify_run(
     published: Annotated[
         str | None, typer.Option(metavar="SHA256", help="The hash that was published before the seed.")
     ] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="SEED", help="The seed, as its announced source published it.")
+    ] = None,
 ) -> None:
     """Check a run again from its documents: hashes, lottery, solution, certificate and draw. Exit 1 if any is wrong.
 
     A bundle is checked from the file alone, without any database.
     """
     if not normalised(what):
-        _verify_bundle(Path(what), published)
+        _verify_bundle(Path(what), published, seed)
         return
     reference = what
     with opened() as database, database.session(writes=False) as session:
@@ -154,20 +157,24 @@ def verify_run(
         faults = proof.verify(session, run)
         if published is not None and published.lower() != run.snapshot_sha256:
             faults.append("The SHA-256 of its snapshot is not the one that was published.")
+        if seed is not None and seed != run.seed:
+            faults.append(f"Its seed is {run.seed!r}, not {seed!r}.")
         if faults:
             raise Invalid(f"{run.reference} does not hold.", [FieldError(run.reference, fault) for fault in faults])
         console.say(f"{run.reference} holds: {run_report(session, run).proof}")
 
 
-def _verify_bundle(path: Path, published: str | None) -> None:
+def _verify_bundle(path: Path, published: str | None, seed: str | None) -> None:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise Invalid(f"{path} is no run and cannot be read: {error.strerror}.") from error
-    faults = bundle_check.faults(bundle_check.read(content), published)
+    members = bundle_check.read(content)
+    faults = bundle_check.faults(members, published, seed)
     if faults:
         raise Invalid(f"{path} does not hold.", [FieldError(str(path), fault) for fault in faults])
     console.say(f"{path} holds" + ("." if published else "; what was published before the seed was not compared."))
+    console.say(bundle_check.summary(members))
 
 
 @run_commands.command("replay")

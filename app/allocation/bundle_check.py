@@ -5,12 +5,15 @@ import zipfile
 from collections.abc import Iterator
 from hashlib import sha256 as digest
 from io import BytesIO
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.allocation import proof
 from app.allocation.bundle import FORMAT, MEMBERS, SUMS, shipped
 from app.allocation.draw import addresses, lottery_numbers
+from app.allocation.models import APPROVED
+from app.allocation.report import proof_line
 from app.allocation.snapshot import Snapshot
 from app.archives import ARCHIVE_ERRORS
 from app.errors import Invalid
@@ -23,15 +26,29 @@ Members = dict[str, bytes]
 
 
 class _RunFile(BaseModel):
-    """`run.json`."""
+    """`run.json`, of a run that has a solution. What of it follows from no other document can only be possible."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     format: str
-    run: str
-    state: str
+    run: str = Field(pattern=r"^RUN-[0-9A-Z]{8}$")
+    state: Literal["proposed", "drawn", "offers_issued", "rejected"]
+    published_at: AwareDatetime
     snapshot_sha256: str
-    seed: str
+    seed: str = Field(min_length=1)
+    seed_source: str
+    seed_is_public: bool
+    seed_entered_at: AwareDatetime | None
+    time_limit_seconds: int = Field(ge=1)
+    versions: dict[str, str]
+
+    @model_validator(mode="after")
+    def _entered_after_the_hash(self) -> Self:
+        if self.seed_is_public != (self.seed_entered_at is not None):
+            raise ValueError("a public seed is entered, and no other")
+        if self.seed_entered_at is not None and self.seed_entered_at < self.published_at:
+            raise ValueError("the seed was entered before the hash was published")
+        return self
 
 
 class _DrawFile(BaseModel):
@@ -64,11 +81,11 @@ def read(content: bytes, most_bytes: int = MOST_BYTES) -> Members:
         raise Invalid(f"This is no proof bundle: {error}.") from error
 
 
-def faults(members: Members, published: str | None = None) -> list[str]:
+def faults(members: Members, published: str | None = None, seed: str | None = None) -> list[str]:
     """Return what is wrong, each sentence naming the file; empty where all holds.
 
     `published`: the hash that was published before the seed was known; without it, only that the bundle agrees with
-    itself can be told.
+    itself can be told. `seed`: what the announced source gave.
     """
     found = list(_wrong_sums(members))
     texts = {name: content.decode("utf-8", errors="replace") for name, content in members.items()}
@@ -80,6 +97,8 @@ def faults(members: Members, published: str | None = None) -> list[str]:
         return [*found, f"run.json: {_said(error)}."]
     if published is not None and published.lower() != digest(members["snapshot.json"]).hexdigest():
         found.append("snapshot.json: its SHA-256 is not the one that was published.")
+    if seed is not None and seed != run.seed:
+        found.append(f"run.json: its seed is {run.seed!r}, not {seed!r}.")
     documents = proof.Documents(
         run.run, texts["snapshot.json"], run.snapshot_sha256, run.seed, texts["problem.json"], texts["solution.json"]
     )
@@ -91,11 +110,25 @@ def faults(members: Members, published: str | None = None) -> list[str]:
         Snapshot.model_validate_json(texts["snapshot.json"]),
         Solution.from_json(texts["solution.json"]),
     )
+    if run.versions != dict(solution.statistics.versions):
+        found.append("run.json: its versions are not those of solution.json.")
     for name, text in shipped(run.run, solution).items():
         if members[name] != text.encode():
             found.append(f"{name}: it is not the one that Hearth ships.")
     found += _wrong_policy(snapshot, texts["policy.json"])
     return found + list(_wrong_draw(run, snapshot, solution, texts["draw.json"]))
+
+
+def summary(members: Members) -> str:
+    """Return what a bundle without faults proves, and what it only says and others must be asked about."""
+    run = _RunFile.model_validate_json(members["run.json"])
+    solution = Solution.from_json(members["solution.json"].decode())
+    source = f"{run.seed_source!r}" if run.seed_is_public else "the service itself, where nobody can look it up"
+    return (
+        f"{run.run}: {proof_line(solution, digest(members['problem.json']).hexdigest())}.\n"
+        f"By its own account the run is {run.state}, its snapshot was published at {run.published_at.isoformat()}, "
+        f"and its seed is {run.seed!r}, from {source}. Compare that with what was published."
+    )
 
 
 def _wrong_sums(members: Members) -> Iterator[str]:
@@ -124,9 +157,9 @@ def _wrong_draw(run: _RunFile, snapshot: Snapshot, solution: Solution, text: str
         return
     if draw.lottery != lottery_numbers(run.seed, run.run, (row["id"] for row in snapshot.problem["households"])):
         yield "draw.json: the lottery numbers are not what the seed gives."
+    if (draw.addresses is not None) != (run.state in APPROVED):
+        yield f"draw.json: the run is {run.state} and there are {'no ' if draw.addresses is None else ''}addresses."
     if draw.addresses is None:
-        if run.state in ("drawn", "offers_issued"):
-            yield f"draw.json: the run is {run.state} and there are no addresses."
         return
     houses = {part.id: part.houses for part in snapshot.house_classes}
     try:

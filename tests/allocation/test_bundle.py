@@ -109,6 +109,10 @@ def _other_hash(run: dict[str, Any]) -> dict[str, Any]:
     return run | {"snapshot_sha256": "0" * 64}
 
 
+def _fields(**fields: Any) -> Callable[[Any], Any]:
+    return lambda run: run | fields
+
+
 def _more_points(snapshot: dict[str, Any]) -> dict[str, Any]:
     snapshot["households"][0]["points"] += 1
     return snapshot
@@ -157,6 +161,19 @@ FORGERIES = [
     ("run.json", _other_seed, "The problem is not what snapshot and seed give."),
     ("run.json", _other_hash, "The snapshot is not the one whose hash was published."),
     ("run.json", _nothing, "run.json: "),
+    ("run.json", _fields(state="nonsense"), "run.json: state: "),
+    ("run.json", _fields(state="queued"), "run.json: state: "),
+    ("run.json", _fields(state="proposed"), "draw.json: the run is proposed and there are addresses."),
+    ("run.json", _fields(seed_is_public=True), "run.json: it: Value error, a public seed is entered, and no other."),
+    (
+        "run.json",
+        _fields(seed_is_public=True, seed_entered_at="2020-01-01T00:00:00.000000Z"),
+        "run.json: it: Value error, the seed was entered before the hash was published.",
+    ),
+    ("run.json", _fields(published_at="yesterday"), "run.json: published_at: "),
+    ("run.json", _fields(time_limit_seconds=-5), "run.json: time_limit_seconds: "),
+    ("run.json", _fields(versions={}), "run.json: its versions are not those of solution.json."),
+    ("run.json", _fields(checked_by="an auditor"), "run.json: checked_by: "),
     ("snapshot.json", _more_points, "The snapshot is not the one whose hash was published."),
     ("snapshot.json", _no_placement, "Placement PL-"),
     ("snapshot.json", _nothing, "snapshot.json, problem.json or solution.json cannot be read"),
