@@ -21,14 +21,15 @@ def sign_head() -> None:
     """Sign the head of the trail as it stands, keep it and print it. Publish it, or give it to somebody to keep."""
     settings = Settings()
     with opened() as database, database.session(writes=True) as session:
-        head = heads.sign(session, heads.signing_key(settings))
+        head = heads.sign(session, heads.signing_key(session, settings))
     console.say(heads.as_text(head))
 
 
 @audit_commands.command("public-key")
 def print_public_key() -> None:
     """Print the public key of the heads that are signed here."""
-    console.say(heads.public_key_of(heads.signing_key(Settings())))
+    with opened() as database, database.session(writes=False) as session:
+        console.say(heads.public_key_of(heads.signing_key(session, Settings())))
 
 
 @audit_commands.command("make-key")
@@ -50,12 +51,12 @@ def verify(
     settings = Settings()
     kept = [_kept(path) for path in head or ()]
     trusted = set(public_key or ())
-    if not trusted and settings.audit_signing_key.exists():
-        trusted = {heads.public_key_of(heads.signing_key(settings))}
     found = 0
     with Database(settings.url) as database:
         health.require_ready(database)
         with database.session(writes=False) as session:
+            if not trusted and settings.audit_signing_key.exists():
+                trusted = {heads.public_key_of(heads.signing_key(session, settings))}
             checked = Verification(session, kept, trusted)
             for fault in checked.faults():
                 found += 1

@@ -245,8 +245,8 @@ class Worker:
             with self._database.session(writes=False) as session:
                 is_due = heads.is_due(session, every)
             if is_due:
-                key = heads.signing_key(self._settings)
                 with self._database.session(writes=True) as session:
+                    key = heads.signing_key(session, self._settings)
                     log.info("audit_head_signed", sequence=heads.sign(session, key).sequence)
         except HearthError as error:
             log.warning("audit_head_not_signed", reason=error.detail)

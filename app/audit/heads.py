@@ -86,13 +86,19 @@ def public_key_of(key: Ed25519PrivateKey) -> str:
     return base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 
 
-def signing_key(settings: Settings) -> Ed25519PrivateKey:
-    """Return the key that heads are signed with; beside the embedded database it is made where there is none.
+def signing_key(session: Session, settings: Settings) -> Ed25519PrivateKey:
+    """Return the key that heads are signed with; beside an embedded database without heads it is made if there is none.
 
     Raises Unavailable where there is none, or the file holds none.
     """
     path = settings.audit_signing_key
     if not path.exists():
+        if newest(session) is not None:  # made by itself, another would have every earlier head distrusted
+            raise Unavailable(
+                f"There is no key at {path}, and this trail has heads that were signed. Put the file back from its "
+                "backup. Where it is lost for good, `hearth audit make-key` makes another: name both public keys to "
+                "`hearth audit verify` from then on."
+            )
         if settings.database_url or settings.audit_signing_key_file:
             raise Unavailable(f"There is no key at {path} to sign heads with. `hearth audit make-key` makes one.")
         with suppress(Conflict):  # somebody else was faster

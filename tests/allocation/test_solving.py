@@ -22,6 +22,7 @@ from app.allocation import claims, proof, proposals, queries, runs, solving
 from app.allocation.claims import Claim, ClaimLost
 from app.allocation.models import Proposal, Run, RunState
 from app.allocation.solving import ChildFailed
+from app.audit.models import AuditHead
 from app.database import Database, utc_now
 from app.settings import Settings
 from app.worker import Worker, work_one
@@ -281,6 +282,21 @@ def test_nothing_beside_a_run_ends_it(database: Database, register: Register, se
     run = read(database, reference)
     assert (run.state, run.attempts) == (RunState.PROPOSED, 1)
     assert "_expire_offers" in {each.get("look") for each in logs}
+
+
+def test_a_worker_whose_signing_key_is_gone_says_so_and_works_on(
+    database: Database, register: Register, settings: Settings
+) -> None:
+    reference = request(database)
+    with database.session(writes=True) as session:
+        head = {"hash": "0" * 64, "signed_at": "2020-01-01T00:00:00.000000Z", "public_key": "A", "signature": "A"}
+        session.add(AuditHead(sequence=1, **head))
+    with working(database, settings.model_copy(update={"audit_head_minutes": 60})), capture_logs() as logs:
+        until(lambda: read(database, reference).state not in (RunState.QUEUED, RunState.SOLVING))
+        until(lambda: any(each["event"] == "audit_head_not_signed" for each in logs))
+    assert read(database, reference).state is RunState.PROPOSED
+    assert [each["event"] for each in logs].count("audit_head_not_signed") == 1, "it is said each half minute"
+    assert not settings.audit_signing_key.exists()
 
 
 def test_a_silent_workers_run_is_another_workers(database: Database, register: Register, settings: Settings) -> None:

@@ -66,6 +66,22 @@ def test_a_head_of_another_trail_is_not_this_one(hearth: Hearth, kept: Path, tmp
     assert "signed with a key that you do not trust" in err
 
 
+def test_without_the_key_nothing_is_signed_until_it_is_back_or_another_is_made(
+    hearth: Hearth, kept: Path, data_dir: Path
+) -> None:
+    first = hearth("audit", "public-key")[1].strip()
+    (data_dir / "audit-signing.pem").rename(data_dir / "backup.pem")
+    for command in ("head", "public-key"):
+        code, _, err = hearth("audit", command)
+        assert (code, "Put the file back from its backup" in err) == (1, True)
+    assert hearth("audit", "verify", "--public-key", first)[0] == 0
+    second = hearth("audit", "make-key")[1].strip()
+    assert hearth("audit", "head")[0] == 0
+    assert "do not trust" in hearth("audit", "verify")[2]
+    code, out, _ = hearth("audit", "verify", "--public-key", first, "--public-key", second)
+    assert (code, "2 heads agree" in out) == (0, True)
+
+
 def test_what_is_no_head_is_a_wrong_use(hearth: Hearth, kept: Path, tmp_path: Path) -> None:
     kept.write_text("{}", encoding="utf-8")
     for wrong in (kept, tmp_path / "missing.json"):

@@ -149,23 +149,28 @@ def test_any_one_change_is_found(trail: Trail, kind: str, seed: int) -> None:
     assert _faults(database, head, trusted=None) == [], "the change was undone"
 
 
-def test_a_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+def _signing_key(database: Database, settings: Settings) -> Ed25519PrivateKey:
+    with database.session(writes=False) as session:
+        return heads.signing_key(session, settings)
+
+
+def test_a_key_is_made_once_and_only_its_owner_reads_it(database: Database, tmp_path: Path) -> None:
     embedded = Settings(data_dir=tmp_path)
-    first = heads.public_key_of(heads.signing_key(embedded))
-    assert heads.public_key_of(heads.signing_key(embedded)) == first
+    first = heads.public_key_of(_signing_key(database, embedded))
+    assert heads.public_key_of(_signing_key(database, embedded)) == first
     assert embedded.audit_signing_key.stat().st_mode & 0o777 == 0o600
     with pytest.raises(Conflict, match="There is a key"):
         heads.make_signing_key(embedded.audit_signing_key)
 
 
-def test_without_a_key_a_server_signs_nothing(tmp_path: Path) -> None:
+def test_without_a_key_a_server_signs_nothing(database: Database, tmp_path: Path) -> None:
     path = tmp_path / "signing.pem"
     server = Settings(data_dir=tmp_path, database_url="postgresql://somewhere/hearth")
     with pytest.raises(Unavailable, match="make-key"):
-        heads.signing_key(server)
+        _signing_key(database, server)
     path.write_text("no key")
     with pytest.raises(Unavailable, match="cannot be read"):
-        heads.signing_key(Settings(data_dir=tmp_path, audit_signing_key_file=str(path)))
+        _signing_key(database, Settings(data_dir=tmp_path, audit_signing_key_file=str(path)))
 
 
 def test_a_worker_signs_what_no_head_covers_yet(database: Database, tmp_path: Path) -> None:
@@ -178,6 +183,19 @@ def test_a_worker_signs_what_no_head_covers_yet(database: Database, tmp_path: Pa
         worker.stop()
     assert (signed.sequence, signed.is_genuine) == (3, True)
     assert _faults(database, signed, trusted=None) == []
+
+
+def test_no_other_key_is_made_where_heads_were_signed_with_one_that_is_gone(
+    database: Database, kept: SignedHead, tmp_path: Path
+) -> None:
+    restored = Settings(data_dir=tmp_path)
+    server = Settings(data_dir=tmp_path, database_url="postgresql://somewhere/hearth")
+    for each in (restored, server):
+        with pytest.raises(Unavailable, match=r"Put the file back from its backup\..*make-key"):
+            _signing_key(database, each)
+    assert not restored.audit_signing_key.exists()
+    another = heads.public_key_of(heads.make_signing_key(restored.audit_signing_key))
+    assert heads.public_key_of(_signing_key(database, restored)) == another
 
 
 def _newest(database: Database) -> SignedHead | None:
