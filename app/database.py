@@ -151,9 +151,8 @@ class Database:
     def __init__(self, url: str, pool_size: int = 8) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.file = Path(self.url.database) if self.is_sqlite and self.url.database else None
         if self.is_sqlite:
-            if self.url.database:
-                Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             arguments: dict[str, Any] = {
                 "isolation_level": None,
                 "timeout": LOCK_WAIT_SECONDS,
@@ -171,10 +170,15 @@ class Database:
             pool_pre_ping=not self.is_sqlite,
         )
         if self.is_sqlite:
+            event.listen(self.engine, "do_connect", self._make_folder)
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._slots = Semaphore(pool_size)
         self._writer = threading.Lock()
+
+    def _make_folder(self, *_connecting: object) -> None:
+        if self.file is not None:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _open(self, *, writes: bool, one_moment: bool) -> Session:
         options: dict[str, Any] = {"hearth_writes": writes}

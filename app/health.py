@@ -9,7 +9,12 @@ from app.errors import Unavailable
 
 
 def require_ready(database: Database) -> None:
-    """Raise Unavailable unless the database answers and stands at the newest migration."""
+    """Raise Unavailable unless the database answers and stands at the newest migration; make no file where none is."""
+    if database.file is not None and not database.file.exists():
+        raise Unavailable(
+            f"There is no database at {database.file}. Look at HEARTH_DATABASE_URL and HEARTH_DATA_DIR; "
+            "`hearth db upgrade` makes one there."
+        )
     try:
         current = migration.is_current(database)
     except (SQLAlchemyError, CommandError) as error:

@@ -82,6 +82,17 @@ def test_without_the_key_nothing_is_signed_until_it_is_back_or_another_is_made(
     assert (code, "2 heads agree" in out) == (0, True)
 
 
+def test_a_mistyped_address_is_told_and_makes_nothing(
+    hearth: Hearth, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "copies" / "haerth.db"
+    monkeypatch.setenv("HEARTH_DATABASE_URL", f"sqlite:///{missing}")
+    for command in (("audit", "verify"), ("db", "check")):
+        code, _, err = hearth(*command)
+        assert (code, f"There is no database at {missing}." in err) == (1, True)
+    assert not missing.parent.exists()
+
+
 def test_what_is_no_head_is_a_wrong_use(hearth: Hearth, kept: Path, tmp_path: Path) -> None:
     kept.write_text("{}", encoding="utf-8")
     for wrong in (kept, tmp_path / "missing.json"):
