@@ -45,10 +45,10 @@ class Steps:
     def set(self, row: Household | Person | Application, name: str, value: Any) -> None:
         """Set one column, or fill a sealed text that was empty, and flush: what is unique is free when it is asked."""
         stored = _stored_name(row, name)
-        before = _plain(getattr(row, stored))
+        was, before = getattr(row, name), _plain(getattr(row, stored))
         setattr(row, name, value)
         after = _plain(getattr(row, stored))
-        if before == after:
+        if getattr(row, name) == was:  # nothing of a sealed text may count, and its index says nothing then
             return
         self._session.flush()
         thing = NAMES[type(row)]

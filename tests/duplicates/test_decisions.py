@@ -170,7 +170,7 @@ def _registers(draw: st.DrawFn) -> dict[str, Any]:
     members = st.lists(st.sampled_from(GIVEN_NAMES[1:]), unique=True, max_size=3).map(lambda rest: ("Amina", *rest))
     side = st.fixed_dictionaries(
         {
-            "phone": st.none() | st.sampled_from(["+999 1", "+999 2"]),
+            "phone": st.none() | st.sampled_from(["+999 1", "+999 2", "-"]),
             "language": st.none() | st.sampled_from(["uk", "az"]),
             "registered_on": st.dates(date(2024, 1, 1), TODAY),
             "consent_on": st.none() | st.just(factories.LONG_AGO),
@@ -220,6 +220,21 @@ def test_whatever_is_merged_is_restored_byte_for_byte(session: Session, drawn: d
         session.expunge_all()
         assert exports.write(session, actor=OPERATOR) == before
         savepoint.rollback()
+
+
+def test_a_text_of_which_nothing_counts_is_filled_in_and_taken_out_again(
+    database: Database, pair: Pair, verifier: Principal
+) -> None:
+    with database.session(writes=True) as session:
+        second = queries.visible_household(session, OPERATOR, pair.second)
+        second.phone, second.people[0].national_id = "-", "?"
+    before = exported(database)
+    merge = merged(database, pair, verifier)
+    with database.session(writes=False) as session:
+        assert household_named(session, pair.first).phone == "-"
+        assert people_of(session, pair.first)["Amina"].national_id == "?"
+    undone(database, merge, verifier)
+    assert exported(database) == before
 
 
 def test_somebody_moves_to_where_they_are_registered_already(
