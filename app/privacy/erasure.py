@@ -73,6 +73,12 @@ def _erase(session: Session, household: Household, reason: str, actor: Principal
     made += [person.reference for person in household.people]
     made += [application.reference for application in applications]
     made += attachments.discard(session, household)
+    for model in (Appeal, Placement, SwapWish, Tenancy):
+        made += session.scalars(select(model.reference).where(model.household_id == household.id))
+    made += session.scalars(
+        select(OccupancyCheck.reference).join(OccupancyCheck.tenancy).where(Tenancy.household_id == household.id)
+    )
+    made += session.scalars(select(BreakGlassGrant.reference).where(BreakGlassGrant.household == household.reference))
     histories.forget(session, household)
     kin_group = household.kin_group
     _erase_people(session, household)

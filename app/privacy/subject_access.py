@@ -359,6 +359,8 @@ def _trail(session: Session, every: Sequence[Household]) -> list[ActHeld]:
     ids = [each.id for each in every]
     for model in (Application, Proposal, Offer, Placement, WhatIf, Appeal, Tenancy, SwapWish):
         of_household += session.scalars(select(model.reference).where(model.household_id.in_(ids)))
+    opened = BreakGlassGrant.household.in_([each.reference for each in every])
+    of_household += session.scalars(select(BreakGlassGrant.reference).where(opened))
     suspected = or_(DuplicateCandidate.first_id.in_(ids), DuplicateCandidate.second_id.in_(ids))
     of_household += session.scalars(select(DuplicateCandidate.reference).where(suspected))
     of_household += session.scalars(

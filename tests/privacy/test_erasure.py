@@ -24,7 +24,8 @@ from app.privacy.erasure import erase
 from app.registry.models import Application, ApplicationState, Household, KinGroup, Person, Suitability
 from app.tenancy import moves
 from app.tenancy.appeal_models import Appeal
-from app.tenancy.models import Tenancy
+from app.tenancy.models import Finding, OccupancyCheck, Tenancy
+from app.tenancy.swap_models import SwapWish, SwapWishState
 from tests import appealing, factories
 from tests.allocation.conftest import Register, decide, drawn, proposed, read
 from tests.concurrency import at_once
@@ -141,6 +142,27 @@ def test_nothing_of_it_stays_and_its_run_still_verifies(
         files = {each.name: each.read_bytes() for each in path.parent.glob("hearth.db*")}
         for secret in ("Marker", *secrets):
             assert [name for name, content in files.items() if secret.encode() in content] == []
+
+
+def test_the_keys_of_requests_that_were_about_it_are_gone(database: Database, family: str) -> None:
+    _housed(database, family, moves_out=True)
+    with database.session(writes=True) as session:
+        household = _household(session, family)
+        tenancy = session.scalars(select(Tenancy).where(Tenancy.household_id == household.id)).one()
+        found = {"house_id": tenancy.house_id, "tenancy_id": tenancy.id, "checked_on": factories.LONG_AGO}
+        check = OccupancyCheck(finding=Finding.EMPTY, **found)
+        wish = SwapWish(household_id=household.id, tenancy_id=tenancy.id, state=SwapWishState.WITHDRAWN)
+        session.add_all((check, wish))
+        session.flush()
+        about = {check.reference, wish.reference, tenancy.reference}
+        about.add(factories.break_glass_grant(session, household).reference)
+        for model in (Appeal, Placement):
+            about.add(session.scalars(select(model.reference).where(model.household_id == household.id)).one())
+        for made in about:
+            session.add(IdempotencyKey(user_reference="US-1", key=made, request_sha256="0" * 64, made_reference=made))
+    with database.session(writes=True) as session:
+        erase(session, family, REASON["reason"], OPERATOR)
+        assert session.scalars(select(IdempotencyKey.made_reference)).all() == ["HH-OTHER"]
 
 
 def test_it_is_not_there_any_more(database: Database, family: str, acting_as: ActingAs) -> None:

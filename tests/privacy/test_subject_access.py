@@ -163,6 +163,17 @@ def test_who_did_what_and_who_looked_is_there(family: str, acting_as: ActingAs, 
     }
 
 
+def test_who_opened_it_beyond_their_scope_and_who_reviewed_that_is_there(
+    family: str, acting_as: ActingAs, client: httpx2.Client
+) -> None:
+    clerk, auditor = acting_as(Role.CASEWORKER, district="Nowhere"), acting_as(Role.AUDITOR)
+    grant = clerk.post("/break-glass-grants", json={"household": family, "reason": "It is here."}).json()["reference"]
+    assert clerk.post(f"/break-glass-grants/{grant}/read").status_code == 200
+    assert auditor.post(f"/break-glass-grants/{grant}/review", json={"remark": "Justified."}).status_code == 200
+    acts = [(each["act"], each["subject"]) for each in _read(client, family)["trail"]]
+    assert acts[-3:] == [("break_glass.open", grant), ("break_glass.read", family), ("break_glass.review", grant)]
+
+
 def test_no_column_of_the_register_is_forgotten(database: Database, family: str, client: httpx2.Client) -> None:
     shown = {str(each) for each in _values(_read(client, family))}
     with database.session(writes=False) as session:
