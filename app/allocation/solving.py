@@ -58,7 +58,7 @@ def solve(problem: str, *, time_limit_seconds: int, threads: int, seed: int, bea
     with tempfile.TemporaryDirectory(prefix="hearth-run-") as folder:
         given, found = Path(folder, "problem.json"), Path(folder, "solution.json")
         given.write_text(problem, encoding="utf-8")
-        command = [sys.executable, "-m", "app.allocation.child", "solve", str(given), "-o", str(found)]
+        command = [sys.executable, "-m", "app.allocation.child", folder, "solve", str(given), "-o", str(found)]
         command += ["--time-limit", str(time_limit_seconds), "--threads", str(threads), "--seed", str(seed)]
         command += ["--progress", *(f"--stage={stage}" for stage in asked.stages)]
         for name, text in (
@@ -88,7 +88,7 @@ def smallest_change(
         given, solved = Path(folder, "problem.json"), Path(folder, "solution.json")
         given.write_text(problem, encoding="utf-8")
         solved.write_text(solution, encoding="utf-8")
-        command = [sys.executable, "-m", "app.allocation.child", "explain", str(given), str(solved)]
+        command = [sys.executable, "-m", "app.allocation.child", folder, "explain", str(given), str(solved)]
         command += ["--household", household, "--smallest-change", "--time-limit", str(seconds_each)]
         with Path(folder, "errors.txt").open("w+b") as errors:
             with _running(command, errors) as (child, lines):

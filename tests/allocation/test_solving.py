@@ -388,18 +388,22 @@ def test_a_child_without_an_answer_is_a_failure() -> None:
         solving.solve("{}", time_limit_seconds=0, threads=1, seed=0, beat=lambda _progress: None)
 
 
-def test_a_killed_parent_leaves_no_child(tmp_path: Path, long_problem: str) -> None:
-    problem = tmp_path / "problem.json"
+def test_a_killed_parent_leaves_no_child_and_no_files(tmp_path: Path, long_problem: str) -> None:
+    problem, temporary = tmp_path / "problem.json", tmp_path / "temporary"
+    temporary.mkdir()
     problem.write_text(long_problem, encoding="utf-8")
     code = (
         "import pathlib, sys; from app.allocation import solving; solving.solve(pathlib.Path(sys.argv[1]).read_text(), "
         "time_limit_seconds=600, threads=1, seed=0, beat=lambda progress: None)"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(problem)]) as parent:
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    with subprocess.Popen([sys.executable, "-c", code, str(problem)], env=environment) as parent:
         until(lambda: children(parent.pid))
         child = children(parent.pid)[0]
+        assert list(temporary.glob("hearth-run-*/problem.json"))
         parent.kill()
     until(lambda: ended(child))
+    assert list(temporary.iterdir()) == []
 
 
 def test_the_solver_gets_nothing_but_the_problem(database: Database, register: Register) -> None:
