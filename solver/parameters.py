@@ -22,7 +22,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if not isinstance(self.time_limit_seconds, Real) or not 0 < self.time_limit_seconds <= 10**6:
-            raise ValueError("time_limit_seconds must be a number of more than 0 and at most a million")
+            raise ValueError("time_limit_seconds must be more than 0 and at most a million, as a number")
         if type(self.seed) is not int or not 0 <= self.seed < 2**31:
             raise ValueError("seed must be an integer from 0 to 2147483647")
         if type(self.threads) is not int or not 1 <= self.threads <= 1024:
