@@ -145,7 +145,8 @@ class Database:
 
     A session is one transaction: it commits when its block ends well and rolls back otherwise. On SQLite, writers
     of this process queue on a lock and start with BEGIN IMMEDIATE, so that none of them fails half way; on both
-    databases at most `pool_size` requests are in the database at once, and the others wait without a thread.
+    databases at most `pool_size` requests are in the database at once, and the others wait without a thread. Of those
+    that write on SQLite one at a time is among these, or readers would wait for whom writers wait for.
     """
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
@@ -173,7 +174,7 @@ class Database:
             event.listen(self.engine, "do_connect", self._make_folder)
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
-        self._slots = Semaphore(pool_size)
+        self._slots, self._writing = Semaphore(pool_size), Semaphore(1)
         self._writer = threading.Lock()
 
     def _make_folder(self, *_connecting: object) -> None:
@@ -197,9 +198,15 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def _slot(self, *, writes: bool) -> AsyncIterator[None]:
+        alone = self._writing if writes and self.is_sqlite else nullcontext()
+        async with alone, self._slots:
+            yield
+
+    @asynccontextmanager
     async def request_session(self, *, writes: bool) -> AsyncIterator[Session]:
         """Open one transaction from the event loop, whose blocking steps run in threads."""
-        async with self._slots:
+        async with self._slot(writes=writes):
             manager = self.session(writes=writes)
             session = await run_sync(manager.__enter__)
             try:
@@ -218,7 +225,7 @@ class Database:
             with self.session(writes=writes, one_moment=one_moment) as session:
                 return work(session)
 
-        async with self._slots:
+        async with self._slot(writes=writes):
             return await run_sync(transaction)
 
     def scrub(self) -> bool:

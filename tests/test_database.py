@@ -145,6 +145,24 @@ def test_far_more_requests_at_once_than_connections_are_all_answered(acting_as: 
     assert len(client.get("/origins").json()["items"]) == 15
 
 
+def test_nobody_waits_to_read_for_those_who_wait_to_write(database: Database) -> None:
+    async def write() -> None:
+        async with database.request_session(writes=True) as session:
+            await run_sync(factories.kin_group, session)
+
+    async def read_beside_writers() -> None:
+        async with anyio.create_task_group() as group, database.request_session(writes=database.is_sqlite):
+            for _ in range(15):
+                group.start_soon(write)
+            await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(60):
+                async with database.request_session(writes=False) as session:
+                    await run_sync(session.scalars, select(KinGroup))
+
+    anyio.run(read_beside_writers)
+    assert _count(database) == 15
+
+
 @pytest.mark.parametrize("writes", [True, False])
 def test_a_task_that_is_cancelled_leaves_no_transaction_open(database: Database, writes: bool) -> None:
     """As when a client goes away: what it wrote is undone, and whoever comes next isn't kept waiting."""
