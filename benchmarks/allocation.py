@@ -27,7 +27,7 @@ from app.access import tokens, users
 from app.access.models import Role
 from app.access.passwords import NO_PASSWORD
 from app.access.permissions import OPERATOR, HeldRole, Principal
-from app.allocation import proof, queries, runs
+from app.allocation import policies, proof, queries, runs
 from app.allocation.report import RunReport, run_report
 from app.database import Database
 from app.exchange import imports
@@ -90,6 +90,7 @@ def measure(folder: Path, database: Database, settings: Settings) -> dict[str, A
         return tokens.principal_of(made)
 
     with database.session(writes=True) as session:
+        policies.ensure_default(session)
         verifier, approver = user(session, Role.VERIFIER), user(session, Role.APPROVER)
     import_seconds, _ = timed(imported)
     checked_seconds, _ = timed(checked)
