@@ -28,9 +28,12 @@ def opened() -> Iterator[Database]:
         if database.is_sqlite and not migration.is_current(database):
             migration.upgrade(database)
         health.require_ready(database)
-        with database.session(writes=True) as session:
+        with database.session(writes=False) as session:  # a command that reads waits for nobody who writes
             rotation.require_every_key(session, keyring())
-            policies.ensure_default(session)
+            is_first = not policies.is_any_in_force(session)
+        if is_first:
+            with database.session(writes=True) as session:
+                policies.ensure_default(session)
         yield database
 
 

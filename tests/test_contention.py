@@ -26,7 +26,7 @@ from app.settings import Settings
 from app.worker import Worker
 from tests import factories
 from tests.concurrency import at_once, until
-from tests.conftest import ActingAs
+from tests.conftest import ActingAs, CommandLine
 from tests.exchange.village import VILLAGE, Files, rows, with_cell, written
 
 PATIENCE_SECONDS = 30
@@ -124,6 +124,13 @@ def test_a_file_that_another_process_keeps_locked_is_unavailable(database: Datab
         answer = client.post("/policies", json=DEFAULT_POLICY.model_dump(mode="json"))
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
     assert client.post("/policies", json=DEFAULT_POLICY.model_dump(mode="json")).status_code == 201
+
+
+def test_a_command_that_reads_waits_for_nobody_who_writes(database: Database, command_line: CommandLine) -> None:
+    assert command_line("run", "list")[0] == 0  # the first puts a policy in force
+    with database.session(writes=True) as session:
+        factories.kin_group(session)
+        assert command_line("run", "list")[0] == 0
 
 
 def test_two_imports_at_once_follow_each_other(database: Database) -> None:

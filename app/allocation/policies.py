@@ -41,10 +41,14 @@ def policy_of(version: PolicyVersion) -> Policy:
     return Policy.model_validate(version.document)
 
 
+def is_any_in_force(session: Session) -> bool:
+    """Whether a policy is in force, as after the first start."""
+    return session.scalar(select(PolicyVersion.id).where(PolicyVersion.state == PolicyState.IN_FORCE)) is not None
+
+
 def ensure_default(session: Session) -> None:
     """Put the default policy in force where none is, as at the first start."""
-    in_force_already = select(PolicyVersion.id).where(PolicyVersion.state == PolicyState.IN_FORCE)
-    if session.scalar(in_force_already) is not None:
+    if is_any_in_force(session):
         return
     version = _version(DEFAULT_POLICY, actor=None)
     version.state, version.in_force_at = PolicyState.IN_FORCE, utc_now()
@@ -53,7 +57,7 @@ def ensure_default(session: Session) -> None:
             session.add(version)
     except IntegrityError:
         # Another process put one in force at the same moment; any other constraint is a fault of ours.
-        if session.scalar(in_force_already) is None:
+        if not is_any_in_force(session):
             raise
         return
     audit.record(session, SERVICE, Act.POLICY_PUT_IN_FORCE, version)
