@@ -67,6 +67,8 @@ def install(service: FastAPI) -> None:
         swagger_ui_parameters={"defaultModelsExpandDepth": 0},
     )
     text = bytes(made.body).decode().replace("<html>", '<html lang="en">')  # FastAPI names no language
+    described = f'<a href="{service.openapi_url}">the OpenAPI document</a>'
+    text = text.replace("<body>", f"<body>\n    <noscript>Without scripts, read {described}.</noscript>")
     page = HTMLResponse(text, headers={"Content-Security-Policy": policy_of(text)})
 
     @service.get("/docs", include_in_schema=False)

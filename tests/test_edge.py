@@ -101,6 +101,13 @@ def test_the_documentation_names_its_language(service: TestClient) -> None:
     assert '<html lang="en">' in service.get("/docs").text
 
 
+@on_sqlite
+def test_the_documentation_says_where_it_is_without_scripts(service: TestClient) -> None:
+    (said,) = re.findall("<noscript>(.*?)</noscript>", service.get("/docs").text)
+    (address,) = re.findall('href="(.*?)"', said)
+    assert service.get(address).json()["openapi"].startswith("3.1")
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:8080", "localhost", "[::1]:8080", "homes.example", "A.EXAMPLE"]
 )

@@ -212,6 +212,7 @@ def test_the_page_says_what_the_json_says(family: str, client: httpx2.Client) ->
     assert page.open == []
     assert page.tags.isdisjoint({"script", "link", "img", "iframe"})
     assert page.attributes.isdisjoint({"src", "href", "onclick", "onerror"})
+    assert page.texts[page.texts.index(("corrections", "dt")) + 1] == ("nothing recorded", "span")
     texts = {text for text, _ in page.texts}
     for value in _values({name: value for name, value in held.items() if name != "prepared_at"}):
         if isinstance(value, str):
