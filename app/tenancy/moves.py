@@ -62,7 +62,7 @@ def give_keys(
 
     A family that was to leave an unfit house has left it with that. `house` must be locked, with its settlement loaded.
     Raises Forbidden, Invalid for somebody who is no member, and Conflict when the house is not reserved for that
-    household, its offer is not accepted, or a gate of its settlement has closed since.
+    household, its offer is not accepted, a gate of its settlement has closed since, or it lives in a fit house.
     """
     tenancy = _begin(session, house, household, given_on, "given_on", actor)
     if received_by is not None:
@@ -121,6 +121,11 @@ def _leave_unfit_house(session: Session, household_id: int, to: House, day: date
         .with_for_update(of=Tenancy)
     )
     if former is not None:
+        if former.house.state is not HouseState.UNFIT:
+            raise Conflict(
+                f"The family lives in house {former.house.reference}, which is {former.house.state.value}. Record that "
+                "it has moved out of that first."
+            )
         end(former, day, TenancyEnd.HOUSE_UNFIT, MOVED.format(house=to.reference))
         session.flush()  # the old tenancy ends before the new one begins
 
@@ -255,11 +260,23 @@ def declare_fit(session: Session, house: House, actor: Principal) -> House:
 
 
 def _stay(session: Session, house: House, tenancy: Tenancy) -> None:
-    if _application(session, tenancy, ApplicationState.ALLOCATED) is not None:
+    """Have the family count as housed again, whatever became of its application meanwhile: it waits for no other house.
+
+    Where it withdrew and did not apply again, its last application goes on.
+    """
+    application = session.scalar(
+        select(Application)
+        .where(Application.household_id == tenancy.household_id)
+        .order_by(Application.state == ApplicationState.WITHDRAWN, Application.id.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    if application is None:
+        return
+    if application.state is ApplicationState.ALLOCATED:
         raise Conflict(
             "Another house is reserved for the family that lives there. Declare this one fit once it has moved, or "
             "does not take the other."
         )
-    application = _application(session, tenancy, reservations.WAITING)
-    if application is not None:
-        application.state, application.settlement_id = ApplicationState.HOUSED, house.settlement_id
+    application.state, application.settlement_id = ApplicationState.HOUSED, house.settlement_id
+    application.withdrawn_at = application.withdrawn_reason = None

@@ -11,6 +11,7 @@ from app.access.models import Role
 from app.allocation import reservations
 from app.database import Database, utc_now
 from app.housing.models import House
+from app.registry.models import PLACED, Application, ApplicationState
 from app.tenancy.models import Tenancy
 from tests import factories
 from tests.conftest import ActingAs
@@ -132,3 +133,61 @@ def test_a_family_that_leaves_an_unfit_house_waits_on(client: httpx2.Client, dat
     assert _post(client, f"{path}/move-out", moved_out_on=str(TODAY), reason="To a hostel.").status_code == 200
     (application,) = client.get(f"/applications?household={lived_in.household.reference}").json()["items"]
     assert application["state"] == reservations.WAITING
+
+
+@pytest.mark.parametrize("meanwhile", sorted(set(ApplicationState) - {*PLACED, ApplicationState.ELIGIBLE}))
+def test_a_family_whose_house_is_fit_again_waits_for_no_other_whatever_became_of_its_application(
+    client: httpx2.Client, database: Database, meanwhile: ApplicationState
+) -> None:
+    with database.session(writes=True) as session:
+        lived_in = factories.tenancy(session, factories.house(session, factories.settlement(session)))
+    path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
+    assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
+    with database.session(writes=True) as session:
+        application = session.scalars(select(Application)).one()
+        application.state = meanwhile
+        if meanwhile is ApplicationState.WITHDRAWN:
+            application.withdrawn_at, application.withdrawn_reason = utc_now(), "We mend it ourselves."
+
+    assert _post(client, f"{path}/fit").json()["state"] == "occupied"
+    read = client.get(f"/applications/{application.reference}").json()
+    assert (read["state"], read["withdrawn_at"], read["withdrawn_reason"]) == ("housed", None, None)
+    assert _post(client, "/applications", household=family).status_code == 409
+    assert _post(client, f"{path}/unfit", reason="It leaks again.").status_code == 200
+    assert client.get(f"/applications/{application.reference}").json()["state"] == reservations.WAITING
+
+
+def test_a_family_that_applied_anew_from_an_unfit_house_gets_no_second_one_once_it_is_fit(
+    client: httpx2.Client, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        lived_in = factories.tenancy(session, factories.house(session, place))
+    path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
+    (first,) = client.get(f"/applications?household={family}").json()["items"]
+    assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
+    assert _post(client, f"/applications/{first['reference']}/withdraw", reason="Not now.").status_code == 200
+    again = _post(client, "/applications", household=family, preferences=[place.reference])
+    assert _post(client, f"{path}/fit").status_code == 200
+    found = {each["reference"]: each["state"] for each in client.get("/applications").json()["items"]}
+    assert found == {first["reference"]: "withdrawn", again.json()["reference"]: "housed"}
+    assert _post(client, f"{path}/move-out", moved_out_on=str(TODAY), reason="Gone.").status_code == 200
+    assert client.get(f"/applications/{again.json()['reference']}").json()["state"] == "withdrawn"
+
+
+def test_a_family_that_lives_in_a_fit_house_leaves_that_before_it_gets_the_keys_of_another(
+    client: httpx2.Client, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        lived_in = factories.tenancy(session, factories.house(session, place))
+        application = session.scalars(select(Application)).one().reference
+        house = factories.house(session, place)
+        living.reserve(session, house, lived_in.household, application)
+    keys = {"household": lived_in.household.reference, "given_on": str(TODAY), "representative": "A neighbour"}
+    refused = _post(client, f"/houses/{house.reference}/keys", **keys)
+    assert (refused.status_code, lived_in.house.reference in refused.json()["detail"]) == (409, True)
+    old = f"/houses/{lived_in.house.reference}"
+    assert _post(client, f"{old}/move-out", moved_out_on=str(TODAY), reason="To the other.").status_code == 200
+    assert _post(client, f"/houses/{house.reference}/keys", **keys).status_code == 201
+    assert client.get(old).json()["state"] == "available"
