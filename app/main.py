@@ -37,6 +37,7 @@ import app.registry.submissions_api
 import app.tenancy.api
 import app.tenancy.appeals_api
 import app.tenancy.checks_api
+import app.tenancy.members_api
 import app.tenancy.offers_api
 import app.tenancy.swaps_api
 import app.verification.api
@@ -193,6 +194,7 @@ def _routes(upload_mb: int, document_mb: int) -> Sequence[BaseRoute]:
         app.allocation.previews_api,
         app.registry.submissions_api,
         app.tenancy.checks_api,
+        app.tenancy.members_api,
         app.tenancy.offers_api,
         app.tenancy.appeals_api,
         app.tenancy.swaps_api,

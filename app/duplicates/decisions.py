@@ -20,6 +20,7 @@ from app.registry import duplicates
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.households import require
 from app.registry.models import PLACED, Application, ApplicationState, Household, Person
+from app.tenancy import holders
 from app.tenancy.appeal_models import Appeal, AppealState
 from app.tenancy.models import Tenancy
 
@@ -210,6 +211,7 @@ def _move(
         )
     source, target = (first, second) if people[0].household_id == first.id else (second, first)
     _refuse_undecided_run(session, source, target)
+    holders.require_left(session, source, people)
     twins = dict(duplicates.compare(source, target).pairs)
     taken = Steps(session)
     was_placed, was = is_placed(session, target), history.before(session, source, target)
@@ -338,3 +340,5 @@ def _refuse_irreversible(session: Session, merge: Merge, source: Household, into
         )
     _refuse_undecided_run(session, source, into)
     _refuse_appeal(session, source, into)
+    back = {step["reference"] for step in merge.changes if step["name"] == "household_id"}
+    holders.require_left(session, into, [person for person in into.people if person.reference in back])

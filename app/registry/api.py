@@ -216,21 +216,6 @@ def change_person(
     return PersonRead.of(person, household)
 
 
-@router.delete(
-    "/people/{reference}",
-    status_code=status.HTTP_204_NO_CONTENT,
-    operation_id="remove_person",
-    summary="Remove a person from a household",
-    responses=CHANGE,
-)
-def remove_person(reference: str, session: DbSession, principal: MayWrite, if_match: IfMatch) -> Response:
-    """A death, or a move out. If-Match is the household's ETag. The head cannot be removed."""
-    household, person = queries.visible_member(session, principal, normalised(reference))
-    require_version(household, if_match)
-    households.remove_person(session, household, person, principal)
-    return Response(status_code=status.HTTP_204_NO_CONTENT)
-
-
 @router.get("/kin-groups", operation_id="list_kin_groups", summary="List kin groups", responses=LIST)
 def list_kin_groups(session: DbSession, principal: MayRead, paging: Paging) -> Page[KinGroupRead]:
     """The kin groups of households that you may see, and those that have none yet."""

@@ -1,14 +1,20 @@
 """Who holds the title to a house: head and spouse or partner, jointly, unless one of them wants otherwise."""
 
-from sqlalchemy.orm import Session
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
 
 from app import audit
 from app.access.permissions import Permission, Principal
 from app.audit import Act
 from app.errors import Conflict, FieldError, Invalid
 from app.policy.facts import Relationship
+from app.registry import households
 from app.registry.models import Household, Person
 from app.tenancy.models import Tenancy, TenancyHolder
+
+LAST = "Nobody else holds the title. Put another member's name to it first."
 
 
 def joint(household: Household) -> list[Person]:
@@ -47,20 +53,26 @@ def _member(tenancy: Tenancy, reference: str) -> Person:
     )
 
 
+def _hold(tenancy: Tenancy, people: Iterable[Person]) -> bool:
+    """Whether any of these people holds the title."""
+    holding = {holder.person_id for holder in tenancy.holders if holder.opted_out_reason is None}
+    return any(person.id in holding for person in people)
+
+
 def opt_out(session: Session, tenancy: Tenancy, person: str, reason: str, actor: Principal) -> Tenancy:
-    """Take a member out of the title, for a reason that stays on record.
+    """Take a member, or somebody who was one, out of the title, for a reason that stays on record.
 
     `tenancy` must be locked, and loaded with house, settlement, people and holders. Raises Forbidden, Invalid for
-    somebody who is no member, and Conflict for who holds no title, or holds it alone.
+    somebody who is neither, and Conflict for who holds no title, or is the only member who does.
     """
     _require(tenancy, actor)
-    member = _member(tenancy, person)
-    holding = [holder for holder in tenancy.holders if holder.opted_out_reason is None]
-    found = next((holder for holder in holding if holder.person_id == member.id), None)
+    found = next((holder for holder in tenancy.holders if holder.person.reference == person), None)
     if found is None:
+        _member(tenancy, person)
+    if found is None or found.opted_out_reason is not None:
         raise Conflict("This person does not hold the title.")
-    if len(holding) == 1:
-        raise Conflict("Nobody else holds the title. Put another member's name to it first.")
+    if not _hold(tenancy, (member for member in tenancy.household.people if member.id != found.person_id)):
+        raise Conflict(LAST)
     found.opted_out_reason = reason
     audit.record(session, actor, Act.TENANCY_CHANGE_HOLDERS, tenancy)
     return tenancy
@@ -83,3 +95,29 @@ def add(session: Session, tenancy: Tenancy, person: str, actor: Principal) -> Te
         found.opted_out_reason = None
     audit.record(session, actor, Act.TENANCY_CHANGE_HOLDERS, tenancy)
     return tenancy
+
+
+def require_left(session: Session, household: Household, leaving: Sequence[Person]) -> None:
+    """Raise Conflict where none of a household would hold the title to its house once these members have left it.
+
+    People must be loaded. Locks the tenancy: whoever is taken out of the title at this moment comes before or after.
+    """
+    tenancy = session.scalar(
+        select(Tenancy)
+        .where(Tenancy.household_id == household.id, Tenancy.moved_out_on.is_(None))
+        .options(selectinload(Tenancy.holders))
+        .with_for_update(of=Tenancy)
+    )
+    staying = (person for person in household.people if person not in leaving)
+    if tenancy is not None and _hold(tenancy, leaving) and not _hold(tenancy, staying):
+        raise Conflict(LAST)
+
+
+def remove_person(session: Session, household: Household, person: Person, actor: Principal) -> None:
+    """Remove a member who no longer belongs to the household, as `households.remove_person` does.
+
+    Raises Conflict also for the only member who holds the title to its house.
+    """
+    households.require(actor, household.origin)
+    require_left(session, household, [person])
+    households.remove_person(session, household, person, actor)

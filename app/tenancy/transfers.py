@@ -290,7 +290,8 @@ def _verify(session: Session, cycle: SwapCycle) -> None:
 
 
 def _move(session: Session, move: SwapMove, former: Tenancy, today: date, actor: Principal) -> None:
-    """Begin a family's tenancy in its new house; who holds the title holds it there."""
+    """Begin a family's tenancy in its new house; who of it holds the title holds it there."""
+    members = {person.id for person in move.wish.household.people}
     session.add(
         Tenancy(
             house_id=move.to_house_id,
@@ -301,6 +302,7 @@ def _move(session: Session, move: SwapMove, former: Tenancy, today: date, actor:
             holders=[
                 TenancyHolder(person_id=holder.person_id, opted_out_reason=holder.opted_out_reason)
                 for holder in former.holders
+                if holder.person_id in members
             ],
         )
     )

@@ -20,12 +20,14 @@ from app.duplicates.decisions import Decision
 from app.errors import Conflict, Forbidden, HearthError, Invalid, NotFound
 from app.exchange import exports, imports
 from app.exchange.refusals import ImportRefused
+from app.housing.models import HouseState
 from app.policy.facts import Accommodation, Relationship
 from app.privacy.erasure import erase
 from app.privacy.subject_access import give
 from app.registry import duplicates, queries
 from app.registry.duplicate_models import CandidateState, DuplicateCandidate, Merge
 from app.registry.models import Application, ApplicationState, Household, Person
+from app.tenancy.models import Tenancy, TenancyHolder
 from tests import factories
 from tests.allocation.conftest import decide as decide_run
 from tests.allocation.conftest import proposed
@@ -265,6 +267,47 @@ def test_somebody_moves_who_was_only_in_one(database: Database, pair: Pair, veri
         assert people_of(session, pair.second)["Omar"].relationship is Relationship.OTHER_RELATIVE
     undone(database, merge, verifier)
     assert exported(database) == before
+
+
+def lives_in_a_house(session: Session, reference: str, holder: str) -> Tenancy:
+    """Have a household live in a house, to which one of its members holds the title."""
+    house = factories.house(session, factories.settlement(session), state=HouseState.OCCUPIED)
+    titled = TenancyHolder(person=people_of(session, reference)[holder])
+    row = Tenancy(house=house, household=household_named(session, reference), keys_given_on=TODAY, holders=[titled])
+    session.add(row)
+    session.flush()
+    return row
+
+
+def test_the_only_one_who_holds_the_title_to_a_house_does_not_move_away(
+    database: Database, pair: Pair, verifier: Principal
+) -> None:
+    with database.session(writes=True) as session:
+        title = lives_in_a_house(session, pair.first, "Omar").id
+        people = people_of(session, pair.first)
+    omar = people["Omar"].reference
+    with pytest.raises(Conflict, match="Nobody else holds the title"):
+        decide(database, pair, verifier, CandidateState.MOVED_HOUSEHOLD, people=(omar,))
+    with database.session(writes=True) as session:
+        session.add(TenancyHolder(tenancy_id=title, person_id=people["Amina"].id))
+    assert decide(database, pair, verifier, CandidateState.MOVED_HOUSEHOLD, people=(omar,)) is not None
+
+
+def test_nobody_moves_back_who_is_the_only_one_by_now_to_hold_the_title(
+    database: Database, pair: Pair, verifier: Principal
+) -> None:
+    with database.session(writes=True) as session:
+        title = lives_in_a_house(session, pair.second, "Аміна")
+        omar = people_of(session, pair.first)["Omar"]
+    merge = str(decide(database, pair, verifier, CandidateState.MOVED_HOUSEHOLD, people=(omar.reference,)))
+    with database.session(writes=True) as session:
+        session.get_one(TenancyHolder, title.holders[0].id).opted_out_reason = "She wants none."
+        session.add(TenancyHolder(tenancy_id=title.id, person_id=omar.id))
+    with pytest.raises(Conflict, match="Nobody else holds the title"):
+        undone(database, merge, verifier)
+    with database.session(writes=True) as session:
+        session.get_one(TenancyHolder, title.holders[0].id).opted_out_reason = None
+    undone(database, merge, verifier)
 
 
 def test_who_cannot_move_is_said(database: Database, make_pair: MakePair, verifier: Principal) -> None:

@@ -13,7 +13,7 @@ from app.allocation import placements, policies
 from app.allocation.placement_models import Placement, PlacementReason, PlacementState
 from app.database import Database, utc_now
 from app.housing.models import Settlement, SettlementStatus
-from app.tenancy.models import Tenancy
+from app.tenancy.models import Tenancy, TenancyHolder
 from tests import factories
 from tests.conftest import ActingAs
 from tests.tenancy import living
@@ -99,6 +99,21 @@ def test_all_of_a_cycle_move_at_once(client: httpx2.Client, approver: httpx2.Cli
         body = None if verb == "approve" else {"household": cycle["moves"][0]["household"]}
         answer = _post(who, f"{path}/{verb}", (body or {}) | AGREED if verb == "confirm" else body)
         assert answer.status_code == 409, answer.text
+
+
+def test_who_has_left_a_family_gets_no_title_to_the_house_that_it_swaps_for(
+    client: httpx2.Client, approver: httpx2.Client, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        policies.ensure_default(session)
+        cycle = living.swap_cycle(session, factories.settlement(session), confirmed=True)
+        lived_in = cycle.moves[0].wish.tenancy
+        lived_in.holders.append(TenancyHolder(person=factories.household(session).people[0]))
+        members = {move.wish.household.reference: move.wish.household.people[0].reference for move in cycle.moves}
+    assert _post(approver, f"/swap-cycles/{cycle.reference}/approve").status_code == 200
+    current = client.get("/tenancies?current=true").json()["items"]
+    titles = {each["household"]: [holder["person"] for holder in each["holders"]] for each in current}
+    assert titles == {household: [member] for household, member in members.items()}
 
 
 def _refuses(client: httpx2.Client, cycle: dict[str, Any], household: str, _house: str) -> httpx2.Response:

@@ -89,6 +89,47 @@ def test_head_and_spouse_hold_the_title_jointly_unless_one_wants_otherwise(
     assert _post(client, f"{path}/holders", person=spouse).status_code == 409
 
 
+def _remove(client: httpx2.Client, household: str, person: str) -> httpx2.Response:
+    headers = {"If-Match": client.get(f"/households/{household}").headers["ETag"]}
+    return client.delete(f"/people/{person}", headers=headers)
+
+
+def test_the_only_member_who_holds_the_title_is_not_removed_before_another_does(
+    client: httpx2.Client, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        title = living.joint_tenancy(session, factories.house(session, factories.settlement(session)))
+    family, path = title.household.reference, f"/tenancies/{title.reference}"
+    head, spouse, child = (person.reference for person in title.household.people)
+    assert _post(client, f"{path}/opt-out", person=spouse, reason="He holds another.").status_code == 200
+    headers = {"If-Match": client.get(f"/households/{family}").headers["ETag"]}
+    assert client.patch(f"/people/{spouse}", json={"relationship": "head"}, headers=headers).status_code == 200
+
+    refused = _remove(client, family, head)
+    assert (refused.status_code, "Nobody else" in refused.json()["detail"]) == (409, True)
+    assert _remove(client, family, child).status_code == 204  # who holds none leaves as ever
+    assert _post(client, f"{path}/holders", person=spouse).status_code == 200
+    assert _remove(client, family, head).status_code == 204
+    (read,) = client.get("/tenancies").json()["items"]
+    assert [(each["person"], each["opted_out_reason"]) for each in read["holders"]] == [(spouse, None)]
+
+
+def test_who_has_left_the_household_is_taken_out_of_the_title_and_counts_as_no_holder(
+    client: httpx2.Client, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        title = living.joint_tenancy(session, factories.house(session, factories.settlement(session)))
+        head, spouse, _ = (person.reference for person in title.household.people)
+        title.household.people[1].household_id = factories.household(session).id
+    path = f"/tenancies/{title.reference}"
+    alone = _post(client, f"{path}/opt-out", person=head, reason="None.")
+    assert (alone.status_code, "Nobody else" in alone.json()["detail"]) == (409, True)
+    out = _post(client, f"{path}/opt-out", person=spouse, reason="He lives elsewhere.")
+    assert out.status_code == 200, out.text
+    assert [each["opted_out_reason"] for each in out.json()["holders"]] == [None, "He lives elsewhere."]
+    assert _post(client, f"{path}/opt-out", person=spouse, reason="Again.").status_code == 409
+
+
 def test_a_family_in_an_unfit_house_is_housed_again(client: httpx2.Client, database: Database) -> None:
     with database.session(writes=True) as session:
         place = factories.settlement(session)
