@@ -145,7 +145,7 @@ def move_in(session: Session, house: House, household: str, moved_in_on: date, a
     """Confirm that the household lives in `house`: it has the keys, or gets them with this.
 
     `house` must be locked, with its settlement loaded. Raises Forbidden, Invalid, and Conflict when the family lives
-    there already, or where `give_keys` would.
+    there already, the house has become unfit, or where `give_keys` would.
     """
     _require(actor, house)
     check_day("moved_in_on", moved_in_on)
@@ -159,6 +159,8 @@ def move_in(session: Session, house: House, household: str, moved_in_on: date, a
             "The family would have moved in before it had the keys.",
             [FieldError("#/body/moved_in_on", f"It got them on {tenancy.keys_given_on}.")],
         )
+    elif house.state is not HouseState.OCCUPIED:
+        raise Conflict(f"The house is {house.state.value}; a family moves in once it is declared fit.")
     else:
         require_open(session, house.settlement)
     tenancy.moved_in_on = moved_in_on

@@ -59,6 +59,24 @@ def test_keys_are_given_and_moving_in_is_confirmed_later(client: httpx2.Client, 
     assert (out.json()["state"], out.json()["ended_for"]) == ("ended", "work_elsewhere")
 
 
+def test_nobody_moves_into_a_house_that_became_unfit_after_the_keys_were_given(
+    client: httpx2.Client, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        house = factories.house(session, factories.settlement(session))
+        family = factories.accepted(session, house).household.reference
+    path, moves = f"/houses/{house.reference}", {"household": family, "moved_in_on": str(TODAY)}
+    keys = {"household": family, "given_on": str(TODAY), "representative": "A neighbour"}
+    assert _post(client, f"{path}/keys", **keys).status_code == 201
+    assert _post(client, f"{path}/unfit", reason="It burnt down.").status_code == 200
+    refused = _post(client, f"{path}/move-in", **moves)
+    assert (refused.status_code, "unfit" in refused.json()["detail"]) == (409, True)
+    (read,) = client.get("/tenancies").json()["items"]
+    assert (read["state"], read["moved_in_on"]) == ("keys_given", None)
+    assert _post(client, f"{path}/fit").status_code == 200
+    assert _post(client, f"{path}/move-in", **moves).json()["state"] == "current"
+
+
 def test_head_and_spouse_hold_the_title_jointly_unless_one_wants_otherwise(
     client: httpx2.Client, database: Database
 ) -> None:
