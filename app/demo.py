@@ -89,7 +89,7 @@ def _answer(session: Session, run: Run, settings: Settings) -> None:
             actor=_acting(session, "caseworker"),
         )
         if number < MOVES:
-            moves.move_in(session, offer.house, offer.household.reference, utc_now().date(), OPERATOR)
+            moves.move_in(session, offer.house, offer.household.reference, today, OPERATOR)
 
 
 def check_applications(session: Session, verifier: Principal) -> None:

@@ -64,7 +64,7 @@ def test_everything_that_can_be_created_is_created_once(acting_as: ActingAs, dat
         f"/households/{household.reference}/people": PERSON | {"relationship": "child"},
         "/kin-groups": {},
         "/applications": {"household": household.reference},
-        f"/houses/{house.reference}/move-in": {"household": family.reference, "moved_in_on": "2026-01-01"},
+        f"/houses/{house.reference}/move-in": {"household": family.reference, "moved_in_on": str(utc_now().date())},
         "/users": USER,
     }
     client = acting_as(*Role)

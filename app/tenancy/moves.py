@@ -95,7 +95,12 @@ def _begin(session: Session, house: House, household: str, day: date, name: str,
     if offer is None or offer.state is not OfferState.ACCEPTED:
         stands = "no offer of it was issued" if offer is None else f"its offer is {offer.state.value}"
         raise Conflict(f"The family has not accepted the house yet: {stands}. Record its answer first.")
-    _leave_unfit_house(session, reservation.household_id, house, day)
+    if offer.answered_on is not None and day < offer.answered_on:
+        raise Invalid(
+            "The family would have had the house before it took it.",
+            [FieldError(f"#/body/{name}", f"It accepted the house on {offer.answered_on}.")],
+        )
+    _leave_unfit_house(session, reservation.household_id, house, day, name)
     application = reservation.application
     session.refresh(application, reservations.LOCKED, with_for_update=True)
     require_transition("application", TRANSITIONS, application.state, ApplicationState.HOUSED)
@@ -109,7 +114,7 @@ def _begin(session: Session, house: House, household: str, day: date, name: str,
     return tenancy
 
 
-def _leave_unfit_house(session: Session, household_id: int, to: House, day: date) -> None:
+def _leave_unfit_house(session: Session, household_id: int, to: House, day: date, name: str) -> None:
     """End the tenancy of a family that gets a house because its own became unfit; that house stays unfit.
 
     The tenancy is locked before the application, as by all who end one.
@@ -126,17 +131,17 @@ def _leave_unfit_house(session: Session, household_id: int, to: House, day: date
                 f"The family lives in house {former.house.reference}, which is {former.house.state.value}. Record that "
                 "it has moved out of that first."
             )
-        end(former, day, TenancyEnd.HOUSE_UNFIT, MOVED.format(house=to.reference))
+        _end(former, day, TenancyEnd.HOUSE_UNFIT, MOVED.format(house=to.reference), name)
         session.flush()  # the old tenancy ends before the new one begins
 
 
-def end(tenancy: Tenancy, day: date, ended_for: TenancyEnd, reason: str) -> None:
-    """End a tenancy on a day, which is not before it began."""
+def _end(tenancy: Tenancy, day: date, ended_for: TenancyEnd, reason: str, name: str) -> None:
+    """End a tenancy on a day, given in the field of that name, which is not before it began."""
     first = tenancy.moved_in_on or tenancy.keys_given_on
     if day < first:
         raise Invalid(
             "The family would have moved out before it moved in.",
-            [FieldError("#/body/moved_out_on", f"It moved in on {first}.")],
+            [FieldError(f"#/body/{name}", f"It moved in on {first}.")],
         )
     tenancy.moved_out_on, tenancy.ended_for, tenancy.end_reason = day, ended_for, reason
 
@@ -199,7 +204,7 @@ def move_out(
     tenancy = current_tenancy(session, house, lock=True)
     if tenancy is None:
         raise Conflict(f"The house is {house.state.value} and nobody is recorded as living there.")
-    end(tenancy, moved_out_on, ended_for, reason)
+    _end(tenancy, moved_out_on, ended_for, reason, "moved_out_on")
     swap_endings.end_wish(session, tenancy, "A family has moved out.")
     if house.state is HouseState.OCCUPIED:  # an unfit house stays unfit
         houses.move(house, HouseState.VACATED)

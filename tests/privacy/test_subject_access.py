@@ -94,7 +94,7 @@ def family(database: Database, register: Register) -> str:
         reserved = session.scalars(
             select(Proposal).join(Proposal.household).where(Household.reference == reference)
         ).one()
-        factories.offer(session, reserved, accepted=True)
+        factories.offer(session, reserved, accepted=True, answered_on=factories.LONG_AGO)
         household = session.scalars(select(Household).where(Household.reference == reference)).one()
         application = session.scalars(select(Application).where(Application.household_id == household.id)).one()
         appealing.appeal(session, application, household=household, statement="We live in a cellar.")

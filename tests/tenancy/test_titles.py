@@ -1,6 +1,6 @@
 """Keys, who holds the title, and families whose house becomes unfit."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx2
@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.access.models import Role
 from app.allocation import reservations
+from app.allocation.offer_models import Offer
 from app.database import Database, utc_now
 from app.housing.models import House
 from app.registry.models import PLACED, Application, ApplicationState
@@ -32,7 +33,9 @@ def _post(client: httpx2.Client, path: str, **body: Any) -> httpx2.Response:
 def test_keys_are_given_and_moving_in_is_confirmed_later(client: httpx2.Client, database: Database) -> None:
     with database.session(writes=True) as session:
         house = factories.house(session, factories.settlement(session))
-        family = factories.accepted(session, house, children=1).household
+        given = factories.reservation(session, house, children=1)
+        factories.offer(session, given, accepted=True, answered_on=TODAY - timedelta(days=3))
+        family = given.household
         stranger = factories.household(session).people[0].reference
     house_path, member = f"/houses/{house.reference}", family.people[0].reference
     day = TODAY - timedelta(days=3)
@@ -40,9 +43,9 @@ def test_keys_are_given_and_moving_in_is_confirmed_later(client: httpx2.Client, 
     assert _post(client, f"{house_path}/keys", **keys).status_code == 422  # somebody took them
     refused = _post(client, f"{house_path}/keys", **keys, received_by=stranger)
     assert [each["pointer"] for each in refused.json()["errors"]] == ["#/body/received_by"]
-    given = _post(client, f"{house_path}/keys", **keys, received_by=member)
-    assert given.status_code == 201, given.text
-    read = given.json()
+    taken = _post(client, f"{house_path}/keys", **keys, received_by=member)
+    assert taken.status_code == 201, taken.text
+    read = taken.json()
     assert (read["state"], read["keys_given_on"], read["received_by"]) == ("keys_given", str(day), member)
     assert read["moved_in_on"] is None
     assert [each["person"] for each in read["holders"]] == [member]  # of head and child, the head
@@ -57,6 +60,43 @@ def test_keys_are_given_and_moving_in_is_confirmed_later(client: httpx2.Client, 
     assert (moved.json()["state"], moved.json()["reference"]) == ("current", read["reference"])
     out = _post(client, f"{house_path}/move-out", moved_out_on=str(TODAY), reason="Work.", code="work_elsewhere")
     assert (out.json()["state"], out.json()["ended_for"]) == ("ended", "work_elsewhere")
+
+
+@pytest.mark.parametrize(("act", "name"), [("keys", "given_on"), ("move-in", "moved_in_on")])
+def test_nobody_gets_a_house_before_the_day_on_which_the_family_took_it(
+    client: httpx2.Client, database: Database, act: str, name: str
+) -> None:
+    with database.session(writes=True) as session:
+        house = factories.house(session, factories.settlement(session))
+        given = factories.reservation(session, house)
+        taken_on = TODAY - timedelta(days=3)
+        factories.offer(session, given, accepted=True, answered_on=taken_on)
+    path = f"/houses/{house.reference}/{act}"
+    body = {"household": given.household.reference} | ({"representative": "A neighbour"} if act == "keys" else {})
+    for day in (taken_on - timedelta(days=1), date(1000, 1, 1)):
+        refused = _post(client, path, **body, **{name: str(day)})
+        assert [each["pointer"] for each in refused.json()["errors"]] == [f"#/body/{name}"]
+        assert str(taken_on) in refused.text
+    assert _post(client, path, **body, **{name: str(taken_on)}).status_code == 201
+
+
+@pytest.mark.parametrize(("act", "name"), [("keys", "given_on"), ("move-in", "moved_in_on")])
+def test_a_day_before_the_family_moved_to_its_unfit_house_is_pointed_at_where_it_was_given(
+    client: httpx2.Client, database: Database, act: str, name: str
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        lived_in = factories.tenancy(session, factories.house(session, place), moved_in_on=TODAY)
+        house, family = factories.house(session, place), lived_in.household
+    (application,) = client.get(f"/applications?household={family.reference}").json()["items"]
+    assert _post(client, f"/houses/{lived_in.house.reference}/unfit", reason="It leaks.").status_code == 200
+    with database.session(writes=True) as session:
+        given = living.reserve(session, session.merge(house), family, application["reference"])
+        offer = session.scalars(select(Offer).where(Offer.proposal_id == given.id)).one()
+        offer.answered_on = TODAY - timedelta(days=2)
+    body = {"household": family.reference} | ({"representative": "A neighbour"} if act == "keys" else {})
+    refused = _post(client, f"/houses/{house.reference}/{act}", **body, **{name: str(TODAY - timedelta(days=1))})
+    assert [each["pointer"] for each in refused.json()["errors"]] == [f"#/body/{name}"]
 
 
 def test_nobody_moves_into_a_house_that_became_unfit_after_the_keys_were_given(
