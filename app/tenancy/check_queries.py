@@ -85,7 +85,7 @@ def _conditions(not_since: date) -> dict[Contradiction, ColumnElement[bool]]:
         Proposal.household_id == living.household_id, Proposal.state == ProposalState.RESERVED
     )
     return {
-        # A check is of the tenancy that was on record at the time: what has been put right since contradicts nothing.
+        # A check is of the tenancy of its day: what has been put right since contradicts nothing.
         Contradiction.FAMILY_NOT_FOUND: lived_in(
             exists().where(
                 last.id == _newest(),

@@ -103,7 +103,7 @@ class TenancyHolder(Base):
 
 
 class OccupancyCheck(Base):
-    """What was found at a house on a day, and the tenancy that was on record then. `note` may tell of a family."""
+    """What was found at a house on a day, and the tenancy of that day. `note` may tell of a family."""
 
     __tablename__ = "occupancy_checks"
 

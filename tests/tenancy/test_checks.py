@@ -12,6 +12,7 @@ from app.housing.models import HouseState
 from app.tenancy.models import Finding
 from tests import factories
 from tests.conftest import ActingAs
+from tests.tenancy import living
 
 TODAY = utc_now().date()
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -77,8 +78,8 @@ def test_houses_that_contradict_the_record_are_listed(client: httpx2.Client, dat
 def test_what_was_found_last_is_by_the_day_on_which_somebody_looked(client: httpx2.Client, database: Database) -> None:
     with database.session(writes=True) as session:
         place = factories.settlement(session)
-        home = factories.tenancy(session, factories.house(session, place), moved_in_on=TODAY).house.reference
-        other = factories.tenancy(session, factories.house(session, place), moved_in_on=TODAY).house.reference
+        home = factories.tenancy(session, factories.house(session, place)).house.reference
+        other = factories.tenancy(session, factories.house(session, place)).house.reference
     earlier = str(TODAY - timedelta(days=60))
     for house, day, finding in (
         (home, str(TODAY), "someone_else"),
@@ -91,6 +92,34 @@ def test_what_was_found_last_is_by_the_day_on_which_somebody_looked(client: http
     assert (item["house"], item["contradictions"]) == (home, ["family_not_found"])
     assert (item["last_finding"], item["last_checked_on"]) == ("someone_else", str(TODAY))
     _check(client, home, "expected_family")  # of two on one day the later counts
+    assert _listed(client) == {}
+
+
+def test_what_was_found_is_about_the_family_that_lived_there_on_that_day(
+    client: httpx2.Client, database: Database
+) -> None:
+    before, moved = TODAY - timedelta(days=30), TODAY - timedelta(days=3)
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        former = factories.tenancy(session, factories.house(session, place))
+        living.left(former, moved)
+        session.flush()  # one family at a time
+        now = factories.tenancy(session, former.house, moved_in_on=moved)
+        free, new = factories.tenancy(session, factories.house(session, place)), factories.house(session, place)
+        living.left(free, moved)
+        free.house.state = HouseState.VACATED
+        factories.tenancy(session, new, moved_in_on=moved)
+    house = former.house.reference
+    for day, family in ((before, former), (moved - timedelta(days=1), former), (moved, now), (TODAY, now)):
+        checked = _check(client, house, "expected_family", checked_on=str(day))
+        assert (checked.status_code, checked.json()["household"]) == (201, family.household.reference), day
+    nobody = _check(client, new.reference, "expected_family", checked_on=str(before))
+    assert (nobody.status_code, str(before) in nobody.json()["detail"]) == (409, True)
+
+    late = str(before)  # typed in after the families have moved
+    assert _check(client, new.reference, "empty", checked_on=late).json()["household"] is None
+    found = _check(client, free.house.reference, "someone_else", checked_on=late)
+    assert found.json()["household"] == free.household.reference
     assert _listed(client) == {}
 
 
