@@ -81,7 +81,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # who sits with the family hands it out, and who answers for the register
     Permission.SUBJECT_ACCESS_READ: frozenset({CASEWORKER, PLANNER}),
     Permission.APPLICATION_SUBMIT: frozenset({CASEWORKER}),
-    # never of what they submitted, corrected or imported themselves
+    # never of what they began, submitted, corrected or imported themselves
     Permission.APPLICATION_VERIFY: frozenset({VERIFIER}),
     Permission.APPLICATION_DECIDE: frozenset({VERIFIER}),
     # households that may be registered twice; who submitted both decides on none

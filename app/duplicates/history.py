@@ -79,6 +79,7 @@ def keep(
         recorded = {name: getattr(application, name) for name in CHECKED_BEFORE}
         steps.set(application, "state", ApplicationState.SUBMITTED)
         steps.set(application, "submitted_by_id", actor.user_id)
+        application.note_writer(actor.user_id)  # stays, where it is undone
         for name in RECORDED:
             steps.set(application, name, None)
     application.updated_at = utc_now()  # counts the version up: whoever was about to check it has seen something else

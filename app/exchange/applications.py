@@ -9,6 +9,7 @@ from app.registry.checks import HANDED_IN, RECORDED
 from app.registry.corrections import NOT_CHECKED
 from app.registry.models import ApplicationState
 
+NO_HISTORY = (ApplicationState.DRAFT, ApplicationState.WITHDRAWN)
 SETTLED = (ApplicationState.ALLOCATED, ApplicationState.HOUSED, ApplicationState.WITHDRAWN)
 PREFERRED = ("preferred_1", "preferred_2", "preferred_3")
 TO_BE_CHECKED: dict[str, Any] = {"state": ApplicationState.SUBMITTED, **dict.fromkeys(RECORDED)}
@@ -32,6 +33,8 @@ def ranked(preferences: list[Record]) -> dict[int, tuple[int, ...]]:
 def have_checked_anew(survey: Survey) -> None:
     """Note that the applications of households that change are verified and decided on anew, once these are surveyed.
 
+    One that is with the family, or has a house, stays so; that somebody changed what it rests on is kept of it.
+
     How to reach a household is nothing that was checked.
     """
     changed = set(survey.touched_households)
@@ -43,9 +46,10 @@ def have_checked_anew(survey: Survey) -> None:
     surveyed = {change.record["id"] for change in survey.changes["applications"].changed}
     wishes = ranked(survey.records("preferences"))
     for household, record in latest(survey.records("applications")).items():
-        if household in changed and record["state"] in HANDED_IN and record["id"] not in surveyed:
+        if household in changed and record["state"] not in NO_HISTORY and record["id"] not in surveyed:
             as_before = {"preferences": wishes.get(record["id"], ()), "anywhere": record["anywhere"]}
-            survey.changes["applications"].changed.append(Change(record, as_before | TO_BE_CHECKED))
+            void = TO_BE_CHECKED if record["state"] in HANDED_IN else {}
+            survey.changes["applications"].changed.append(Change(record, as_before | void))
 
 
 class Applications:

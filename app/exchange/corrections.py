@@ -6,15 +6,14 @@ from typing import Any
 from app.access.permissions import Principal
 from app.audit.digests import plain
 from app.database import utc_now
-from app.exchange.applications import latest, ranked
+from app.exchange.applications import NO_HISTORY, latest, ranked
 from app.exchange.survey import Handle, Record, Survey
 from app.registry import corrections
 from app.registry.checks import DECIDED, HANDED_IN
-from app.registry.models import ApplicationState, Correction
+from app.registry.models import Correction
 from app.sealed import closed
 
 FOREIGN_KEYS = {"origin_id": ("origin", "origins"), "kin_group_id": ("kin_group", "kin_groups")}
-NO_HISTORY = (ApplicationState.DRAFT, ApplicationState.WITHDRAWN)
 Found = dict[str, Any]
 
 

@@ -172,6 +172,8 @@ class _Writer:
             wishes.append((change.record["id"], change.values.pop("preferences")))
             is_handed_in = change.values.get("state") is ApplicationState.SUBMITTED
             change.values["submitted_by_id"] = actor.user_id if is_handed_in else change.record["submitted_by_id"]
+            before = change.record["written_by"]
+            change.values["written_by"] = before if actor.user_id in before else [*before, actor.user_id]
             for name in ("state", *RECORDED):
                 change.values.setdefault(name, change.record[name])
             change.values["submitted_at"] = _midnight(change.values.pop("submitted_on", None))

@@ -99,6 +99,7 @@ def make(
         anywhere=anywhere,
         preferences=_ranked(wishes),
         created_by_id=actor.user_id,
+        written_by=[],
     )
     session.add(application)
     return application
@@ -177,6 +178,7 @@ def hand_in(session: Session, application: Application, actor: Principal) -> Non
     application.state = ApplicationState.SUBMITTED
     application.submitted_at = utc_now()
     application.submitted_by_id = actor.user_id
+    application.note_writer(actor.user_id)
     duplicates.look(session, [application.household_id])
 
 

@@ -19,7 +19,7 @@ HANDED_IN = (ApplicationState.SUBMITTED, *CHECKED)
 DECIDED = ("decided_at", "decided_policy", "ineligible_for")
 RECORDED = ("verified_at", "verified_by_id", "decided_by_id", *DECIDED, "facts_hash")
 """What is recorded of a verification and a decision."""
-LOCKED = ("state", "settlement_id", "submitted_by_id", "version")
+LOCKED = ("state", "settlement_id", "submitted_by_id", "written_by", "version")
 """What is read anew of an application when it is locked."""
 
 
@@ -58,16 +58,18 @@ def unchecked(application: Application) -> dict[str, Any]:
 def corrected(session: Session, application: Application, found: Sequence[Mapping[str, Any]], actor: Principal) -> None:
     """Keep what `actor` changed of `application`, which is locked, or of its household, and have it checked anew.
 
-    Who changed it has handed in what stands there now, and so does not verify it. Its version counts up also where it
-    was not checked yet: whoever is about to has seen something else. A draft has no history, and a household that a
-    house is reserved for keeps it.
+    Who changed it has handed in what stands there now, and so does not verify it, as little as who did so before. Its
+    version counts up also where it was not checked yet: whoever is about to has seen something else. A draft has no
+    history, and a household that a house is reserved for keeps it.
     """
     if not found or application.state is ApplicationState.DRAFT:
         return
     before, recorded = application.state, {}
-    if corrections.is_checked(found) and application.state in HANDED_IN:
-        recorded = unchecked(application)
-        application.submitted_by_id, application.updated_at = actor.user_id, utc_now()
+    if corrections.is_checked(found):
+        application.note_writer(actor.user_id)
+        if application.state in HANDED_IN:
+            recorded = unchecked(application)
+            application.submitted_by_id, application.updated_at = actor.user_id, utc_now()
     corrections.keep(session, application, before, found, recorded, actor)
 
 

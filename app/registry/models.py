@@ -144,7 +144,8 @@ class Application(Versioned, Base):
 
     `settlement_id` is where it was allocated a house, while it is. `size_override` is a caseworker's reasoned need,
     in the measure of the occupancy standard, kept beside the computed one. `submitted_by` is who handed in what stands
-    there now: also who corrected it last. `return_reasons` are codes of ReturnReason; `ineligible_for` are codes of
+    there now: also who corrected it last; `written_by` are all who ever submitted, corrected or imported it, but for
+    who began it. `return_reasons` are codes of ReturnReason; `ineligible_for` are codes of
     Ineligibility, `decided_policy` the policy that gave them, and `facts_hash` a digest of what it judged by.
     """
 
@@ -167,6 +168,7 @@ class Application(Versioned, Base):
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     submitted_at: Mapped[datetime | None]
     submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    written_by: Mapped[list[int | None]] = mapped_column(JSON, default=list)
     settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlements.id"), index=True, info=NOT_PERSONAL)
     returned_at: Mapped[datetime | None]
     return_reasons: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
@@ -188,6 +190,16 @@ class Application(Versioned, Base):
         lazy="raise", cascade="all, delete-orphan", order_by="Preference.rank"
     )
     submitted_by: Mapped[User | None] = related(foreign_keys=[submitted_by_id], lazy="raise")
+
+    @property
+    def handed_in_by(self) -> set[int | None]:
+        """All who had a part in what stands there, and so judge nothing of it; None: the operator."""
+        return {self.created_by_id, self.submitted_by_id, *self.written_by}
+
+    def note_writer(self, user_id: int | None) -> None:
+        """Remember who has submitted or corrected it, also once somebody else does."""
+        if user_id not in self.written_by:
+            self.written_by = [*self.written_by, user_id]
 
 
 class Correction(Base):

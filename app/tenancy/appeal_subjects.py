@@ -70,8 +70,8 @@ def _last_decided(session: Session, application: Application) -> Proposal | None
 
 
 def _of_case(application: Application) -> tuple[User, ...]:
-    """Who handed in, verified and signed; what was imported was by nobody in particular."""
-    users = (application.submitted_by_id, application.verified_by_id, application.decided_by_id)
+    """All who handed in, verified and signed; what was imported was by nobody in particular."""
+    users = (*application.handed_in_by, application.verified_by_id, application.decided_by_id)
     return tuple(user for user in users if user is not None)
 
 

@@ -39,7 +39,7 @@ MayDecide = Annotated[Principal, requires(Permission.APPLICATION_DECIDE)]
     responses=ACT,
 )
 def verify_applications(body: Chosen, session: DbSession, principal: MayVerify) -> OutcomeRead:
-    """Each for itself, up to 500 at a time. What you submitted, corrected or imported is for somebody else."""
+    """Each for itself, up to 500 at a time. What you began, submitted, corrected or imported is for others."""
     chosen = _selection(session, body, principal, Permission.APPLICATION_VERIFY)
     return OutcomeRead.of(bulk.verify(session, chosen, principal))
 
@@ -85,7 +85,7 @@ def _selection(session: Session, body: Chosen, principal: Principal, permission:
 def verify_application(
     reference: str, session: DbSession, principal: MayVerify, if_match: IfMatch, response: Response
 ) -> ApplicationRead:
-    """By somebody else than who submitted, corrected or imported it."""
+    """By somebody else than all who began, submitted, corrected or imported it."""
     application = queries.visible_application(session, principal, normalised(reference))
     require_version(application, if_match)
     verifications.verify(session, application, principal)

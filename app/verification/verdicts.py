@@ -24,7 +24,7 @@ from app.registry.checks import lock
 from app.registry.facts import facts_of
 from app.registry.households import require
 from app.registry.models import PLACED, Application, ApplicationState, Household
-from app.verification.verifications import HANDED_IN
+from app.verification.verifications import require_stranger
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def mark_decided(
     require(actor, application.household.origin, Permission.APPLICATION_DECIDE)
     to = ApplicationState.ELIGIBLE if stated.eligible else ApplicationState.INELIGIBLE
     require_transition("application", TRANSITIONS, application.state, to)
-    actor.require_another(application.submitted_by_id, HANDED_IN)
+    require_stranger(application, actor)
     found = verdict(application, *in_force)
     _require_same(found, stated)
     application.state = to

@@ -15,7 +15,7 @@ from app.registry.checks import lock
 from app.registry.households import require
 from app.registry.models import Application, ApplicationState, ReturnReason
 
-HANDED_IN = "submitted, corrected or imported this application"
+HANDED_IN = "began, submitted, corrected or imported this application"
 
 
 def verify(session: Session, application: Application, actor: Principal) -> Application:
@@ -56,5 +56,11 @@ def send_back(
 def _move(application: Application, to: ApplicationState, actor: Principal) -> None:
     require(actor, application.household.origin, Permission.APPLICATION_VERIFY)
     require_transition("application", TRANSITIONS, application.state, to)
-    actor.require_another(application.submitted_by_id, HANDED_IN)
+    require_stranger(application, actor)
     application.state = to
+
+
+def require_stranger(application: Application, actor: Principal) -> None:
+    """Raise Forbidden where `actor` had a part in what the application says, whoever has handed it in since."""
+    for user in application.handed_in_by:
+        actor.require_another(user, HANDED_IN)

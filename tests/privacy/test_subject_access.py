@@ -29,6 +29,7 @@ NEVER_SHOWN = {
     "version",
     "created_by_id",
     "submitted_by_id",
+    "written_by",
     "verified_by_id",
     "decided_by_id",
     "kin_group_id",

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 from app.access.models import Role
 from app.access.permissions import OPERATOR, Principal
 from app.database import Database
+from app.exchange import imports
 from app.registry import applications, queries
 from app.registry.models import Application, ApplicationState, Correction, Household
 from app.registry.schemas import CorrectionRead
@@ -151,6 +152,21 @@ def test_what_was_returned_is_submitted_again_by_a_file_that_corrects_it(session
         session.refresh(first)
         states.append(first.state.value)
     assert states == ["returned", "submitted"]
+
+
+@pytest.mark.parametrize("state", [ApplicationState.SUBMITTED, ApplicationState.RETURNED, ApplicationState.ALLOCATED])
+def test_who_imported_something_of_an_application_is_known_also_once_another_has(
+    session: Session, operator: Principal, state: ApplicationState
+) -> None:
+    load(session)
+    first, importer = _verified(session, "H-1"), factories.user(session, Role.PLANNER)
+    first.state = state
+    session.flush()
+    imports.run(session, with_cell("people.csv", 2, "needs_step_free", "1"), actor=importer)
+    load(session, with_cell("people.csv", 2, "needs_step_free", "0"))
+    session.refresh(first)
+    assert first.handed_in_by == {operator.user_id, importer.user_id}
+    assert first.state is state
 
 
 @on_sqlite

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from app.access.models import Role
+from app.allocation import policies
 from app.database import Database
 from app.registry.models import Application, ApplicationState
 from tests import factories
@@ -14,6 +15,7 @@ from tests.concurrency import at_once
 from tests.conftest import ActingAs
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SIGNED = ("eligible", "policy", "facts_hash")
 BOTH = (Role.CASEWORKER, Role.VERIFIER)
 
 
@@ -96,6 +98,52 @@ def test_nobody_verifies_what_they_handed_in(acting_as: ActingAs, submitted: App
         assert refused.status_code == 403
         assert "somebody else has to decide" in refused.json()["detail"]
     assert _verify(acting_as(Role.VERIFIER), path).status_code == 200
+
+
+@pytest.mark.parametrize("part", ["begins", "submits", "corrects", "corrects what was returned", "reports a birth"])
+def test_nobody_verifies_or_decides_on_what_they_had_a_part_in_whoever_hands_it_in_last(
+    acting_as: ActingAs, database: Database, submitted: Application, part: str
+) -> None:
+    both, caseworker, verifier = acting_as(*BOTH), acting_as(Role.CASEWORKER), acting_as(Role.VERIFIER)
+    path = _path(submitted)
+    with database.session(writes=True) as session:
+        policies.ensure_default(session)
+    if part == "begins":
+        with database.session(writes=True) as session:
+            family, place = factories.household(session).reference, submitted.preferences[0].settlement.reference
+        begun = both.post("/applications", json={"household": family, "preferences": [place]}).json()
+        path = f"/applications/{begun['reference']}"
+        assert caseworker.post(f"{path}/submit").status_code == 200
+    elif part == "corrects":
+        assert _accommodation(both, submitted).status_code == 200
+        assert _wishes(caseworker, submitted).status_code == 200
+    else:
+        assert _return(verifier, path, reasons=["wishes_missing"]).status_code == 200
+        if part == "submits":
+            assert both.post(f"{path}/submit").status_code == 200
+            assert _wishes(caseworker, submitted).status_code == 200
+        else:
+            changed = _birth(both, submitted) if part == "reports a birth" else _wishes(both, submitted)
+            assert changed.is_success
+            assert caseworker.post(f"{path}/submit").status_code == 200
+    seen = path.rpartition("/")[2]
+    for refused in (_verify(both, path), _return(both, path, reasons=["identity_unclear"])):
+        assert (refused.status_code, "somebody else has to decide" in refused.json()["detail"]) == (403, True)
+    many = both.post("/applications/verify", json={"applications": [seen]}).json()
+    assert (many["done"], [each["application"] for each in many["refused"]]) == ([], [seen])
+    assert _verify(verifier, path).status_code == 200
+    says = {key: value for key, value in verifier.get(f"{path}/eligibility").json().items() if key in SIGNED}
+    assert both.post(f"{path}/decide-eligibility", json=says).status_code == 403
+    many = both.post("/applications/decide-eligibility", json={"applications": [seen], "eligible": True}).json()
+    assert (many["done"], [each["application"] for each in many["refused"]]) == ([], [seen])
+    assert verifier.post(f"{path}/decide-eligibility", json=says).status_code == 200
+
+
+@on_sqlite
+def test_who_corrects_a_telephone_number_alone_may_verify(acting_as: ActingAs, submitted: Application) -> None:
+    client, family = acting_as(*BOTH), f"/households/{submitted.household.reference}"
+    assert client.patch(family, json={"phone": "+999 1234"}, headers=_etag(client, family)).is_success
+    assert _verify(client, _path(submitted)).status_code == 200
 
 
 Correction = Callable[[httpx2.Client, Application], httpx2.Response]

@@ -1,0 +1,33 @@
+"""Everybody who submitted, corrected or imported an application, whoever did so last."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "written_by"
+down_revision: str | None = "unreplaced_heads"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+CORRECTED_BY = """
+    UPDATE applications
+    SET written_by = (
+        SELECT json_group_array(DISTINCT corrected_by_id) FROM corrections WHERE application_id = applications.id
+    )
+    WHERE id IN (SELECT application_id FROM corrections)
+"""
+
+
+def upgrade() -> None:
+    """Apply. Of what was corrected before, it is not told apart what nobody checks: all who corrected are among them."""
+    op.add_column("applications", sa.Column("written_by", sa.JSON(), server_default="[]", nullable=False))
+    with op.batch_alter_table("applications") as batch_op:
+        batch_op.alter_column("written_by", existing_type=sa.JSON(), existing_nullable=False, server_default=None)
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    op.execute(CORRECTED_BY if is_sqlite else CORRECTED_BY.replace("json_group_array", "json_agg"))
+
+
+def downgrade() -> None:
+    """Undo."""
+    op.drop_column("applications", "written_by")
