@@ -27,7 +27,7 @@ def release(session: Session, proposal: Proposal, reason: str, actor: Principal)
     """
     house = lock(session, proposal)
     actor.require(Permission.TENANCY_WRITE, district=house.settlement.district, settlement=house.settlement.reference)
-    give_back(session, proposal, house, reason)
+    give_back(session, proposal, house, reason, [actor.user_id])
     return proposal
 
 
@@ -40,7 +40,7 @@ def withdraw(session: Session, application: Application, reason: str, actor: Pri
         select(Proposal).where(Proposal.application_id == application.id, Proposal.state == ProposalState.RESERVED)
     )
     if proposal is not None:
-        give_back(session, proposal, lock(session, proposal), "The family withdrew.")
+        give_back(session, proposal, lock(session, proposal), "The family withdrew.", [actor.user_id])
     session.refresh(application, LOCKED, with_for_update=True)
     if application.state is ApplicationState.ALLOCATED:
         raise Conflict("The application was allocated at this moment. Withdraw it again.")
@@ -67,14 +67,15 @@ def lock(session: Session, proposal: Proposal) -> House:
     return house
 
 
-def give_back(session: Session, proposal: Proposal, house: House, reason: str) -> None:
+def give_back(session: Session, proposal: Proposal, house: House, reason: str, by: list[int | None]) -> None:
     """Take back a house, locked with its proposal: it is free again, and the application waits as before.
 
-    An offer of it that still goes on is withdrawn for the same reason.
+    An offer of it that still goes on is withdrawn for the same reason, by these users (None: the operator).
     """
     offer = live_offer(session, proposal)
     if offer is not None:
         offer.state, offer.end_reason, offer.ended_at = OfferState.WITHDRAWN, reason, utc_now()
+        offer.ended_by = by
     application = session.get_one(Application, proposal.application_id)
     session.refresh(application, LOCKED, with_for_update=True)
     require_transition("application", applications.TRANSITIONS, application.state, WAITING)

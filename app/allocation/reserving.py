@@ -119,7 +119,8 @@ def take_back(session: Session, run: Run, held: Mapping[str, str], moves: Moves,
         raise Conflict(f"Families that have accepted since: {listed(firm)}. No run moves them: reject this one.")
     for family in sorted(leaving, key=lambda each: live[each].id):
         proposal = live[family]
-        reservations.give_back(session, proposal, locked[held[family]], f"Run {run.reference} moved it.")
+        house, by = locked[held[family]], [run.requested_by_id, run.decided_by_id]
+        reservations.give_back(session, proposal, house, f"Run {run.reference} moved it.", by)
 
 
 def applications(session: Session, run: Run, proposals: Sequence[Proposal]) -> dict[int, Application]:

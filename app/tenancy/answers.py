@@ -87,7 +87,8 @@ def decline(
     offer.answered_on, offer.given_how, offer.answered_by_id = answered_on, given_how, actor.user_id
     offer.ended_at = utc_now()
     session.flush()
-    reservations.give_back(session, session.get_one(Proposal, offer.proposal_id), house, "The family declined.")
+    proposal = session.get_one(Proposal, offer.proposal_id)
+    reservations.give_back(session, proposal, house, "The family declined.", [])
     audit.record(session, actor, Act.OFFER_DECLINE, offer)
     return offer
 

@@ -1,14 +1,16 @@
 """What an appeal can be against: the decision, when the family was told, and who took part in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.allocation import policies, what_ifs
 from app.allocation.models import APPROVED, Proposal, ProposalState, Run
 from app.allocation.offer_models import Offer, OfferState
+from app.allocation.placement_models import Placement
+from app.database import utc_now
 from app.errors import Conflict
 from app.policy.parameters import Policy
 from app.registry.models import Application, ApplicationState
@@ -45,9 +47,9 @@ def subject_of(session: Session, application: Application, against: AppealAgains
         case AppealAgainst.INELIGIBILITY:
             found = _signed(session, application, zone) or _ineligible(application, proposal, zone)
         case AppealAgainst.PRIORITY:
-            found = _of_run(application, proposal, zone, by_case=True)
+            found = _of_run(session, application, proposal, zone, by_case=True)
         case AppealAgainst.PROPOSAL:
-            found = _of_run(application, proposal, zone, by_case=False)
+            found = _of_run(session, application, proposal, zone, by_case=False)
         case AppealAgainst.OFFER:
             found = _offer(session, application, zone)
     if found is None:
@@ -94,11 +96,25 @@ def _ineligible(application: Application, proposal: Proposal | None, zone: tzinf
     return _subject(proposal, zone, _of_case(application))
 
 
-def _of_run(application: Application, proposal: Proposal | None, zone: tzinfo, *, by_case: bool) -> Subject | None:
+def _of_run(
+    session: Session, application: Application, proposal: Proposal | None, zone: tzinfo, *, by_case: bool
+) -> Subject | None:
     if proposal is None or proposal.state is ProposalState.INELIGIBLE:
         return None
-    run = (proposal.run.requested_by_id, proposal.run.decided_by_id)
-    return _subject(proposal, zone, _of_case(application) if by_case else (*run, *_of_case(application)))
+    run = proposal.run
+    allocated = () if by_case else (run.requested_by_id, run.decided_by_id, *_of_placements(session, proposal))
+    return _subject(proposal, zone, (*allocated, *_of_case(application)))
+
+
+def _of_placements(session: Session, proposal: Proposal) -> tuple[User, ...]:
+    """Who requested and confirmed what the run of a proposal had to hold to for its household."""
+    run = proposal.run
+    counted = select(Placement.requested_by_id, Placement.confirmed_by_id).where(
+        Placement.household_id == proposal.household_id,
+        Placement.confirmed_at < (run.decided_at or utc_now()),
+        or_(Placement.lifted_at.is_(None), Placement.lifted_at > run.requested_at),
+    )
+    return tuple(user for users in session.execute(counted) for user in users)
 
 
 def _subject(proposal: Proposal, zone: tzinfo, took_part: tuple[User, ...]) -> Subject:
@@ -120,11 +136,17 @@ def _offer(session: Session, application: Application, zone: tzinfo) -> Subject 
         .order_by(Offer.id.desc())
         .limit(1)
     )
-    return of_offer(offer, zone) if offer is not None else None
+    if offer is None or (found := of_offer(offer, zone)) is None:
+        return None
+    before = (*_of_case(application), *_of_placements(session, offer.proposal))
+    return replace(found, took_part=(*before, *found.took_part))
 
 
 def of_offer(offer: Offer, zone: tzinfo) -> Subject | None:
-    """Return an offer, loaded with its proposal, run and policy, as what an appeal is against; None once accepted."""
+    """Return an offer, loaded with its proposal, run and policy, as what an appeal is against; None once accepted.
+
+    Who took part in it are those of the run and of the offer alone.
+    """
     if offer.state is OfferState.ACCEPTED:
         return None
     told_at = offer.ended_at or offer.issued_at
@@ -134,7 +156,7 @@ def of_offer(offer: Offer, zone: tzinfo) -> Subject | None:
         offer.reference,
         told_at.astimezone(zone).date(),
         policies.policy_of(run.policy_version),
-        (offer.issued_by_id, run.requested_by_id, run.decided_by_id, *answered),
+        (offer.issued_by_id, run.requested_by_id, run.decided_by_id, *answered, *offer.ended_by),
         offer.proposal,
         offer.proposal.run_id,
     )

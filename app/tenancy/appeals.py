@@ -127,7 +127,7 @@ def decide(
     """
     application = _locked(session, appeal, AppealState.UPHELD if upheld else AppealState.DISMISSED)
     require(actor, appeal.household.origin, DECIDED_WITH[appeal.against])
-    for user in (*appeal.took_part, appeal.lodged_by_id):
+    for user in (*appeal.took_part, *_ended_since(session, appeal), appeal.lodged_by_id):
         actor.require_another(user, TOOK_PART)
     if first_in_line and not upheld:
         raise Invalid(
@@ -146,6 +146,11 @@ def decide(
     why = audit.digest("appeal", appeal.reference, "reason", reason)
     audit.record(session, actor, Act.APPEAL_DECIDE, appeal, reason=why)
     return appeal
+
+
+def _ended_since(session: Session, appeal: Appeal) -> list[int | None]:
+    """Return who has ended the offer that the appeal is against, where it was lodged while the offer went on."""
+    return session.scalar(select(Offer.ended_by).where(Offer.reference == appeal.subject)) or []
 
 
 def _lost_a_house(session: Session, appeal: Appeal) -> bool:

@@ -128,7 +128,8 @@ def withdraw(session: Session, offer: Offer, reason: str, actor: Principal) -> O
     house = lock(session, offer)
     place = house.settlement
     actor.require(Permission.OFFER_WRITE, district=place.district, settlement=place.reference)
-    reservations.give_back(session, session.get_one(Proposal, offer.proposal_id), house, f"Offer withdrawn: {reason}")
+    proposal, why = session.get_one(Proposal, offer.proposal_id), f"Offer withdrawn: {reason}"
+    reservations.give_back(session, proposal, house, why, [actor.user_id])
     why = audit.digest("offer", offer.reference, "end_reason", offer.end_reason)
     audit.record(session, actor, Act.OFFER_WITHDRAW, offer, reason=why)
     return offer
@@ -157,6 +158,6 @@ def expire(session: Session, reference: str, zone: tzinfo) -> bool:
         return False
     offer.state, offer.ended_at = OfferState.EXPIRED, utc_now()
     session.flush()
-    reservations.give_back(session, session.get_one(Proposal, offer.proposal_id), house, UNANSWERED)
+    reservations.give_back(session, session.get_one(Proposal, offer.proposal_id), house, UNANSWERED, [])
     audit.record(session, SERVICE, Act.OFFER_EXPIRE, offer)
     return True

@@ -5,9 +5,16 @@ import pytest
 
 from app.access.models import Role
 from app.database import Database, utc_now
+from app.policy.facts import Accommodation
 from app.registry.models import Application, ApplicationState
+from app.settings import Settings
+from app.worker import work_one
 from tests import factories
+from tests.allocation.conftest import drawn, settings
 from tests.conftest import ActingAs
+
+__all__ = ["settings"]  # used as a fixture
+PLANS_AND_APPROVES = (Role.PLANNER, Role.APPROVER)
 
 
 def _appeal(acting_as: ActingAs, application: str, against: str) -> str:
@@ -52,3 +59,69 @@ def test_who_wrote_the_application_does_not_whoever_did_so_last(
     appeal = _appeal(acting_as, application.reference, "ineligibility")
     assert _refused(both, appeal)
     assert _dismiss(acting_as(Role.VERIFIER), appeal).status_code == 200
+
+
+@pytest.mark.parametrize("lodged", ["before", "after"])
+def test_who_took_an_offer_back_does_not_whenever_the_appeal_was_lodged(
+    acting_as: ActingAs, database: Database, lodged: str
+) -> None:
+    with database.session(writes=True) as session:
+        given = factories.reservation(session, factories.house(session, factories.settlement(session)))
+        offer = factories.offer(session, given)
+    client = acting_as(*PLANS_AND_APPROVES)
+    path = f"/offers/{offer.reference}/withdraw"
+    if lodged == "after":
+        assert client.post(path, json={"reason": "Measured wrongly."}).status_code == 200
+    appeal = _appeal(acting_as, given.application.reference, "offer")
+    if lodged == "before":
+        assert client.post(path, json={"reason": "Measured wrongly."}).status_code == 200
+    assert _refused(client, appeal)
+    assert _dismiss(acting_as(*PLANS_AND_APPROVES), appeal).status_code == 200
+
+
+def test_who_requested_or_approved_the_run_that_took_a_house_away_does_not(
+    acting_as: ActingAs, database: Database, settings: Settings
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        factories.house(session, place)
+        family = factories.applicant(session, place)
+    run = drawn(database)
+    planner, approver = acting_as(*PLANS_AND_APPROVES), acting_as(*PLANS_AND_APPROVES)
+    assert planner.post(f"/runs/{run}/offers").is_success
+    with database.session(writes=True) as session:
+        in_need = factories.household(
+            session, current_accommodation=Accommodation.UNSAFE_BUILDING, registered_on=factories.LONG_AGO
+        )
+        factories.application(session, in_need, anywhere=True)
+    requested = planner.post("/runs", json={"move_issued": True})
+    assert requested.status_code == 202, requested.text
+    run = requested.json()["reference"]
+    assert work_one(database, settings) == run
+    assert approver.post(f"/runs/{run}/approve").status_code == 200
+    (offer,) = approver.get("/offers", params={"household": family.household.reference}).json()["items"]
+    assert (offer["state"], offer["end_reason"]) == ("withdrawn", f"Run {run} moved it.")
+    appeal = _appeal(acting_as, family.reference, "offer")
+    assert [_refused(client, appeal) for client in (planner, approver)] == [True, True]
+    assert _dismiss(acting_as(Role.APPROVER), appeal).status_code == 200
+
+
+@pytest.mark.parametrize("against", ["proposal", "offer"])
+def test_who_placed_the_family_does_not(acting_as: ActingAs, database: Database, against: str) -> None:
+    with database.session(writes=True) as session:
+        here, there = factories.settlement(session), factories.settlement(session)
+        factories.house(session, there)
+        family = factories.applicant(session, here, there)
+    planner, approver = acting_as(*PLANS_AND_APPROVES), acting_as(*PLANS_AND_APPROVES)
+    body = {"household": family.household.reference, "kind": "forbid", "settlement": here.reference, "reason": "safety"}
+    placement = planner.post("/placements", json=body)
+    assert placement.status_code == 201, placement.text
+    assert approver.post(f"/placements/{placement.json()['reference']}/confirm").status_code == 200
+    run = drawn(database)
+    lifted = {"reason": "It is safe by now."}
+    assert planner.post(f"/placements/{placement.json()['reference']}/lift", json=lifted).status_code == 200
+    if against == "offer":
+        assert acting_as(Role.PLANNER).post(f"/runs/{run}/offers").is_success
+    appeal = _appeal(acting_as, family.reference, against)
+    assert [_refused(client, appeal) for client in (planner, approver)] == [True, True]
+    assert _dismiss(acting_as(Role.APPROVER), appeal).status_code == 200
