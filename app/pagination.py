@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Select, inspect, select
+from sqlalchemy import Select, inspect
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.database import Base
@@ -48,16 +48,19 @@ class Page(BaseModel, Generic[Item]):
     next: str | None = Field(description="The cursor of the next page; null on the last.")
 
 
-def page(session: Session, query: Select[Any], model: type[Row], asked: PageRequest) -> tuple[list[Row], str | None]:
+def page(
+    session: Session, query: Select[Any], model: type[Row], asked: PageRequest, seen: Select[Any] | None = None
+) -> tuple[list[Row], str | None]:
     """Return the rows of `query` on the page asked for, in the order they were made, and the next cursor.
 
-    `model` is the mapped class whose `id` orders and whose `reference` is the cursor. A cursor that names
-    nothing gives an empty last page.
+    `model` is the mapped class whose `id` orders and whose `reference` is the cursor. `seen`: all that the reader may
+    see, without the filters of `query`, for what was last on a page may have changed since. A cursor that names nothing
+    of that gives an empty last page: it tells nothing of what the reader may not see.
     """
     reference: InstrumentedAttribute[str] = inspect(model).attrs["reference"].class_attribute
     if asked.cursor is not None:
-        after = select(model.id).where(reference == asked.cursor).scalar_subquery()
-        query = query.where(model.id > after)
+        named = (query if seen is None else seen).where(reference == asked.cursor)
+        query = query.where(model.id > named.with_only_columns(model.id).correlate(None).scalar_subquery())
     rows: list[Row] = list(session.scalars(query.order_by(model.id).limit(asked.limit + 1)).unique())
     more = len(rows) > asked.limit
     rows = rows[: asked.limit]

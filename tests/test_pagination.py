@@ -5,6 +5,7 @@ import pytest
 from app.access.models import Role
 from app.database import Database
 from app.pagination import LARGEST
+from app.tenancy.models import Finding, OccupancyCheck
 from tests import factories
 from tests.conftest import ActingAs
 
@@ -72,6 +73,63 @@ def test_a_cursor_that_names_nothing_ends_the_list_instead_of_beginning_it_again
     client = acting_as(Role.CASEWORKER)
     for cursor in ("KG-00000000", "garbage", "-", "0"):
         assert client.get(f"/kin-groups?cursor={cursor}").json() == {"items": [], "next": None}, cursor
+
+
+def test_a_cursor_tells_nothing_of_what_lies_beyond_ones_scope(acting_as: ActingAs, database: Database) -> None:
+    """As one that names nothing, though what it names was made before what is seen."""
+    roles = (Role.CASEWORKER, Role.VILLAGE_ADMINISTRATOR, Role.PLANNER)
+
+    def references() -> dict[str, str]:
+        return {path: acting_as(*roles).get(path).json()["items"][0]["reference"] for path in lists}
+
+    lists = ("/households", "/applications", "/houses", "/tenancies", "/offers", "/placements", "/occupancy/checks")
+    with database.session(writes=True) as session:
+        for district in ("South", "North", "North"):
+            place = factories.settlement(session, district=district)
+            lived_in = factories.tenancy(session, factories.house(session, place))
+            session.add(
+                OccupancyCheck(
+                    house=lived_in.house,
+                    tenancy=lived_in,
+                    finding=Finding.EXPECTED_FAMILY,
+                    checked_on=factories.LONG_AGO,
+                )
+            )
+            factories.offer(session, factories.reservation(session, factories.house(session, place)))
+            factories.placement(session, factories.household(session, place=place), place)
+    hidden, client = references(), acting_as(*roles, district="North")
+    for path in lists:
+        seen = [each["reference"] for each in client.get(path).json()["items"]]
+        assert seen, path
+        assert hidden[path] not in seen
+        assert client.get(path, params={"cursor": hidden[path]}).json() == {"items": [], "next": None}, path
+        assert [each["reference"] for each in client.get(f"{path}?cursor={seen[0]}").json()["items"]] == seen[1:]
+
+
+def test_pages_go_on_after_what_was_last_is_filtered_out_or_gone(acting_as: ActingAs, database: Database) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        made = [factories.submitted(session, place) for _ in range(4)]
+        expected = [factories.reservation(session, factories.house(session, place)) for _ in range(2)]
+    first, second, third, fourth = (each.reference for each in made)
+    client = acting_as(Role.CASEWORKER, Role.VERIFIER, Role.VILLAGE_ADMINISTRATOR, Role.PLANNER)
+
+    def rest(path: str, cursor: str) -> list[str]:
+        page = client.get(path, params={"state": "submitted", "cursor": cursor, "limit": 200}).json()
+        return [each["reference"] for each in page["items"]]
+
+    client.post("/applications/verify", json={"applications": [first]}).raise_for_status()
+    assert rest("/applications", first) == [second, third, fourth]
+    erased = made[1].household.reference
+    client.post(f"/households/{erased}/erase", json={"reason": "It asked."}).raise_for_status()
+    assert rest("/applications", second) == [third, fourth]
+    after = client.get("/households", params={"cursor": erased}).json()["items"]
+    assert [each["reference"] for each in after][:2] == [each.household.reference for each in made[2:]]
+    path = f"/applications/{expected[0].application.reference}"
+    seen = {"If-Match": client.get(path).headers["ETag"]}
+    client.post(f"{path}/withdraw", json={"reason": "It has a home."}, headers=seen).raise_for_status()
+    after = client.get("/reservations", params={"cursor": expected[0].reference}).json()["items"]
+    assert [each["household"] for each in after] == [expected[1].household.reference]
 
 
 def test_a_cursor_may_be_typed_in_small_letters(acting_as: ActingAs, kin_groups: list[str]) -> None:

@@ -65,10 +65,10 @@ def list_policies(
     state: Annotated[PolicyState | None, Query(description="Only those in this state.")] = None,
 ) -> Page[PolicyRead]:
     """Every version of the policy, in the order they were drafted."""
-    query = select(PolicyVersion)
+    seen = query = select(PolicyVersion)
     if state is not None:
         query = query.where(PolicyVersion.state == state)
-    rows, following = page(session, query, PolicyVersion, paging)
+    rows, following = page(session, query, PolicyVersion, paging, seen)
     return Page(items=[PolicyRead.model_validate(row) for row in rows], next=following)
 
 
@@ -183,10 +183,10 @@ def list_runs(
     state: Annotated[RunState | None, Query(description="Only those in this state.")] = None,
 ) -> Page[RunSummary]:
     """The runs all of whose settlements you may plan or check, in the order they were requested."""
-    query = queries.runs(principal)
+    seen = query = queries.runs(principal)
     if state is not None:
         query = query.where(Run.state == state)
-    rows, following = page(session, query, Run, paging)
+    rows, following = page(session, query, Run, paging, seen)
     return Page(items=[RunSummary.of(row) for row in rows], next=following)
 
 
@@ -347,12 +347,12 @@ def list_proposals(
 
     A run that is not drawn is there only for who plans and decides.
     """
-    query = queries.proposals(session, principal, normalised(reference))
+    seen = query = queries.proposals(session, principal, normalised(reference))
     if state is not None:
         query = query.where(Proposal.state == state)
     if settlement is not None:
         query = query.join(Proposal.settlement).where(Settlement.reference == normalised(settlement))
-    rows, following = page(session, query, Proposal, paging)
+    rows, following = page(session, query, Proposal, paging, seen)
     found = {"run": normalised(reference), **audit.listed(rows, (row.household for row in rows))}
     audit.record(session, principal, Act.PROPOSAL_LIST, details=found)
     return Page(items=[ProposalRead.of(row) for row in rows], next=following)

@@ -36,12 +36,12 @@ def list_placements(
     household: Annotated[str | None, Query(description="Only of this household.", max_length=40)] = None,
 ) -> Page[PlacementRead]:
     """In the settlements where you may see them, in the order they were requested."""
-    query = placements.visible(principal)
+    seen = query = placements.visible(principal)
     if state is not None:
         query = query.where(Placement.state == state)
     if household is not None:
         query = query.join(Placement.household).where(Household.reference == normalised(household))
-    rows, following = page(session, query, Placement, paging)
+    rows, following = page(session, query, Placement, paging, seen)
     found = audit.listed(rows, (row.household for row in rows))
     audit.record(session, principal, Act.PLACEMENT_LIST, details=found)
     return Page(items=[PlacementRead.of(row) for row in rows], next=following)

@@ -65,10 +65,10 @@ def list_previews(
     policy: Annotated[str | None, Query(description="Only of this draft.", max_length=40)] = None,
 ) -> Page[PreviewRead]:
     """What was compared, in numbers, in the order it was requested."""
-    query = previews.loaded(select(PolicyPreview))
+    seen = query = previews.loaded(select(PolicyPreview))
     if policy is not None:
         query = query.join(PolicyPreview.draft).where(PolicyVersion.reference == normalised(policy))
-    rows, following = page(session, query, PolicyPreview, paging)
+    rows, following = page(session, query, PolicyPreview, paging, seen)
     return Page(items=[PreviewRead.of(row) for row in rows], next=following)
 
 

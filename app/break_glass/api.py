@@ -57,14 +57,14 @@ def list_break_glass_grants(
     reviewed: Annotated[bool | None, Query(description="Only those reviewed, or only others.")] = None,
 ) -> Page[BreakGlassRead]:
     """Every grant with its reason, in the order they were given."""
-    query = grants.reviewable(principal)
+    seen = query = grants.reviewable(principal)
     if open is not None:
         goes_on = BreakGlassGrant.expires_at > utc_now()
         query = query.where(goes_on if open else ~goes_on)
     if reviewed is not None:
         done = BreakGlassGrant.reviewed_at.is_not(None)
         query = query.where(done if reviewed else ~done)
-    rows, following = page(session, query, BreakGlassGrant, paging)
+    rows, following = page(session, query, BreakGlassGrant, paging, seen)
     return Page(items=[BreakGlassRead.of(row) for row in rows], next=following)
 
 

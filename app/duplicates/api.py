@@ -35,7 +35,7 @@ def list_duplicates(
     query = candidates.with_references(candidates.visible(principal))
     if state is not None:
         query = query.where(DuplicateCandidate.state == state)
-    rows, following = page(session, query, DuplicateCandidate, paging)
+    rows, following = page(session, query, DuplicateCandidate, paging, candidates.visible(principal, also_erased=True))
     about = [household for row in rows for household in (row.first, row.second)]
     audit.record(session, principal, Act.DUPLICATE_LIST, details=audit.listed(rows, about))
     return Page(items=[CandidateSummary.of(row) for row in rows], next=following)

@@ -88,7 +88,7 @@ def list_settlements(
     q: Search = None,
 ) -> Page[SettlementRead]:
     """Each with its gates: what is met and what a family's return still waits for."""
-    query = queries.settlements()
+    seen = query = queries.settlements()
     if status is not None:
         query = query.where(Settlement.status == status)
     if district is not None:
@@ -97,7 +97,7 @@ def list_settlements(
         query = query.where(
             Settlement.name.icontains(q, autoescape=True) | Settlement.key.icontains(q, autoescape=True)
         )
-    rows, following = page(session, query, Settlement, paging)
+    rows, following = page(session, query, Settlement, paging, seen)
     return Page(items=[SettlementRead.of(row) for row in rows], next=following)
 
 
@@ -228,7 +228,7 @@ def list_houses(
     q: Search = None,
 ) -> Page[HouseRead]:
     """The houses of the settlements that you see, in the state in which they are now."""
-    query = queries.houses(principal)
+    seen = query = queries.houses(principal).with_only_columns(House)
     if settlement is not None:
         query = query.where(Settlement.reference == normalised(settlement))
     if state is not None:
@@ -239,7 +239,7 @@ def list_houses(
         query = query.where(House.step_free == step_free)
     if q is not None:
         query = query.where(or_(*(column.icontains(q, autoescape=True) for column in (House.address, House.key))))
-    rows, following = page(session, query.with_only_columns(House), House, paging)
+    rows, following = page(session, query, House, paging, seen)
     shown = session.execute(
         select(House.id, shown_state().label("state")).where(House.id.in_([row.id for row in rows]))
     )
@@ -300,10 +300,10 @@ def list_land_release_areas(
     session: DbSession, _principal: MayRead, paging: Paging, settlement: Place = None
 ) -> Page[LandReleaseAreaRead]:
     """Areas that were or are suspected or confirmed to hold mines."""
-    query = queries.land_release_areas()
+    seen = query = queries.land_release_areas()
     if settlement is not None:
         query = query.join(LandReleaseArea.settlement).where(Settlement.reference == normalised(settlement))
-    rows, following = page(session, query, LandReleaseArea, paging)
+    rows, following = page(session, query, LandReleaseArea, paging, seen)
     return Page(items=[LandReleaseAreaRead.of(row) for row in rows], next=following)
 
 

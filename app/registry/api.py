@@ -84,7 +84,8 @@ def list_households(
             Person.household_id == Household.id, or_(*(name.icontains(q, autoescape=True) for name in names))
         )
         query = query.where(or_(named, Household.key.icontains(q, autoescape=True)))
-    rows, following = page(session, query, Household, paging)
+    seen = select(Household).where(queries.visible_to(principal))  # also erased or merged, since the page before
+    rows, following = page(session, query, Household, paging, seen)
     audit.record(session, principal, Act.HOUSEHOLD_LIST, details=audit.listed(rows))
     return Page(items=[HouseholdSummary.of(row) for row in rows], next=following)
 
@@ -257,7 +258,8 @@ def list_applications(
         query = query.where(Application.state == state)
     if household is not None:
         query = query.where(Household.reference == normalised(household))
-    rows, following = page(session, query, Application, paging)
+    seen = select(Application).join(Application.household).where(queries.visible_to(principal))
+    rows, following = page(session, query, Application, paging, seen)
     found = audit.listed(rows, (row.household for row in rows))
     audit.record(session, principal, Act.APPLICATION_LIST, details=found)
     return Page(items=[ApplicationRead.of(row) for row in rows], next=following)

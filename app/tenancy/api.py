@@ -49,13 +49,13 @@ def list_tenancies(
     current: Annotated[bool | None, Query(description="Only those that go on, or only those that ended.")] = None,
 ) -> Page[TenancyRead]:
     """In the settlements where you may see it."""
-    query = queries.tenancies(principal)
+    seen = query = queries.tenancies(principal)
     if settlement is not None:
         query = query.where(Settlement.reference == normalised(settlement))
     if current is not None:
         ongoing = Tenancy.moved_out_on.is_(None)
         query = query.where(ongoing if current else ~ongoing)
-    rows, following = page(session, query, Tenancy, paging)
+    rows, following = page(session, query, Tenancy, paging, seen)
     found = audit.listed(rows, (row.household for row in rows))
     audit.record(session, principal, Act.TENANCY_LIST, details=found)
     return Page(items=[TenancyRead.of(row) for row in rows], next=following)
@@ -69,7 +69,7 @@ def list_reservations(
     query = queries.reservations(principal)
     if settlement is not None:
         query = query.where(Settlement.reference == normalised(settlement))
-    rows, following = page(session, query, Proposal, paging)
+    rows, following = page(session, query, Proposal, paging, queries.drawn(principal))
     found = audit.listed(rows, (row.household for row in rows))
     audit.record(session, principal, Act.RESERVATION_LIST, details=found)
     return Page(items=[ReservationRead.of(row) for row in rows], next=following)

@@ -79,14 +79,14 @@ def list_appeals(
     overdue: Annotated[bool, Query(description="Only those that should have been decided by now.")] = False,
 ) -> Page[AppealRead]:
     """Of the families that you may see."""
-    query = appeal_queries.appeals(principal)
+    seen = query = appeal_queries.appeals(principal)
     if state is not None:
         query = query.where(Appeal.state == state)
     if against is not None:
         query = query.where(Appeal.against == against)
     if overdue:
         query = query.where(Appeal.state == AppealState.LODGED, Appeal.decide_by < today)
-    rows, following = page(session, query, Appeal, paging)
+    rows, following = page(session, query, Appeal, paging, seen)
     audit.record(session, principal, Act.APPEAL_LIST, details=audit.listed(rows, (row.household for row in rows)))
     return Page(items=[AppealRead.of(row) for row in rows], next=following)
 

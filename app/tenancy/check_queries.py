@@ -105,18 +105,18 @@ def _conditions(not_since: date) -> dict[Contradiction, ColumnElement[bool]]:
     }
 
 
+def seen_by(principal: Principal) -> Select[House]:
+    """Select the houses where `principal` may see who lives in them."""
+    return select(House).join(House.settlement).where(within(principal.scope(Permission.TENANCY_READ)))
+
+
 def to_reconcile(principal: Principal, days: int) -> Select[House]:
     """Select the houses, where `principal` may see them, of which the record and what was found do not fit together.
 
     `days`: for so long a house may go unchecked, and keys unused.
     """
     conditions = _conditions(utc_now().date() - timedelta(days=days))
-    return (
-        select(House)
-        .join(House.settlement)
-        .where(within(principal.scope(Permission.TENANCY_READ)), or_(*conditions.values()))
-        .options(joinedload(House.settlement))
-    )
+    return seen_by(principal).where(or_(*conditions.values())).options(joinedload(House.settlement))
 
 
 def in_settlement(query: Select[House], reference: str) -> Select[House]:

@@ -62,14 +62,14 @@ def list_occupancy_checks(
     finding: Annotated[Finding | None, Query(description="Only where this was found.")] = None,
 ) -> Page[CheckRead]:
     """In the settlements where you may see it, in the order in which it was recorded."""
-    query = check_queries.checks(principal)
+    seen = query = check_queries.checks(principal)
     if settlement is not None:
         query = query.where(Settlement.reference == normalised(settlement))
     if house is not None:
         query = query.where(House.reference == normalised(house))
     if finding is not None:
         query = query.where(OccupancyCheck.finding == finding)
-    rows, following = page(session, query, OccupancyCheck, paging)
+    rows, following = page(session, query, OccupancyCheck, paging, seen)
     households = (row.tenancy.household for row in rows if row.tenancy)
     audit.record(session, principal, Act.OCCUPANCY_CHECK_LIST, details=audit.listed(rows, households))
     return Page(items=[CheckRead.of(row) for row in rows], next=following)
@@ -92,7 +92,7 @@ def reconcile_occupancy(
     query = check_queries.to_reconcile(principal, days)
     if settlement is not None:
         query = check_queries.in_settlement(query, normalised(settlement))
-    rows, following = page(session, query, House, paging)
+    rows, following = page(session, query, House, paging, check_queries.seen_by(principal))
     found = check_queries.contradictions(session, rows, days)
     tenancies = check_queries.current_tenancies(session, rows)
     last = check_queries.last_checks(session, rows)

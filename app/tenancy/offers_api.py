@@ -54,7 +54,7 @@ def list_offers(
     household: Annotated[str | None, Query(description="Only those to this household.", max_length=40)] = None,
 ) -> Page[OfferRead]:
     """Of houses where you may see them, and to families whom you may see."""
-    query = offer_queries.offers(principal)
+    seen = query = offer_queries.offers(principal)
     if state is not None:
         query = query.where(Offer.state == state)
     if run is not None:
@@ -63,7 +63,7 @@ def list_offers(
         query = offer_queries.in_settlement(query, normalised(settlement))
     if household is not None:
         query = query.where(Household.reference == normalised(household))
-    rows, following = page(session, query, Offer, paging)
+    rows, following = page(session, query, Offer, paging, seen)
     audit.record(session, principal, Act.OFFER_LIST, details=audit.listed(rows, (row.household for row in rows)))
     return Page(items=_read(request, session, rows), next=following)
 

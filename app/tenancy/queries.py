@@ -30,13 +30,21 @@ def tenancies(principal: Principal, permission: Permission = Permission.TENANCY_
     )
 
 
-def reservations(principal: Principal) -> Select[Proposal]:
-    """Select the reserved houses, with the families expected in them, where `principal` may see them."""
+def drawn(principal: Principal) -> Select[Proposal]:
+    """Select the houses that were ever drawn for a family, where `principal` may see who lives in them."""
     return (
         select(Proposal)
         .join(Proposal.house)
         .join(House.settlement)
-        .where(Proposal.state == ProposalState.RESERVED, within(principal.scope(Permission.TENANCY_READ)))
+        .where(within(principal.scope(Permission.TENANCY_READ)))
+    )
+
+
+def reservations(principal: Principal) -> Select[Proposal]:
+    """Select the reserved houses, with the families expected in them, where `principal` may see them."""
+    return (
+        drawn(principal)
+        .where(Proposal.state == ProposalState.RESERVED)
         .options(
             joinedload(Proposal.house).joinedload(House.settlement),
             joinedload(Proposal.household).options(selectinload(Household.people)),

@@ -66,10 +66,10 @@ def list_swap_wishes(
     state: Annotated[SwapWishState | None, Query(description="Only those in this state.")] = None,
 ) -> Page[WishRead]:
     """Of families where you may see them."""
-    query = swap_queries.wishes(principal)
+    seen = query = swap_queries.wishes(principal)
     if state is not None:
         query = query.where(SwapWish.state == state)
-    rows, following = page(session, query, SwapWish, paging)
+    rows, following = page(session, query, SwapWish, paging, seen)
     audit.record(session, principal, Act.SWAP_WISH_LIST, details=audit.listed(rows, (row.household for row in rows)))
     return Page(items=[WishRead.of(row) for row in rows], next=following)
 
@@ -103,10 +103,10 @@ def list_swap_cycles(
     state: Annotated[SwapCycleState | None, Query(description="Only those in this state.")] = None,
 ) -> Page[CycleRead]:
     """Those with a house where you may see them."""
-    query = swap_queries.cycles(principal)
+    seen = query = swap_queries.cycles(principal)
     if state is not None:
         query = query.where(SwapCycle.state == state)
-    rows, following = page(session, query, SwapCycle, paging)
+    rows, following = page(session, query, SwapCycle, paging, seen)
     households = (move.wish.household for row in rows for move in row.moves)
     audit.record(session, principal, Act.SWAP_CYCLE_LIST, details=audit.listed(rows, households))
     return Page(items=[CycleRead.of(row) for row in rows], next=following)

@@ -132,10 +132,9 @@ def _taken(
 
 def _locking(chosen: Selection, waiting: ApplicationState, actor: Principal, permission: Permission) -> Select[int]:
     """Lock what is chosen before anything of it is read, one after the other, as everybody does who locks several."""
+    seen = select(Application.id).join(Application.household).where(queries.visible_to(actor, permission))
     query = (
-        select(Application.id)
-        .join(Application.household)
-        .where(queries.visible_to(actor, permission), Household.erased_at.is_(None))
+        seen.where(Household.erased_at.is_(None))
         .order_by(Application.id)
         .limit(AT_ONCE + 1)
         .with_for_update(of=Application)
@@ -148,8 +147,8 @@ def _locking(chosen: Selection, waiting: ApplicationState, actor: Principal, per
     if chosen.settlement is not None:
         query = query.join(Household.origin).where(Origin.settlement_id == chosen.settlement.id)
     if chosen.after is not None:
-        last = select(Application.id).where(Application.reference == chosen.after).scalar_subquery()
-        query = query.where(Application.id > last)
+        last = seen.where(Application.reference == chosen.after)
+        query = query.where(Application.id > last.correlate(None).scalar_subquery())
     return query
 
 

@@ -89,6 +89,24 @@ def test_more_than_one_transaction_takes_goes_on_from_where_it_was(
     assert [each.done for each in rest] == [tuple(made[2:4]), (made[4],)]
 
 
+def test_where_to_go_on_from_tells_nothing_of_what_lies_beyond_ones_scope(
+    acting_as: ActingAs, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        south, north = (factories.settlement(session, district=district) for district in ("South", "North"))
+        hidden = factories.submitted(session, place=south).reference
+        first, second = (factories.submitted(session, place=north).reference for _ in range(2))
+    client = acting_as(Role.VERIFIER, district="North")
+
+    def verified(after: str) -> list[str]:
+        answer = client.post("/applications/verify", json={"everything": True, "after": after})
+        assert answer.status_code == 200
+        return list(answer.json()["done"])
+
+    assert verified("AP-00000000") == verified(hidden) == []
+    assert verified(first) == [second]
+
+
 @on_sqlite
 @pytest.mark.parametrize(
     ("body", "pointer"),
