@@ -7,9 +7,10 @@ import httpx2
 import pytest
 from sqlalchemy import func, select, update
 
-from app.access.models import Role
+from app.access.models import Grant, Role
 from app.database import Database, utc_now
 from app.idempotency import KEPT_FOR, IdempotencyKey
+from app.registry.models import Household, KinGroup
 from tests import factories
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
@@ -82,6 +83,44 @@ def test_a_key_with_another_body_or_at_another_address_is_refused(acting_as: Act
     assert _add(client, "/kin-groups", {}).status_code == 409
     assert len(client.get("/origins").json()["items"]) == 1
     assert client.get("/kin-groups").json()["items"] == []
+
+
+def test_who_sees_less_by_now_is_not_told_what_a_key_made(acting_as: ActingAs, database: Database) -> None:
+    with database.session(writes=True) as session:
+        here, there = factories.settlement(session), factories.settlement(session)
+        house, other = factories.house(session, here), factories.house(session, here)
+        family = factories.accepted(session, house).household
+        lived_in = factories.tenancy(session, factories.house(session, here))
+    client = acting_as(Role.CASEWORKER, Role.VILLAGE_ADMINISTRATOR, settlement=here.reference)
+    today = str(utc_now().date())
+    keys = {"household": family.reference, "given_on": today, "received_by": family.people[0].reference}
+    wish = {"household": lived_in.household.reference, "options": [{"settlement": there.reference}]}
+    group = {"key": "KG-1"}
+    creations: dict[str, dict[str, Any]] = {
+        f"/houses/{house.reference}/keys": keys,
+        f"/houses/{other.reference}/checks": {"finding": "empty", "checked_on": today},
+        "/swap-wishes": wish,
+        "/kin-groups": group,
+    }
+    for path, body in creations.items():
+        answer = _add(client, path, body, path)
+        assert answer.status_code == 201, (path, answer.text)
+    with database.session(writes=True) as session:
+        session.execute(update(Grant).values(settlement=there.reference))
+        session.execute(update(Household).values(kin_group_id=select(KinGroup.id).scalar_subquery()))
+    for path, body in creations.items():
+        answer = _add(client, path, body, path)
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found"), (path, answer.text)
+
+
+def test_a_kin_group_that_went_with_its_last_household_is_not_found_by_its_key(
+    acting_as: ActingAs, database: Database
+) -> None:
+    client = acting_as(Role.CASEWORKER, Role.PLANNER)
+    group = _add(client, "/kin-groups", {}).json()["reference"]
+    household = client.post("/households", json=HOUSEHOLD | {"kin_group": group}).json()["reference"]
+    assert client.post(f"/households/{household}/erase", json={"reason": "It asked."}).status_code == 200
+    assert _add(client, "/kin-groups", {}).status_code == 404
 
 
 def test_without_a_key_the_same_request_makes_two_things(acting_as: ActingAs) -> None:

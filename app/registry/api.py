@@ -238,7 +238,10 @@ def add_kin_group(
     """Households that join it are housed together: whole, in one settlement, or not at all."""
     made = request_once.made(session, principal.reference)
     if made is not None:
-        return KinGroupRead.model_validate(session.scalar(select(KinGroup).where(KinGroup.reference == made)))
+        again = session.scalar(queries.kin_groups(principal).where(KinGroup.reference == made))
+        if again is None:  # the last of it was erased, or is seen no more
+            raise NotFound("There is no such kin group that you may see.")
+        return KinGroupRead.model_validate(again)
     group = households.add_kin_group(session, body.key, principal)
     request_once.remember(session, principal.reference, group.reference)
     return KinGroupRead.model_validate(group)

@@ -83,7 +83,9 @@ def read_occupancy(session: DbSession, principal: MayReadOccupancy, settlement: 
 
 def _tenancy(session: Session, principal: Principal, reference: str, *, looks: bool = False) -> TenancyRead:
     query = queries.tenancies(principal).where(Tenancy.reference == reference)
-    tenancy = session.scalars(query.execution_options(populate_existing=True)).one()
+    tenancy = session.scalar(query.execution_options(populate_existing=True))
+    if tenancy is None:  # a request sent again by somebody who sees less by now
+        raise NotFound("There is no such tenancy that you may see.")
     if looks:
         audit.record(session, principal, Act.TENANCY_READ, tenancy)
     return TenancyRead.of(tenancy)

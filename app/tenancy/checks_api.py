@@ -8,6 +8,7 @@ from app import audit
 from app.access.dependencies import DbSession, requires
 from app.access.permissions import Permission, Principal
 from app.audit import Act
+from app.errors import NotFound
 from app.housing.models import House, Settlement
 from app.housing.queries import house as visible_house
 from app.idempotency import RequestOnce
@@ -44,7 +45,9 @@ def check_occupancy(
         ).reference
         request_once.remember(session, principal.reference, made)
     query = check_queries.checks(principal).where(OccupancyCheck.reference == made)
-    check = session.scalars(query.execution_options(populate_existing=True)).one()
+    check = session.scalar(query.execution_options(populate_existing=True))
+    if check is None:  # a request sent again by somebody who sees less by now
+        raise NotFound("There is no such check that you may see.")
     if again:
         audit.record(session, principal, Act.OCCUPANCY_CHECK_LIST, details=audit.listed([check]))
     return CheckRead.of(check)

@@ -54,7 +54,8 @@ def register_swap_wish(body: WishNew, session: DbSession, principal: MayWrite, r
         made = swaps.register(session, household, wanted, principal).reference
         request_once.remember(session, principal.reference, made)
     else:
-        audit.record(session, principal, Act.SWAP_WISH_LIST, details=audit.listed([_wish(session, principal, made)]))
+        again = swap_queries.wish(session, principal, Permission.SWAP_READ, made)
+        audit.record(session, principal, Act.SWAP_WISH_LIST, details=audit.listed([again]))
     return WishRead.of(_wish(session, principal, made))
 
 
