@@ -75,13 +75,14 @@ def keep(
     if undone_since is not None:
         found = _parted(session, application, then.keys() & now.keys(), found, undone_since)
     recorded = {}
-    if steps is not None and application.state in HANDED_IN and corrections.is_checked(found):
-        recorded = {name: getattr(application, name) for name in CHECKED_BEFORE}
-        steps.set(application, "state", ApplicationState.SUBMITTED)
-        steps.set(application, "submitted_by_id", actor.user_id)
-        application.note_writer(actor.user_id)  # stays, where it is undone
-        for name in RECORDED:
-            steps.set(application, name, None)
+    if steps is not None and corrections.is_checked(found):
+        application.note_writer(actor.user_id)  # no step: it stays where the merge is undone
+        if application.state in HANDED_IN:
+            recorded = {name: getattr(application, name) for name in CHECKED_BEFORE}
+            steps.set(application, "state", ApplicationState.SUBMITTED)
+            steps.set(application, "submitted_by_id", actor.user_id)
+            for name in RECORDED:
+                steps.set(application, name, None)
     application.updated_at = utc_now()  # counts the version up: whoever was about to check it has seen something else
     corrections.keep(session, application, state, found, recorded, actor, reason)
     session.flush()

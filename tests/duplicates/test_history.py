@@ -69,6 +69,21 @@ def test_an_application_that_goes_on_for_another_household_is_checked_anew(
         assert (application.state, application.submitted_by_id) == (ApplicationState.SUBMITTED, verifier.user_id)
 
 
+@pytest.mark.parametrize("state", [ApplicationState.SUBMITTED, ApplicationState.RETURNED, ApplicationState.ELIGIBLE])
+def test_who_merged_is_known_as_one_who_wrote_the_application(
+    database: Database, pair: Pair, verifier: Principal, state: ApplicationState
+) -> None:
+    with database.session(writes=True) as session:
+        for each in pair.applications:
+            application_named(session, each).state = state
+    merge = decide(database, pair, verifier, CandidateState.SAME)
+    with database.session(writes=True) as session:
+        assert verifier.user_id in application_named(session, pair.applications[0]).handed_in_by
+        decisions.undo(session, merge, "A mistake.", OPERATOR)
+    with database.session(writes=False) as session:
+        assert verifier.user_id in application_named(session, pair.applications[0]).handed_in_by
+
+
 def test_who_moved_is_in_the_history_of_both(database: Database, pair: Pair, verifier: Principal) -> None:
     with database.session(writes=True) as session:
         (omar,) = (
