@@ -84,7 +84,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     # never of what they began, submitted, corrected or imported themselves
     Permission.APPLICATION_VERIFY: frozenset({VERIFIER}),
     Permission.APPLICATION_DECIDE: frozenset({VERIFIER}),
-    # households that may be registered twice; who submitted both decides on none
+    # households that may be registered twice; who submitted or corrected both decides on none
     Permission.DUPLICATE_READ: frozenset({CASEWORKER, VERIFIER, PLANNER}),
     Permission.DUPLICATE_DECIDE: frozenset({CASEWORKER, VERIFIER}),
     # evidence, and what was changed of an application: who takes it in, and who checks it

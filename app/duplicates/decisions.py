@@ -84,18 +84,19 @@ def _locked_households(session: Session, households: Sequence[int]) -> list[Hous
 
 
 def _refuse_own(session: Session, candidate: DuplicateCandidate, actor: Principal) -> None:
-    """Raise Forbidden where the actor submitted the applications of both households."""
+    """Raise Forbidden where the actor had a part in the applications of both households."""
     if actor.user_id is None:
         return
     households = [candidate.first_id, candidate.second_id]
-    submitted = session.execute(
-        select(Application.household_id, Application.submitted_by_id).where(
+    applications = session.scalars(
+        select(Application).where(
             Application.household_id.in_(households), Application.state != ApplicationState.WITHDRAWN
         )
     )
-    if {household for household, user in submitted if user == actor.user_id} == set(households):
+    if {each.household_id for each in applications if actor.user_id in each.handed_in_by} == set(households):
         raise Forbidden(
-            f"{actor.username} submitted both applications: somebody else has to decide whether they are one."
+            f"{actor.username} began, submitted, corrected or imported both applications: somebody else has to decide "
+            "whether they are one."
         )
 
 

@@ -383,10 +383,15 @@ def test_who_submitted_both_decides_on_neither(database: Database, pair: Pair) -
         caseworker = factories.user(session, Role.CASEWORKER)
         for reference in pair.applications:
             application_named(session, reference).submitted_by_id = caseworker.user_id
-    with pytest.raises(Forbidden, match="submitted both"):
+    with pytest.raises(Forbidden, match="both applications"):
         decide(database, pair, caseworker, CandidateState.DIFFERENT)
     with database.session(writes=True) as session:
-        application_named(session, pair.applications[1]).submitted_by_id = None
+        second = application_named(session, pair.applications[1])
+        second.submitted_by_id, second.written_by = None, [caseworker.user_id]  # somebody else corrected it since
+    with pytest.raises(Forbidden, match="both applications"):
+        decide(database, pair, caseworker, CandidateState.DIFFERENT)
+    with database.session(writes=True) as session:
+        application_named(session, pair.applications[1]).written_by = []
     assert decide(database, pair, caseworker, CandidateState.DIFFERENT) is None
 
 
