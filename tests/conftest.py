@@ -19,7 +19,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, event, make_url, text
 from sqlalchemy.orm import Session
 from sqlalchemy.util import LRUCache
 
@@ -205,6 +205,37 @@ def statements(database: Database) -> Iterator[list[str]]:
     event.listen(database.engine, "before_cursor_execute", record)
     yield sent
     event.remove(database.engine, "before_cursor_execute", record)
+
+
+PlansOf = Callable[[Callable[[], object]], list[str]]
+
+
+@pytest.fixture
+def plans_of(database: Database) -> PlansOf:
+    """Does something, and returns how the database finds the rows of each SELECT that it was sent meanwhile.
+
+    As if the tables were large: PostgreSQL reads a small one whole, whatever indexes it has.
+    """
+    plans: list[str] = []
+
+    def explain(_connection: Any, cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.startswith("SELECT"):
+            with closing(cursor.connection.cursor()) as asking:
+                if not database.is_sqlite:
+                    asking.execute("SET LOCAL enable_seqscan = off")
+                asking.execute(f"EXPLAIN {'QUERY PLAN ' * database.is_sqlite}{statement}", parameters)
+                plans.append("\n".join(str(row[-1]) for row in asking.fetchall()))
+
+    def explained(act: Callable[[], object]) -> list[str]:
+        if not database.is_sqlite:
+            with database.session(writes=True) as session:
+                session.execute(text("ANALYZE"))
+        event.listen(database.engine, "before_cursor_execute", explain)
+        act()
+        event.remove(database.engine, "before_cursor_execute", explain)
+        return plans
+
+    return explained
 
 
 @pytest.fixture(scope="session")

@@ -125,7 +125,7 @@ class Person(Base):
     given_name: Mapped[str] = mapped_column(String(200))
     family_name: Mapped[str] = mapped_column(String(200))
     sex: Mapped[Sex] = mapped_column(enum_column(Sex))
-    birth_date: Mapped[date]
+    birth_date: Mapped[date] = mapped_column(index=True)
     relationship: Mapped[Relationship] = mapped_column(enum_column(Relationship))
     needs_step_free: Mapped[bool]
     occupation: Mapped[str | None] = mapped_column(String(80))

@@ -11,7 +11,7 @@ from app.database import Database, utc_now
 from app.housing.models import HouseState
 from app.tenancy.models import Finding
 from tests import factories
-from tests.conftest import ActingAs
+from tests.conftest import ActingAs, PlansOf
 from tests.tenancy import living
 
 TODAY = utc_now().date()
@@ -138,6 +138,18 @@ def test_people_recorded_in_two_houses_and_keys_nobody_used_are_listed(
     twice = {each.house.reference: ["recorded_twice"] for each in (first, second)}
     assert _listed(client) == twice | {unused.house.reference: ["not_checked", "not_moved_in"]}
     assert third.house.reference not in _listed(client)
+
+
+def test_who_is_recorded_twice_is_found_by_birth_date(
+    client: httpx2.Client, database: Database, plans_of: PlansOf
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        for number in range(20):
+            tenancy = factories.tenancy(session, factories.house(session, place))
+            tenancy.household.people[0].birth_date -= timedelta(days=number)
+    plans = plans_of(lambda: _listed(client))
+    assert any("ix_people_birth_date" in plan for plan in plans)  # reading everybody for each house never ends
 
 
 @on_sqlite
