@@ -164,8 +164,8 @@ class Proposal(Base):
 
     reference: Mapped[str] = reference_column("PR")
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
-    household_id: Mapped[int] = mapped_column(ForeignKey("households.id"))
-    application_id: Mapped[int] = mapped_column(ForeignKey("applications.id"))
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id"), index=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("applications.id"), index=True)
     state: Mapped[ProposalState] = mapped_column(enum_column(ProposalState), index=True, info=NOT_PERSONAL)
     tier: Mapped[int | None]
     points: Mapped[int | None]
