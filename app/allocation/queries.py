@@ -1,5 +1,7 @@
 """Reading policies, runs and proposals: a run is seen by who may see every settlement of it."""
 
+from collections.abc import Collection, Iterator
+
 from sqlalchemy import ColumnElement, Select, case, exists, func, not_, or_, select, true
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
@@ -65,6 +67,17 @@ def in_short(session: Session, run_id: int) -> Run:
     """Return one run as it stands now, without its documents."""
     query = loaded(select(Run).where(Run.id == run_id))
     return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def runs_naming(session: Session, households: Collection[str], *conditions: ColumnElement[bool]) -> Iterator[Run]:
+    """Give the runs whose snapshots name any of the households, the first one first, with snapshot and policy version.
+
+    One at a time, so that no more than that is held: a snapshot is of everybody, and megabytes.
+    """
+    names = (Run.snapshot.contains(f'"{each}"', autoescape=True) for each in households)
+    for run_id in session.scalars(select(Run.id).where(*conditions, or_(*names)).order_by(Run.id)).all():
+        one = select(Run).where(Run.id == run_id).options(joinedload(Run.policy_version), undefer(Run.snapshot))
+        yield session.scalars(one).one()
 
 
 def _found(run: Run | None) -> Run:

@@ -153,16 +153,7 @@ def ask_correction(
 
 def first_run_without(session: Session, household: str, since: datetime) -> int | None:
     """Return the id of the first run, of those requested since and decided on, that set a household aside."""
-    runs = session.scalars(
-        select(Run)
-        .where(
-            Run.state.in_(APPROVED),
-            Run.requested_at >= since,
-            Run.snapshot.contains(f'"{household}"', autoescape=True),
-        )
-        .order_by(Run.id)
-        .options(undefer(Run.snapshot))
-    )
+    runs = queries.runs_naming(session, [household], Run.state.in_(APPROVED), Run.requested_at >= since)
     for run in runs:
         if corrections.aside(Snapshot.model_validate_json(run.snapshot), household) is not None:
             return run.id

@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import or_, select
@@ -14,7 +13,7 @@ from app import audit
 from app.access.models import User
 from app.access.permissions import Permission, Principal
 from app.allocation import placements
-from app.allocation.models import Proposal, Run, RunState
+from app.allocation.models import Proposal
 from app.allocation.offer_models import Offer
 from app.allocation.placement_models import Placement
 from app.allocation.placement_schemas import PlacementRead
@@ -27,13 +26,12 @@ from app.database import utc_now
 from app.documents.models import Document
 from app.documents.schemas import DocumentRead
 from app.housing.models import House, Settlement
-from app.privacy import histories
+from app.privacy import decisions, histories
 from app.privacy.schemas import (
     ActHeld,
     AppealHeld,
     ApplicationHeld,
     CheckHeld,
-    DecisionHeld,
     EstimateHeld,
     HolderHeld,
     OfferHeld,
@@ -55,8 +53,6 @@ from app.registry.schemas import ApplicationRead, CorrectionRead, HouseholdRead
 from app.tenancy.appeal_models import Appeal
 from app.tenancy.models import OccupancyCheck, Tenancy, TenancyHolder
 from app.tenancy.swap_models import SwapCycle, SwapMove, SwapOption, SwapWish
-
-UNDECIDED = (RunState.AWAITING_SEED, RunState.QUEUED, RunState.SOLVING, RunState.PROPOSED)
 
 
 def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
@@ -85,7 +81,7 @@ def give(session: Session, reference: str, actor: Principal) -> SubjectAccess:
                 .order_by(Settlement.name)
             )
         ],
-        decisions=_decisions(session, every),
+        decisions=decisions.of_households(session, every),
         offers=_offers(session, ids),
         placements=_placements(session, ids),
         previews=_previews(session, every),
@@ -181,55 +177,6 @@ def _applications(session: Session, ids: Sequence[int]) -> list[ApplicationHeld]
         )
         for each in found
     ]
-
-
-def _decisions(session: Session, every: Sequence[Household]) -> list[DecisionHeld]:
-    """Return what every run knew and said of the household; the snapshots name it by its reference."""
-    proposals = {
-        (each.run_id, each.household_id): each
-        for each in session.scalars(
-            select(Proposal)
-            .where(Proposal.household_id.in_([each.id for each in every]))
-            .options(
-                joinedload(Proposal.settlement),
-                joinedload(Proposal.house).joinedload(House.settlement),
-            )
-        )
-    }
-    runs = session.scalars(
-        select(Run)
-        .where(or_(*(Run.snapshot.contains(f'"{each.reference}"', autoescape=True) for each in every)))
-        .options(joinedload(Run.policy_version), undefer(Run.snapshot))
-        .order_by(Run.id)
-    )
-    found = []
-    for run in runs:
-        for household, known in _parts(run.snapshot, every):
-            said = None if run.state in UNDECIDED else proposals.get((run.id, household.id))
-            found.append(
-                DecisionHeld(
-                    run=run.reference,
-                    run_state=run.state,
-                    requested_at=run.requested_at,
-                    decided_at=run.decided_at,
-                    policy=run.policy_version.name,
-                    known=known,
-                    proposal=said.reference if said else None,
-                    outcome=said.state if said else None,
-                    settlement=said.settlement.name if said and said.settlement else None,
-                    house=said.house.reference if said and said.house else None,
-                    address=said.house.address if said and said.house else None,
-                    reason=said.reason if said else None,
-                    explanation=said.explanation if said else None,
-                )
-            )
-    return found
-
-
-def _parts(snapshot: str, every: Sequence[Household]) -> list[tuple[Household, dict[str, Any]]]:
-    """Return what a run knew of each record of the family that its snapshot names."""
-    known = {part["reference"]: part for part in json.loads(snapshot)["households"]}
-    return [(each, known.get(each.reference, {})) for each in every if f'"{each.reference}"' in snapshot]
 
 
 def _offers(session: Session, ids: Sequence[int]) -> list[OfferHeld]:

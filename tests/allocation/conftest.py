@@ -1,11 +1,13 @@
 """A small register: two settlements, five houses, seven families of whom one may not take part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
+from sqlalchemy import event
 
 from app.access.models import Role
 from app.access.permissions import OPERATOR
@@ -61,6 +63,22 @@ def register(database: Database) -> Register:
             hillside.reference,
             {name: application.household.reference for name, application in families.items()},
         )
+
+
+@pytest.fixture
+def snapshots_held() -> Iterator[list[int]]:
+    """How many runs' snapshots were held at once, each time that one was loaded."""
+    held: WeakSet[Run] = WeakSet()
+    counts: list[int] = []
+
+    def loaded(run: Run, _context: object) -> None:
+        if "snapshot" in run.__dict__:
+            held.add(run)
+            counts.append(len(held))
+
+    event.listen(Run, "load", loaded)
+    yield counts
+    event.remove(Run, "load", loaded)
 
 
 def request(database: Database, **fields: Any) -> str:

@@ -1,5 +1,6 @@
 """A family is given everything that is held of it, to read and to carry away."""
 
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -11,14 +12,15 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from app.access.models import Role
 from app.access.permissions import OPERATOR
+from app.allocation import runs
 from app.allocation.models import Proposal
-from app.database import Database
+from app.database import Database, utc_now
 from app.housing.models import House, Settlement
-from app.registry.models import Application, Household, Suitability
+from app.registry.models import Application, ApplicationState, Household, Suitability
 from app.sealed import sealed_of
 from app.tenancy import moves
 from tests import appealing, factories
-from tests.allocation.conftest import Register, drawn, proposed
+from tests.allocation.conftest import Register, decide, drawn, proposed, read, request
 from tests.conftest import ActingAs
 
 NAME, SURNAME = "لیلا", "<script>alert('1')</script> & \"O'Brien\""
@@ -247,6 +249,40 @@ def test_what_nobody_has_decided_is_not_promised(database: Database, register: R
     assert {decision[name] for name in ("proposal", "outcome", "house", "settlement", "reason", "explanation")} == {
         None
     }
+
+
+def test_what_many_runs_knew_is_read_one_run_at_a_time(
+    database: Database, register: Register, client: httpx2.Client, snapshots_held: list[int]
+) -> None:
+    family, asked = register.families["large"], []
+    for _ in range(4):
+        asked.append(request(database))
+        decide(database, asked[-1], runs.cancel)
+    snapshots_held.clear()
+    decisions = _read(client, family)["decisions"]
+    assert [each["run"] for each in decisions] == asked
+    assert len(snapshots_held) == 4
+    assert max(snapshots_held) <= 2  # one is there before the other is let go
+    for each in decisions:
+        parts = json.loads(read(database, each["run"]).snapshot)["households"]
+        assert [part for part in parts if part["reference"] == family] == [each["known"]]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_run_kept_of_who_was_signed_as_ineligible_before_it_is_there(
+    database: Database, register: Register, client: httpx2.Client
+) -> None:
+    family = register.families["rented"]
+    with database.session(writes=True) as session:
+        application = session.scalars(
+            select(Application).join(Application.household).where(Household.reference == family)
+        ).one()
+        application.state, application.decided_at = ApplicationState.INELIGIBLE, utc_now()
+        application.ineligible_for = ["owns_home"]
+    request(database)
+    (decision,) = _read(client, family)["decisions"]
+    known = decision["known"]
+    assert (known["reference"], known["eligible"], known["ineligible"]) == (family, False, ["owns_home"])
 
 
 def test_a_household_that_did_nothing_has_a_page_too(database: Database, client: httpx2.Client) -> None:

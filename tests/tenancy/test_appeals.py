@@ -28,12 +28,12 @@ from app.registry.models import Application, ApplicationState, Household
 from app.settings import Settings
 from app.tenancy.appeal_models import Appeal, AppealAgainst, AppealState
 from tests import appealing, factories
-from tests.allocation.conftest import Register, decide, drawn, proposed, read, register, said, settings
+from tests.allocation.conftest import Register, decide, drawn, proposed, read, register, said, settings, snapshots_held
 from tests.concurrency import at_once
 from tests.conftest import ActingAs
 from tests.tenancy import living
 
-__all__ = ["register", "settings"]
+__all__ = ["register", "settings", "snapshots_held"]
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BODY = {"against": "proposal", "ground": "facts_wrong", "statement": "Nobody asked us."}
 UPHOLD = {"upheld": True, "reason": "The survey shows it."}
@@ -250,6 +250,29 @@ def test_who_was_signed_as_ineligible_is_calculated_too(
         again = session.scalars(select(Application).where(Application.id == application.id)).one()
         assert again.state is ApplicationState.SUBMITTED
         assert session.scalars(select(WhatIf.run_id).where(WhatIf.proposal_id.is_(None))).one() == drawn_again.id
+
+
+def test_the_first_run_without_a_family_is_found_one_run_at_a_time(
+    database: Database, register: Register, acting_as: ActingAs, snapshots_held: list[int]
+) -> None:
+    family = register.families["without consent"]
+    with database.session(writes=True) as session:
+        policies.ensure_default(session)
+        query = select(Application).join(Application.household).where(Household.reference == family)
+        application = session.scalars(query).one()
+        application.state, application.decided_at = ApplicationState.INELIGIBLE, utc_now()
+        application.ineligible_for = ["no_consent"]
+    first = drawn(database)
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        factories.house(session, place)
+        factories.applicant(session, place)
+    drawn(database)
+    snapshots_held.clear()
+    lodged(acting_as(Role.CASEWORKER), application, against="ineligibility", corrections={"eligible": True})
+    assert max(snapshots_held) == 1
+    with database.session(writes=False) as session:
+        assert session.scalars(select(Run.reference).join(WhatIf, WhatIf.run_id == Run.id)).one() == first
 
 
 @on_sqlite
