@@ -13,7 +13,7 @@ from app.allocation import queries
 from app.allocation.models import PolicyState, Proposal, ProposalState, Run, RunState
 from app.allocation.placement_prices import in_words
 from app.allocation.reserving import Moves
-from app.allocation.snapshot import Snapshot
+from app.allocation.snapshot import Reserved
 from app.fields import Flag, Reference, Sentence, Wire
 from app.policy.assess import Assessment, Service
 from app.policy.eligibility import Ineligibility
@@ -243,7 +243,7 @@ class RunRead(RunSummary):
 
 
 def _moves(run: Run, solution: Solution | None) -> MovesRead | None:
-    homes = Snapshot.model_validate_json(run.snapshot).homes if solution is not None else {}
+    homes = Reserved.model_validate_json(run.snapshot).homes if solution is not None else {}
     if solution is None or not homes:
         return None
     moves = Moves.of(homes, dict(solution.assignments))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.allocation import declines, pinning, places
 from app.allocation.draw import lottery_numbers
@@ -43,12 +43,29 @@ from app.registry.models import Application
 from solver import canonical_json
 
 
-class Snapshot(Part):
+class Reserved(BaseModel):
+    """What a snapshot says of the houses that were reserved already; the rest of one, which takes longer, is not read.
+
+    `held`: household → the house reserved for it, of those that the run may move.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    house_classes: tuple[ClassPart, ...]
+    held: dict[str, str] = Field({}, exclude_if=lambda held: not held)
+
+    @property
+    def homes(self) -> dict[str, str]:
+        """Household → the class of the house reserved for it, which the stage `keep` counts."""
+        classes = {house: part.id for part in self.house_classes for house in part.houses}
+        return {household: classes[house] for household, house in self.held.items()}
+
+
+class Snapshot(Part, Reserved):
     """All that decides a run. `problem` is a `hearth-problem/1` without lottery numbers.
 
-    `held`: household → the house reserved for it, of those that the run may move. `stages`: what is optimised, first
-    things first, where that is not the model's own order. `aside`: who could not take part, as if it could; nothing of
-    the run rests on it, but what it would have given them can be worked out.
+    `stages`: what is optimised, first things first, where that is not the model's own order. `aside`: who could not
+    take part, as if it could; nothing of the run rests on it, but what it would have given them can be worked out.
     What came to the format later is left out where it says nothing, so that older snapshots keep their spelling.
     """
 
@@ -57,11 +74,9 @@ class Snapshot(Part):
     on: date
     policy: PolicyPart
     settlements: tuple[SettlementPart, ...]
-    house_classes: tuple[ClassPart, ...]
     profiles: tuple[ProfilePart, ...]
     households: tuple[HouseholdPart, ...]
     placements: tuple[PlacementPart, ...] = Field((), exclude_if=lambda placements: not placements)
-    held: dict[str, str] = Field({}, exclude_if=lambda held: not held)
     stages: tuple[str, ...] = Field((), exclude_if=lambda stages: not stages)
     aside: tuple[AsidePart, ...] = Field((), exclude_if=lambda aside: not aside)
     problem: dict[str, Any]
@@ -70,12 +85,6 @@ class Snapshot(Part):
     def kept(self) -> dict[str, str]:
         """Household → the house that the draw keeps for it, where it is given the class of that house."""
         return self.held | {part.household: part.house for part in self.placements if part.house is not None}
-
-    @property
-    def homes(self) -> dict[str, str]:
-        """Household → the class of the house reserved for it, which the stage `keep` counts."""
-        classes = {house: part.id for part in self.house_classes for house in part.houses}
-        return {household: classes[house] for household, house in self.held.items()}
 
     @property
     def tiers_before(self) -> int:

@@ -141,6 +141,19 @@ def test_who_comes_first_is_housed_and_as_few_as_can_be_move(
     assert said(database, reference)[family["dormitory"]].application.state is ApplicationState.ELIGIBLE
 
 
+def test_how_many_a_run_moves_is_read_without_what_it_knows_of_everybody(
+    database: Database, register: Register, settings: Settings, first: str, acting_as: ActingAs
+) -> None:
+    urgent(database, register)
+    reference = solved(database, settings)
+    with database.session(writes=True) as session:
+        run = queries.run(session, OPERATOR, reference)
+        run.snapshot = json.dumps(json.loads(run.snapshot) | {"households": None, "problem": None})
+    told = acting_as(Role.PLANNER).get(f"/runs/{reference}")
+    assert (told.status_code, told.json()["moves"]) == (200, {"kept": 4, "moved": 0, "ended": 1})
+    assert acting_as(Role.PLANNER).get(f"/runs/{first}").json()["moves"] is None
+
+
 @on_sqlite
 def test_who_has_accepted_never_moves_and_others_only_when_asked(
     database: Database, register: Register, settings: Settings, first: str
