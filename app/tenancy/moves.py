@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app import audit
@@ -18,7 +18,8 @@ from app.housing.closures import require_open
 from app.housing.models import House, HouseState
 from app.lifecycles import require_transition
 from app.registry.applications import TRANSITIONS
-from app.registry.models import Application, ApplicationState, Household, Person
+from app.registry.checks import CHECKED
+from app.registry.models import Application, ApplicationState, Correction, Household, Person
 from app.tenancy import holders, swap_endings
 from app.tenancy.models import Tenancy, TenancyEnd
 
@@ -230,7 +231,8 @@ def declare_unfit(session: Session, house: House, reason: str, actor: Principal)
     """Say that nobody should live in `house`, which must be locked, with its settlement loaded.
 
     A reservation is released, and its family waits for the next run. So does, with its application of old, a family
-    that lives there: it stays on record until it moves out, or gets the keys of another house.
+    that lives there, once that was found eligible: it stays on record until it moves out, or gets the keys of another
+    house.
     Raises Forbidden, and Conflict where it is unfit already.
     """
     _require(actor, house)
@@ -241,9 +243,28 @@ def declare_unfit(session: Session, house: House, reason: str, actor: Principal)
     if tenancy is not None:
         application = _application(session, tenancy, ApplicationState.HOUSED)
         if application is not None:
-            application.state, application.settlement_id = reservations.WAITING, None
+            application.state, application.settlement_id = _as_recorded(session, application), None
         swap_endings.end_wish(session, tenancy, "A house has become unfit.")
     return houses.declare_unfit(session, house, reason, actor)
+
+
+def _as_recorded(session: Session, application: Application) -> ApplicationState:
+    """Return the state of an application that counts as housed no more, by what is recorded of it.
+
+    It may have been `_stay` that made it housed, whatever it was: that found nobody eligible.
+    """
+    if application.submitted_at is None:
+        return ApplicationState.DRAFT
+    if application.ineligible_for:
+        return ApplicationState.INELIGIBLE
+    if application.decided_at is not None:
+        return reservations.WAITING
+    if application.verified_at is not None:
+        return ApplicationState.VERIFIED
+    # Who was given a house before decisions were recorded was eligible for it, until something was corrected.
+    gave = exists().where(Proposal.application_id == application.id, Proposal.state == ProposalState.MOVED_IN)
+    is_void = exists().where(Correction.application_id == application.id, Correction.state_before.in_(CHECKED))
+    return reservations.WAITING if session.scalar(select(gave & ~is_void)) else ApplicationState.SUBMITTED
 
 
 def declare_fit(session: Session, house: House, actor: Principal) -> House:

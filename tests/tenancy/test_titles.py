@@ -242,18 +242,82 @@ def test_a_family_whose_house_is_fit_again_waits_for_no_other_whatever_became_of
         lived_in = factories.tenancy(session, factories.house(session, factories.settlement(session)))
     path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
     assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
+    (read,) = client.get(f"/applications?household={family}").json()["items"]
+    own = f"/applications/{read['reference']}"
+    if meanwhile is not ApplicationState.WITHDRAWN:
+        headers = {"If-Match": client.get(own).headers["ETag"]}
+        assert client.patch(own, json={"anywhere": True}, headers=headers).json()["state"] == "submitted"
     with database.session(writes=True) as session:
         application = session.scalars(select(Application)).one()
         application.state = meanwhile
-        if meanwhile is ApplicationState.WITHDRAWN:
-            application.withdrawn_at, application.withdrawn_reason = utc_now(), "We mend it ourselves."
+        match meanwhile:
+            case ApplicationState.DRAFT:
+                application.submitted_at = None
+            case ApplicationState.VERIFIED:
+                application.verified_at = utc_now()
+            case ApplicationState.INELIGIBLE:
+                application.verified_at = application.decided_at = utc_now()
+                application.ineligible_for = ["no_consent"]
+            case ApplicationState.WITHDRAWN:
+                application.withdrawn_at, application.withdrawn_reason = utc_now(), "We mend it ourselves."
 
     assert _post(client, f"{path}/fit").json()["state"] == "occupied"
-    read = client.get(f"/applications/{application.reference}").json()
+    read = client.get(own).json()
     assert (read["state"], read["withdrawn_at"], read["withdrawn_reason"]) == ("housed", None, None)
     assert _post(client, "/applications", household=family).status_code == 409
     assert _post(client, f"{path}/unfit", reason="It leaks again.").status_code == 200
-    assert client.get(f"/applications/{application.reference}").json()["state"] == reservations.WAITING
+    then = {ApplicationState.RETURNED: "submitted", ApplicationState.WITHDRAWN: reservations.WAITING}
+    assert client.get(own).json()["state"] == then.get(meanwhile, meanwhile)
+
+
+def test_a_house_that_is_fit_and_unfit_again_makes_nothing_eligible_that_nobody_decided_on(
+    client: httpx2.Client, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        lived_in = factories.tenancy(session, factories.house(session, place))
+    path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
+    (first,) = client.get(f"/applications?household={family}").json()["items"]
+
+    def again(application: str) -> str:
+        assert _post(client, f"{path}/fit").status_code == 200
+        assert _post(client, f"{path}/unfit", reason="It leaks again.").status_code == 200
+        return str(client.get(f"/applications/{application}").json()["state"])
+
+    assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
+    assert again(first["reference"]) == reservations.WAITING
+    own = f"/applications/{first['reference']}"
+    larger = {"size_override": 4, "size_override_reason": "They say so."}
+    corrected = client.patch(own, json=larger, headers={"If-Match": client.get(own).headers["ETag"]})
+    assert corrected.json()["state"] == "submitted"
+    assert again(first["reference"]) == "submitted"
+    assert _post(client, f"{own}/withdraw", reason="They apply anew.").status_code == 200
+    anew = _post(client, "/applications", household=family, preferences=[place.reference]).json()["reference"]
+    assert again(anew) == "draft"
+    assert _post(client, f"/applications/{anew}/submit").status_code == 200
+    assert again(anew) == "submitted"
+
+
+@pytest.mark.parametrize("ineligible_for", [[], ["no_consent"]])
+def test_what_was_decided_on_an_application_stands_once_the_house_is_unfit_again(
+    client: httpx2.Client, database: Database, ineligible_for: list[str]
+) -> None:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        lived_in = factories.tenancy(session, factories.house(session, place))
+    path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
+    (first,) = client.get(f"/applications?household={family}").json()["items"]
+    assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
+    assert _post(client, f"/applications/{first['reference']}/withdraw", reason="They apply anew.").status_code == 200
+    anew = _post(client, "/applications", household=family, preferences=[place.reference]).json()["reference"]
+    with database.session(writes=True) as session:
+        application = session.scalars(select(Application).where(Application.reference == anew)).one()
+        application.state = ApplicationState.INELIGIBLE if ineligible_for else ApplicationState.ELIGIBLE
+        application.submitted_at = application.verified_at = application.decided_at = utc_now()
+        application.ineligible_for = ineligible_for
+    assert _post(client, f"{path}/fit").status_code == 200
+    assert _post(client, f"{path}/unfit", reason="It leaks again.").status_code == 200
+    assert client.get(f"/applications/{anew}").json()["state"] == ("ineligible" if ineligible_for else "eligible")
 
 
 def test_a_family_that_applied_anew_from_an_unfit_house_gets_no_second_one_once_it_is_fit(
