@@ -4,6 +4,7 @@ They blame nobody and name no other family.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 
 from app.allocation import placed
 from app.allocation.grounds import Grounds
@@ -119,6 +120,18 @@ def given_up(grounds: Grounds, words: Words) -> Phrase:
     """Return that the house which a run gave is not reserved any more."""
     return words.say(
         "This house was reserved for you, and is not any more: {house}.", house=house(grounds["house"], words)
+    )
+
+
+def had(grounds: Grounds, keys_given_on: date, until: date | None, words: Words) -> Phrase:
+    """Return that the family had the house which a run gave until a day, or None, where it is unfit to live in now."""
+    told = house(grounds["house"], words)
+    if until is not None:
+        return words.say("You had this house until {date}: {house}.", date=until, house=told)
+    return words.say(
+        "You got the keys of this house on {date}, and nobody can live in it now: {house}.",
+        date=keys_given_on,
+        house=told,
     )
 
 

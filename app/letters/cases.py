@@ -13,7 +13,7 @@ from app.allocation import policies, what_ifs
 from app.allocation.models import APPROVED, Proposal, ProposalState, Run
 from app.allocation.offer_models import Offer, OfferState
 from app.errors import NotFound
-from app.housing.models import House
+from app.housing.models import House, HouseState
 from app.policy.appeals import AppealRules
 from app.policy.offers import NoEffect
 from app.policy.parameters import DEFAULT_POLICY, Policy
@@ -22,6 +22,7 @@ from app.registry.queries import applications
 from app.tenancy import appeal_subjects
 from app.tenancy.appeal_models import Appeal
 from app.tenancy.deadlines import deadlines
+from app.tenancy.models import Tenancy
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Case:
 
     `reservation`: the proposal that reserved the house, an earlier one where `proposal` keeps it. `rules`: of appeals,
     by the policy that decided, or that is in force; `programme`: its name. `zone`: of the programme's days. `appeals`:
-    the last one first. `smallest_change`: what would have housed it, where that was asked and found.
+    the last one first. `smallest_change`: what would have housed it, where that was asked and found. `tenancy`: of the
+    house that was reserved, once the family has had the keys.
     """
 
     application: Application
@@ -63,6 +65,7 @@ class Case:
     zone: tzinfo
     appeals: tuple[Appeal, ...] = ()
     smallest_change: Mapping[str, Any] | None = None
+    tenancy: Tenancy | None = None
 
     @property
     def ineligible_for(self) -> list[str] | None:
@@ -82,6 +85,14 @@ class Case:
         if self.reservation is None or self.reservation.state is not ProposalState.RELEASED:
             return None
         return self.reservation.decided_at
+
+    @property
+    def lost(self) -> Tenancy | None:
+        """The tenancy of the house that was given, where it has ended or the house is unfit."""
+        if self.tenancy is None:
+            return None
+        is_over = self.tenancy.moved_out_on is not None or self.tenancy.house.state is HouseState.UNFIT
+        return self.tenancy if is_over else None
 
     @property
     def told_at(self) -> datetime | None:
@@ -151,6 +162,7 @@ def case_of(session: Session, principal: Principal, reference: str, zone: tzinfo
         zone,
         _appeals(session, application),
         change,
+        _tenancies(session, reserved_by).get(proposal.id) if proposal is not None else None,
     )
 
 
@@ -170,6 +182,7 @@ def cases_of(session: Session, proposals: Iterable[int], zone: tzinfo) -> list[C
     reserved_by = _reserved_by(session, found)
     offers = _offered(session, reserved_by, zone)
     changes = what_ifs.answered(session, [each.id for each in found])
+    tenancies = _tenancies(session, reserved_by)
     of_version = {each.run.policy_version_id: _policy(session, each) for each in found}
     return [
         Case(
@@ -181,6 +194,7 @@ def cases_of(session: Session, proposals: Iterable[int], zone: tzinfo) -> list[C
             offers.get(each.id),
             zone,
             smallest_change=changes.get(each.id),
+            tenancy=tenancies.get(each.id),
         )
         for each in found
         for policy in (of_version[each.run.policy_version_id],)
@@ -235,6 +249,19 @@ def _reserved_by(session: Session, proposals: Sequence[Proposal]) -> dict[int, P
     )
     before = {each.id: each for each in session.scalars(select(Proposal).where(Proposal.id.in_(gave.values())))}
     return {each.id: before[gave[each.id]] if each.id in gave else each for each in proposals}
+
+
+def _tenancies(session: Session, reserved_by: Mapping[int, Proposal]) -> dict[int, Tenancy]:
+    """Return proposal → the last tenancy of the house that it reserved or kept, where the family has had the keys."""
+    found = session.execute(
+        select(Proposal.id, Tenancy)
+        .join(Tenancy, and_(Tenancy.household_id == Proposal.household_id, Tenancy.house_id == Proposal.house_id))
+        .where(Proposal.id.in_(each.id for each in reserved_by.values()), Proposal.state == ProposalState.MOVED_IN)
+        .options(joinedload(Tenancy.house))
+        .order_by(Tenancy.id)
+    )
+    last = dict(found.all())
+    return {proposal: last[each.id] for proposal, each in reserved_by.items() if each.id in last}
 
 
 def _decisions() -> Select[Proposal]:

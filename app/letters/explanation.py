@@ -92,13 +92,18 @@ def why(case: Case, words: Words) -> Section | None:
     proposal = case.proposal
     if proposal is None:
         return None
-    is_housed = proposal.settlement_id is not None and case.given_up_at is None
+    is_lost = case.given_up_at is not None
+    if case.lost is not None:  # who swapped the house has another
+        is_lost = case.application.state is not ApplicationState.HOUSED
+    is_housed = proposal.settlement_id is not None and not is_lost
     if proposal.grounds is None:  # from before grounds were kept: as it was written then, in English
         told: Sequence[str] = [proposal.explanation]
     elif case.given_up_at is not None:
         told = [sentences.given_up(proposal.grounds, words)]
         if case.offered is None:  # else it is said how the offer ended
             told.append(words.say("Your caseworker can tell you why."))
+    elif case.lost is not None:
+        told = [sentences.had(proposal.grounds, case.lost.keys_given_on, case.lost.moved_out_on, words)]
     else:
         told = sentences.reasons(proposal.reason, proposal.grounds, words)
     is_ineligible = proposal.settlement_id is None and sentences.is_ineligible(proposal.reason)

@@ -160,6 +160,50 @@ def test_who_lost_its_house_is_not_told_that_it_was_given_it(
         assert "".join(words.date(utc_now().date()).split()) in letter  # not of the day on which it was given
 
 
+@pytest.mark.parametrize("language", SCRIPTS)
+def test_who_had_the_keys_of_a_house_is_not_told_that_it_has_it_once_it_has_not(
+    database: Database, acting_as: ActingAs, language: str
+) -> None:
+    words, today = words_for(language), utc_now().date()
+    facts = {"place": "Valley", "size": 2, "measure": "bedrooms", "step_free": False}
+    with database.session(writes=True) as session:
+        lived_in = factories.tenancy(
+            session, factories.house(session, factories.settlement(session, "Valley")), language=language
+        )
+        given = session.scalars(select(Proposal)).one()
+        given.grounds = {"house": facts, "better": []}
+        application = session.scalars(select(Application.reference)).one()
+    path, client = f"/houses/{lived_in.house.reference}", acting_as(Role.VILLAGE_ADMINISTRATOR)
+    in_a_word = sentences.house(facts, words)
+    given_it = words.say("You have been given this house: {house}.", house=in_a_word)
+    unfit = words.say(
+        "You got the keys of this house on {date}, and nobody can live in it now: {house}.",
+        date=lived_in.keys_given_on,
+        house=in_a_word,
+    )
+    gone = words.say("You had this house until {date}: {house}.", date=today, house=in_a_word)
+
+    def told() -> tuple[list[str], bool]:
+        found = explained(acting_as, application)
+        headings = [section["heading"] for section in found["sections"]]
+        has = words.say("Why this house") in headings
+        assert has != (words.say("Why there is no house yet") in headings)
+        return [each for each in (given_it, unfit, gone) if each in said(found).split("\n")], has
+
+    assert told() == ([given_it], True)
+    assert client.post(f"{path}/unfit", json={"reason": "It burnt."}).status_code == 200
+    assert told() == ([unfit], False)
+    assert client.post(f"{path}/fit").status_code == 200
+    assert told() == ([given_it], True)
+    assert client.post(f"{path}/unfit", json={"reason": "It burnt again."}).status_code == 200
+    out = {"moved_out_on": str(today), "reason": "It burnt.", "code": "house_unfit"}
+    assert client.post(f"{path}/move-out", json=out).status_code == 200
+    assert told() == ([gone], False)
+    letter = "".join(read(acting_as(Role.CASEWORKER).get(f"/applications/{application}/letter").content).split())
+    if language != "ar":  # whose letters come out of a PDF in other forms
+        assert "".join(gone.split()) in letter
+
+
 def test_what_declining_costs_is_told_by_the_policy_that_the_next_run_goes_by(
     database: Database, acting_as: ActingAs
 ) -> None:
