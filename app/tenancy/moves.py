@@ -1,6 +1,6 @@
 """Giving keys, moving in, moving out, and houses that nobody should live in."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -96,10 +96,12 @@ def _begin(session: Session, house: House, household: str, day: date, name: str,
     if offer is None or offer.state is not OfferState.ACCEPTED:
         stands = "no offer of it was issued" if offer is None else f"its offer is {offer.state.value}"
         raise Conflict(f"The family has not accepted the house yet: {stands}. Record its answer first.")
-    if offer.answered_on is not None and day < offer.answered_on:
+    # Where on earth that day comes last; not the one of the answer, which was typed in and cannot be put right.
+    offered_on = (offer.issued_at - timedelta(hours=12)).date()
+    if day < offered_on:
         raise Invalid(
-            "The family would have had the house before it took it.",
-            [FieldError(f"#/body/{name}", f"It accepted the house on {offer.answered_on}.")],
+            "The family would have had the house before it was offered.",
+            [FieldError(f"#/body/{name}", f"Give a day from {offered_on} on.")],
         )
     _leave_unfit_house(session, reservation.household_id, house, day, name)
     application = reservation.application
