@@ -127,6 +127,22 @@ def test_land_suspected_again_is_released_on_new_papers_alone(
     assert change(hectares=2.0).status_code == 200
 
 
+def test_a_suspicion_entered_by_mistake_is_taken_back_by_giving_the_papers_of_the_release_again(
+    acting_as: ActingAs, database: Database
+) -> None:
+    with database.session(writes=True) as session:
+        settlement = factories.settlement(session)
+        area = factories.land_release_area(session, settlement)
+    client, path = acting_as(Role.PLANNER), f"/land-release-areas/{area.reference}"
+    released = client.get(path).json()
+    again = {name: released[name] for name in ("state", *PAPERS)}
+    for fields in ({"state": "suspected_hazardous"}, again):
+        changed = client.patch(path, json=fields, headers={"If-Match": client.get(path).headers["ETag"]})
+        assert changed.status_code == 200, changed.text
+        assert _is_ready(client, settlement.reference) == (fields is again)
+    assert changed.json() == released
+
+
 def test_an_area_that_was_never_released_may_lose_what_was_noted_of_it(acting_as: ActingAs, place: str) -> None:
     client = acting_as(Role.PLANNER)
     added = client.post("/land-release-areas", json=_area(place, method="manual", certificate="C-1")).json()
