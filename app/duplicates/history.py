@@ -1,6 +1,6 @@
 """What a merge, or undoing one, changes of what applications rest on: kept in their history, and checked anew."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,33 +59,51 @@ def keep(
     """Keep what has changed of `household` in the history of its application that goes on.
 
     Where `steps` are taken, and a verifier puts their name to what has changed, it is verified and decided on anew: who
-    merged has handed in what stands there now, and so does not verify it. An application that was the other household's
-    rested on that one. A draft has no history.
+    merged has handed in what stands there now, and so does not verify it, as little as who wrote what came in from the
+    other household. An application that was the other household's rested on that one. A draft has no history.
 
     `undone_since`: when what is undone was decided. What one record was filled with from the other is not told of it.
     """
     application = live_application(session, household)
-    if application is None or application.state is ApplicationState.DRAFT:
+    if application is None:
         return
     was_of, state = was.applications[application.id]
     then, now = was.pictures[was_of], _picture(session, household)
     found = corrections.changes(then, now)
-    if not found:
+    is_checked = corrections.is_checked(found)
+    if steps is not None and is_checked:
+        _note_writers(session, application, was, found, actor)
+    if not found or application.state is ApplicationState.DRAFT:
         return
     if undone_since is not None:
         found = _parted(session, application, then.keys() & now.keys(), found, undone_since)
     recorded = {}
-    if steps is not None and corrections.is_checked(found):
-        application.note_writer(actor.user_id)  # no step: it stays where the merge is undone
-        if application.state in HANDED_IN:
-            recorded = {name: getattr(application, name) for name in CHECKED_BEFORE}
-            steps.set(application, "state", ApplicationState.SUBMITTED)
-            steps.set(application, "submitted_by_id", actor.user_id)
-            for name in RECORDED:
-                steps.set(application, name, None)
+    if steps is not None and is_checked and application.state in HANDED_IN:
+        recorded = {name: getattr(application, name) for name in CHECKED_BEFORE}
+        steps.set(application, "state", ApplicationState.SUBMITTED)
+        steps.set(application, "submitted_by_id", actor.user_id)
+        for name in RECORDED:
+            steps.set(application, name, None)
     application.updated_at = utc_now()  # counts the version up: whoever was about to check it has seen something else
     corrections.keep(session, application, state, found, recorded, actor, reason)
     session.flush()
+
+
+def _note_writers(
+    session: Session, application: Application, was: Before, found: Sequence[Mapping[str, Any]], actor: Principal
+) -> None:
+    """Remember who merged and, where anything came in, who wrote the other household's. It stays, undone or not."""
+    application.note_writer(actor.user_id)
+    if all(each["after"] is None for each in found):
+        return
+    others = [
+        other
+        for other, (_, state) in was.applications.items()
+        if other != application.id and state is not ApplicationState.WITHDRAWN
+    ]
+    for other in session.scalars(select(Application).where(Application.id.in_(others))):
+        for user in other.handed_in_by:
+            application.note_writer(user)
 
 
 def _parted(

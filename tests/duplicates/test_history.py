@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from app.access.models import Role
 from app.access.permissions import OPERATOR, Principal
 from app.database import Database
 from app.duplicates import decisions
@@ -16,6 +17,7 @@ from app.registry import households, queries
 from app.registry.duplicate_models import CandidateState
 from app.registry.models import Application, ApplicationState, Correction
 from app.registry.schemas import CorrectionRead
+from tests import factories
 from tests.duplicates.conftest import MakePair, Pair, application_named, household_named
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -82,6 +84,44 @@ def test_who_merged_is_known_as_one_who_wrote_the_application(
         decisions.undo(session, merge, "A mistake.", OPERATOR)
     with database.session(writes=False) as session:
         assert verifier.user_id in application_named(session, pair.applications[0]).handed_in_by
+
+
+@pytest.mark.parametrize("state", [ApplicationState.DRAFT, ApplicationState.SUBMITTED, ApplicationState.ELIGIBLE])
+@pytest.mark.parametrize("nearer", [0, 1])  # whose application goes on
+def test_who_wrote_the_household_that_was_merged_wrote_the_application_that_goes_on(
+    database: Database, pair: Pair, verifier: Principal, state: ApplicationState, nearer: int
+) -> None:
+    writers = _written(database, pair, state)
+    with database.session(writes=True) as session:
+        application_named(session, pair.applications[1 - nearer]).state = ApplicationState.DRAFT
+    decide(database, pair, verifier, CandidateState.SAME, survivor=pair.first)
+    with database.session(writes=False) as session:
+        goes_on = pair.applications[0 if state is ApplicationState.DRAFT else nearer]
+        assert application_named(session, goes_on).handed_in_by >= {*writers, verifier.user_id}
+
+
+@pytest.mark.parametrize("state", [ApplicationState.DRAFT, ApplicationState.ELIGIBLE])
+def test_who_wrote_the_household_that_somebody_left_wrote_the_one_that_they_are_in(
+    database: Database, pair: Pair, verifier: Principal, state: ApplicationState
+) -> None:
+    left, joined = _written(database, pair, state)
+    with database.session(writes=True) as session:
+        omar = _person(session, pair.first, "Omar")
+    decide(database, pair, verifier, CandidateState.MOVED_HOUSEHOLD, people=(omar,))
+    with database.session(writes=False) as session:
+        first, second = (application_named(session, each).handed_in_by for each in pair.applications)
+    assert second >= {left, joined, verifier.user_id}
+    assert joined not in first  # nothing of theirs came there
+
+
+def _written(database: Database, pair: Pair, state: ApplicationState) -> list[int | None]:
+    """Have somebody else write each of the two applications, in this state. Return these users."""
+    with database.session(writes=True) as session:
+        writers = [factories.user(session, Role.CASEWORKER).user_id for _ in pair.applications]
+        for each, writer in zip(pair.applications, writers, strict=True):
+            application = application_named(session, each)
+            application.state, application.written_by = state, [writer]
+    return writers
 
 
 def test_who_moved_is_in_the_history_of_both(database: Database, pair: Pair, verifier: Principal) -> None:
