@@ -33,7 +33,7 @@ def ranked(preferences: list[Record]) -> dict[int, tuple[int, ...]]:
 def have_checked_anew(survey: Survey) -> None:
     """Note that the applications of households that change are verified and decided on anew, once these are surveyed.
 
-    One that is with the family, or has a house, stays so; that somebody changed what it rests on is kept of it.
+    One that is not handed in, or has a house, stays so; that somebody changed what it rests on is kept of it.
 
     How to reach a household is nothing that was checked.
     """
@@ -46,7 +46,8 @@ def have_checked_anew(survey: Survey) -> None:
     surveyed = {change.record["id"] for change in survey.changes["applications"].changed}
     wishes = ranked(survey.records("preferences"))
     for household, record in latest(survey.records("applications")).items():
-        if household in changed and record["state"] not in NO_HISTORY and record["id"] not in surveyed:
+        goes_on = record["state"] is not ApplicationState.WITHDRAWN
+        if household in changed and goes_on and record["id"] not in surveyed:
             as_before = {"preferences": wishes.get(record["id"], ()), "anywhere": record["anywhere"]}
             void = TO_BE_CHECKED if record["state"] in HANDED_IN else {}
             survey.changes["applications"].changed.append(Change(record, as_before | void))

@@ -60,16 +60,17 @@ def corrected(session: Session, application: Application, found: Sequence[Mappin
 
     Who changed it has handed in what stands there now, and so does not verify it, as little as who did so before. Its
     version counts up also where it was not checked yet: whoever is about to has seen something else. A draft has no
-    history, and a household that a house is reserved for keeps it.
+    history, only its writers, and a household that a house is reserved for keeps it.
     """
+    is_checked = corrections.is_checked(found)
+    if is_checked:
+        application.note_writer(actor.user_id)
     if not found or application.state is ApplicationState.DRAFT:
         return
     before, recorded = application.state, {}
-    if corrections.is_checked(found):
-        application.note_writer(actor.user_id)
-        if application.state in HANDED_IN:
-            recorded = unchecked(application)
-            application.submitted_by_id, application.updated_at = actor.user_id, utc_now()
+    if is_checked and application.state in HANDED_IN:
+        recorded = unchecked(application)
+        application.submitted_by_id, application.updated_at = actor.user_id, utc_now()
     corrections.keep(session, application, before, found, recorded, actor)
 
 

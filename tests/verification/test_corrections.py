@@ -83,6 +83,27 @@ def test_a_draft_has_no_history_and_a_family_with_a_house_has(acting_as: ActingA
         assert [each["checked"] for each in found] == [{}] * count
 
 
+@pytest.mark.parametrize("wrote", ["application", "household"])
+def test_who_wrote_in_a_draft_does_not_verify_it_once_another_has_submitted_it(
+    acting_as: ActingAs, database: Database, wrote: str
+) -> None:
+    with database.session(writes=True) as session:
+        household = factories.household(session).reference
+    caseworker, both = acting_as(Role.CASEWORKER), acting_as(Role.CASEWORKER, Role.VERIFIER)
+    begun = caseworker.post("/applications", json={"household": household, "anywhere": True})
+    path = f"/applications/{begun.json()['reference']}"
+    where, body = {
+        "application": (path, {"size_override": 4, "size_override_reason": "A doctor says so."}),
+        "household": (f"/households/{household}", {"current_accommodation": "dormitory"}),
+    }[wrote]
+    seen = {"If-Match": both.get(where).headers["ETag"]}
+    assert both.patch(where, json=body, headers=seen).status_code == 200
+    assert caseworker.post(f"{path}/submit").status_code == 200
+    seen = {"If-Match": both.get(path).headers["ETag"]}
+    assert both.post(f"{path}/verify", headers=seen).status_code == 403
+    assert acting_as(Role.VERIFIER).post(f"{path}/verify", headers=seen).status_code == 200
+
+
 @on_sqlite
 def test_what_is_reopened_keeps_why_and_what_had_been_decided(session: Session) -> None:
     application = factories.verified(session)
@@ -154,7 +175,10 @@ def test_what_was_returned_is_submitted_again_by_a_file_that_corrects_it(session
     assert states == ["returned", "submitted"]
 
 
-@pytest.mark.parametrize("state", [ApplicationState.SUBMITTED, ApplicationState.RETURNED, ApplicationState.ALLOCATED])
+@pytest.mark.parametrize(
+    "state",
+    [ApplicationState.DRAFT, ApplicationState.SUBMITTED, ApplicationState.RETURNED, ApplicationState.ALLOCATED],
+)
 def test_who_imported_something_of_an_application_is_known_also_once_another_has(
     session: Session, operator: Principal, state: ApplicationState
 ) -> None:
@@ -162,8 +186,9 @@ def test_who_imported_something_of_an_application_is_known_also_once_another_has
     first, importer = _verified(session, "H-1"), factories.user(session, Role.PLANNER)
     first.state = state
     session.flush()
-    imports.run(session, with_cell("people.csv", 2, "needs_step_free", "1"), actor=importer)
-    load(session, with_cell("people.csv", 2, "needs_step_free", "0"))
+    there, not_there = (only(with_cell("people.csv", 2, "needs_step_free", each), "people.csv") for each in "10")
+    imports.run(session, there, actor=importer)
+    load(session, not_there)
     session.refresh(first)
     assert first.handed_in_by == {operator.user_id, importer.user_id}
     assert first.state is state
