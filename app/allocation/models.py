@@ -152,7 +152,8 @@ class Proposal(Base):
     """What a run says of one household, and, after the draw, the house reserved for it.
 
     `grounds` go with `reason`; before they were kept there was `explanation` alone, in English.
-    `is_firm`: the family has accepted it, and no run moves it any more.
+    `is_firm`: the family has accepted it, and no run moves it any more. `ended_by` are the users (null for the
+    operator) by whose act it was released: both who requested and who approved a run that moved it.
     """
 
     __tablename__ = "proposals"
@@ -177,6 +178,7 @@ class Proposal(Base):
     grounds: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     decided_at: Mapped[datetime | None]
     is_firm: Mapped[bool] = mapped_column(default=False, server_default=false(), info=NOT_PERSONAL)
+    ended_by: Mapped[list[int | None]] = mapped_column(JSON, default=list, info=NOT_PERSONAL)
 
     household: Mapped[Household] = relationship(lazy="raise")
     application: Mapped[Application] = relationship(lazy="raise")

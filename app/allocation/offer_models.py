@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.access.models import User
@@ -37,9 +37,8 @@ class Offer(Base):
     """The offer of a reserved house, one for each reservation at most. It goes on until `ended_at`.
 
     `answer_by` is the last day for an answer as counted at the issue; each day on which a gate of the settlement is
-    closed puts it off by one. `note` and `end_reason` are words about a family. `ended_by` are the users (null for the
-    operator) by whose act it was withdrawn: both who requested and who approved a run that moved it. `asked_again_at`:
-    when a family that declined said that it would look at the settlement again.
+    closed puts it off by one. `note` and `end_reason` are words about a family. `asked_again_at`: when a family
+    that declined said that it would look at the settlement again.
     """
 
     __tablename__ = "offers"
@@ -70,7 +69,6 @@ class Offer(Base):
     note: Mapped[str | None] = mapped_column(String(500))
     end_reason: Mapped[str | None] = mapped_column(String(600))
     ended_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
-    ended_by: Mapped[list[int | None]] = mapped_column(JSON, default=list, info=NOT_PERSONAL)
     asked_again_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
 
     proposal: Mapped[Proposal] = relationship(lazy="raise")

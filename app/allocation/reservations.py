@@ -68,18 +68,19 @@ def lock(session: Session, proposal: Proposal) -> House:
 
 
 def give_back(session: Session, proposal: Proposal, house: House, reason: str, by: list[int | None]) -> None:
-    """Take back a house, locked with its proposal: it is free again, and the application waits as before.
+    """Take back a house, locked with its proposal, by these users (None: the operator; nobody: by the family's answer).
 
-    An offer of it that still goes on is withdrawn for the same reason, by these users (None: the operator).
+    It is free again, and the application waits as before. An offer of it that still goes on is withdrawn for the same
+    reason.
     """
     offer = live_offer(session, proposal)
     if offer is not None:
         offer.state, offer.end_reason, offer.ended_at = OfferState.WITHDRAWN, reason, utc_now()
-        offer.ended_by = by
     application = session.get_one(Application, proposal.application_id)
     session.refresh(application, LOCKED, with_for_update=True)
     require_transition("application", applications.TRANSITIONS, application.state, WAITING)
     proposal.state, proposal.is_firm, proposal.decided_at = ProposalState.RELEASED, False, utc_now()
+    proposal.ended_by = by
     proposal.explanation += f" Released: {reason}"
     application.state, application.settlement_id = WAITING, None
     if house.state is HouseState.RESERVED:  # one that became unfit meanwhile stays so

@@ -101,8 +101,10 @@ def _of_run(
 ) -> Subject | None:
     if proposal is None or proposal.state is ProposalState.INELIGIBLE:
         return None
+    if by_case:
+        return _subject(proposal, zone, _of_case(application))
     run = proposal.run
-    allocated = () if by_case else (run.requested_by_id, run.decided_by_id, *_of_placements(session, proposal))
+    allocated = (run.requested_by_id, run.decided_by_id, *proposal.ended_by, *_of_placements(session, proposal))
     return _subject(proposal, zone, (*allocated, *_of_case(application)))
 
 
@@ -156,7 +158,7 @@ def of_offer(offer: Offer, zone: tzinfo) -> Subject | None:
         offer.reference,
         told_at.astimezone(zone).date(),
         policies.policy_of(run.policy_version),
-        (offer.issued_by_id, run.requested_by_id, run.decided_by_id, *answered, *offer.ended_by),
+        (offer.issued_by_id, run.requested_by_id, run.decided_by_id, *answered, *offer.proposal.ended_by),
         offer.proposal,
         offer.proposal.run_id,
     )

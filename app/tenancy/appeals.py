@@ -11,6 +11,7 @@ from app import audit
 from app.access.permissions import Permission, Principal
 from app.allocation import what_ifs
 from app.allocation.corrections import Correction
+from app.allocation.models import Proposal
 from app.allocation.offer_models import Offer, OfferState
 from app.allocation.what_if_models import WhatIf, WhatIfState
 from app.audit import Act
@@ -149,8 +150,15 @@ def decide(
 
 
 def _ended_since(session: Session, appeal: Appeal) -> list[int | None]:
-    """Return who has ended the offer that the appeal is against, where it was lodged while the offer went on."""
-    return session.scalar(select(Offer.ended_by).where(Offer.reference == appeal.subject)) or []
+    """Return who has taken the house away that the appeal is about, where it was lodged before."""
+    ended_by = select(Proposal.ended_by)
+    if appeal.against is AppealAgainst.OFFER:
+        ended_by = ended_by.join(Offer, Offer.proposal_id == Proposal.id).where(Offer.reference == appeal.subject)
+    elif appeal.against is AppealAgainst.PROPOSAL:
+        ended_by = ended_by.where(Proposal.reference == appeal.subject)
+    else:  # what a family is told of its case has no house in it
+        return []
+    return session.scalar(ended_by) or []
 
 
 def _lost_a_house(session: Session, appeal: Appeal) -> bool:

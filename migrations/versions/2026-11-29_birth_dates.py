@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from alembic import op
 
 revision: str = "birth_dates"
-down_revision: str | None = "offers_ended_by"
+down_revision: str | None = "proposals_ended_by"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -33,6 +33,10 @@ def _refused(client: httpx2.Client, appeal: str) -> bool:
     return answer.status_code == 403 and "took part in what this appeal is against" in answer.json()["detail"]
 
 
+def _declare_unfit(client: httpx2.Client, house: str) -> None:
+    assert client.post(f"/houses/{house}/unfit", json={"reason": "It leaks."}).status_code == 200
+
+
 @pytest.mark.parametrize("part", ["submitted", "corrected"])
 def test_who_wrote_the_application_does_not_whoever_did_so_last(
     acting_as: ActingAs, database: Database, part: str
@@ -77,6 +81,42 @@ def test_who_took_an_offer_back_does_not_whenever_the_appeal_was_lodged(
         assert client.post(path, json={"reason": "Measured wrongly."}).status_code == 200
     assert _refused(client, appeal)
     assert _dismiss(acting_as(*PLANS_AND_APPROVES), appeal).status_code == 200
+
+
+@pytest.mark.parametrize("lodged", ["before", "after"])
+@pytest.mark.parametrize(("is_offered", "against"), [(False, "proposal"), (True, "proposal"), (True, "offer")])
+def test_who_declared_the_house_unfit_does_not_whether_or_not_it_was_offered(
+    acting_as: ActingAs, database: Database, lodged: str, is_offered: bool, against: str
+) -> None:
+    with database.session(writes=True) as session:
+        house = factories.house(session, factories.settlement(session))
+        given = factories.reservation(session, house)
+        if is_offered:
+            factories.offer(session, given)
+    both = acting_as(Role.VILLAGE_ADMINISTRATOR, Role.APPROVER)
+    if lodged == "after":
+        _declare_unfit(both, house.reference)
+    appeal = _appeal(acting_as, given.application.reference, against)
+    if lodged == "before":
+        _declare_unfit(both, house.reference)
+    assert _refused(both, appeal)
+    assert _dismiss(acting_as(Role.APPROVER), appeal).status_code == 200
+
+
+@pytest.mark.parametrize("lodged", ["before", "after"])
+def test_who_declared_the_house_unfit_may_judge_where_the_family_stood(
+    acting_as: ActingAs, database: Database, lodged: str
+) -> None:
+    with database.session(writes=True) as session:
+        house = factories.house(session, factories.settlement(session))
+        given = factories.reservation(session, house)
+    both = acting_as(Role.VILLAGE_ADMINISTRATOR, Role.VERIFIER)
+    if lodged == "after":
+        _declare_unfit(both, house.reference)
+    appeal = _appeal(acting_as, given.application.reference, "priority")
+    if lodged == "before":
+        _declare_unfit(both, house.reference)
+    assert _dismiss(both, appeal).status_code == 200
 
 
 def test_who_requested_or_approved_the_run_that_took_a_house_away_does_not(
