@@ -152,7 +152,9 @@ class Database:
     def __init__(self, url: str, pool_size: int = 8) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.file = Path(self.url.database) if self.is_sqlite and self.url.database else None
+        name = self.url.database or ""
+        is_path = self.is_sqlite and name and not name.startswith("file:")  # SQLite reads a URI, with its own rules
+        self.file = Path(name) if is_path else None
         if self.is_sqlite:
             arguments: dict[str, Any] = {
                 "isolation_level": None,

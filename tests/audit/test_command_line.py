@@ -93,6 +93,20 @@ def test_a_mistyped_address_is_told_and_makes_nothing(
     assert not missing.parent.exists()
 
 
+def test_an_address_that_is_a_uri_is_left_to_sqlite(
+    hearth: Hearth, kept: Path, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    monkeypatch.setenv("HEARTH_DATABASE_URL", f"sqlite:///file:{data_dir / 'hearth.db'}?mode=rw&uri=true")
+    for command in (("audit", "verify"), ("db", "check"), ("run", "list")):
+        assert hearth(*command)[0] == 0
+    monkeypatch.setenv("HEARTH_DATABASE_URL", f"sqlite:///file:{tmp_path / 'haerth.db'}?mode=rw&uri=true")
+    code, _, err = hearth("db", "check")
+    assert (code, "The database cannot be reached." in err) == (1, True)
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_what_is_no_head_is_a_wrong_use(hearth: Hearth, kept: Path, tmp_path: Path) -> None:
     kept.write_text("{}", encoding="utf-8")
     for wrong in (kept, tmp_path / "missing.json"):
