@@ -1,7 +1,7 @@
 """Rows for tests: what a test does not name has an ordinary value, and everything is flushed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -47,6 +47,7 @@ from app.tenancy import holders
 from app.tenancy.models import Tenancy
 
 LONG_AGO = date(2020, 1, 1)
+SO_LONG_AGO = datetime.combine(LONG_AGO, time(), UTC)
 ADULT_BORN_ON, CHILD_BORN_ON = date(1980, 3, 24), date(2016, 5, 4)
 _numbers = count(1)
 

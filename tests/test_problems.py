@@ -342,6 +342,7 @@ def test_readiness_is_refused_where_the_schema_is_old(service: TestClient, datab
 
 
 def test_the_service_does_not_start_over_an_empty_database(tmp_path: Any) -> None:
+    (tmp_path / "empty.db").touch()
     empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
     with (
         pytest.raises(Exception, match="not migrated"),

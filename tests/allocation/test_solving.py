@@ -24,8 +24,9 @@ from app.allocation.models import Proposal, Run, RunState
 from app.allocation.solving import ChildFailed
 from app.audit.models import AuditHead
 from app.database import Database, utc_now
+from app.logs import configure
 from app.settings import Settings
-from app.worker import Worker, work_one
+from app.worker import HEAD_SECONDS, Worker, work_one
 from solver import Problem, Solution, Status, check, solve
 from solver.generate import generate
 from tests.allocation.conftest import Register, decide, proposed, read, request
@@ -291,11 +292,14 @@ def test_a_worker_whose_signing_key_is_gone_says_so_and_works_on(
     with database.session(writes=True) as session:
         head = {"hash": "0" * 64, "signed_at": "2020-01-01T00:00:00.000000Z", "public_key": "A", "signature": "A"}
         session.add(AuditHead(sequence=1, **head))
-    with working(database, settings.model_copy(update={"audit_head_minutes": 60})), capture_logs() as logs:
+    began = time.monotonic()
+    configure("warning")  # another test may have been content with errors
+    with capture_logs() as logs, working(database, settings.model_copy(update={"audit_head_minutes": 60})):
         until(lambda: read(database, reference).state not in (RunState.QUEUED, RunState.SOLVING))
         until(lambda: any(each["event"] == "audit_head_not_signed" for each in logs))
     assert read(database, reference).state is RunState.PROPOSED
-    assert [each["event"] for each in logs].count("audit_head_not_signed") == 1, "it is said each half minute"
+    said = [each["event"] for each in logs].count("audit_head_not_signed")
+    assert said <= 1 + (time.monotonic() - began) / HEAD_SECONDS
     assert not settings.audit_signing_key.exists()
 
 

@@ -86,7 +86,8 @@ def _housed(database: Database, family: str, *, moves_out: bool) -> str:
     run = drawn(database)
     with database.session(writes=True) as session:
         reserved = session.scalars(select(Proposal).join(Proposal.household).where(Household.reference == family)).one()
-        factories.offer(session, reserved, accepted=True, answered_on=factories.LONG_AGO)
+        days = {"issued_at": factories.SO_LONG_AGO, "answered_on": factories.LONG_AGO}
+        factories.offer(session, reserved, accepted=True, **days)
     with database.session(writes=True) as session:
         moves.move_in(session, _house(session, family), family, factories.LONG_AGO, OPERATOR)
     if moves_out:

@@ -97,7 +97,8 @@ def family(database: Database, register: Register) -> str:
         reserved = session.scalars(
             select(Proposal).join(Proposal.household).where(Household.reference == reference)
         ).one()
-        factories.offer(session, reserved, accepted=True, answered_on=factories.LONG_AGO)
+        days = {"issued_at": factories.SO_LONG_AGO, "answered_on": factories.LONG_AGO}
+        factories.offer(session, reserved, accepted=True, **days)
         household = session.scalars(select(Household).where(Household.reference == reference)).one()
         application = session.scalars(select(Application).where(Application.household_id == household.id)).one()
         appealing.appeal(session, application, household=household, statement="We live in a cellar.")
