@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # that one says that our reader has enough of it, as `| head` does
-            print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
+            # Without a number it is not the system's, but says itself what it is: a search was ended from outside.
+            print(error if error.errno is None else f"the output cannot be written: {error.strerror}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

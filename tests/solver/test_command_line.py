@@ -16,6 +16,7 @@ import pytest
 
 from solver import Problem, Solution, Status, solve
 from solver.__main__ import main
+from tests.concurrency import until
 from tests.solver.small import Row, document, household, problem, with_assignments
 
 
@@ -105,6 +106,18 @@ def test_output_that_cannot_be_written_is_one_sentence(folder: Path, command: st
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (1, "the output cannot be written: No space left on device\n")
+
+
+def test_a_search_that_is_ended_from_outside_is_one_sentence(tmp_path: Path) -> None:
+    problem = tmp_path / "problem.json"
+    assert run("generate", "--households", 1_000, "--settlements", 20, "--seed", 2, "-o", problem).returncode == 0
+    command = [sys.executable, "-m", "solver", "solve", str(problem), "--progress", "-o", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as solving:
+        children = Path(f"/proc/{solving.pid}/task/{solving.pid}/children")
+        for child in until(lambda: children.read_text("utf-8").split() or None):
+            os.kill(int(child), signal.SIGKILL)
+        _, said = solving.communicate()
+    assert (solving.returncode, said) == (1, "a search was ended from outside\n")
 
 
 def test_stages_that_cannot_be_are_one_sentence(folder: Path, tmp_path: Path) -> None:
