@@ -140,6 +140,11 @@ def latest_today() -> date:
     return (utc_now() + timedelta(hours=14)).date()
 
 
+def earliest_day(moment: datetime) -> date:
+    """Return the day of a moment where on earth it comes last: a day before it was over by then for everybody."""
+    return (moment - timedelta(hours=12)).date()
+
+
 class Database:
     """An engine and the rules by which sessions are handed out.
 

@@ -37,8 +37,8 @@ class Offer(Base):
     """The offer of a reserved house, one for each reservation at most. It goes on until `ended_at`.
 
     `answer_by` is the last day for an answer as counted at the issue; each day on which a gate of the settlement is
-    closed puts it off by one. `note` and `end_reason` are words about a family. `asked_again_at`: when a family
-    that declined said that it would look at the settlement again.
+    closed puts it off by one. `note` and `end_reason` are words about a family. `asked_again_at`: when a family that
+    declined said that it would look at the settlement again.
     """
 
     __tablename__ = "offers"

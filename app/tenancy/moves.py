@@ -1,6 +1,6 @@
 """Giving keys, moving in, moving out, and houses that nobody should live in."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -11,7 +11,7 @@ from app.allocation import reservations
 from app.allocation.models import Proposal, ProposalState
 from app.allocation.offer_models import OfferState
 from app.audit import Act
-from app.database import latest_today, utc_now
+from app.database import earliest_day, latest_today, utc_now
 from app.errors import Conflict, FieldError, Invalid
 from app.housing import houses
 from app.housing.closures import require_open
@@ -96,8 +96,7 @@ def _begin(session: Session, house: House, household: str, day: date, name: str,
     if offer is None or offer.state is not OfferState.ACCEPTED:
         stands = "no offer of it was issued" if offer is None else f"its offer is {offer.state.value}"
         raise Conflict(f"The family has not accepted the house yet: {stands}. Record its answer first.")
-    # Where on earth that day comes last; not the one of the answer, which was typed in and cannot be put right.
-    offered_on = (offer.issued_at - timedelta(hours=12)).date()
+    offered_on = earliest_day(offer.issued_at)  # not the day of the answer, which was typed in and cannot be put right
     if day < offered_on:
         raise Invalid(
             "The family would have had the house before it was offered.",
