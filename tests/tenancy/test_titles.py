@@ -1,5 +1,6 @@
 """Keys, who holds the title, and families whose house becomes unfit."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -28,6 +29,26 @@ def client(acting_as: ActingAs) -> httpx2.Client:
 
 def _post(client: httpx2.Client, path: str, **body: Any) -> httpx2.Response:
     return client.post(path, json=body) if body else client.post(path)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A house by its address, its settlement, and the family that lives there, with the address of its application."""
+
+    path: str
+    place: str
+    family: str
+    application: str
+
+
+@pytest.fixture
+def home(client: httpx2.Client, database: Database) -> Home:
+    with database.session(writes=True) as session:
+        place = factories.settlement(session)
+        lived_in = factories.tenancy(session, factories.house(session, place))
+    family = lived_in.household.reference
+    (read,) = client.get(f"/applications?household={family}").json()["items"]
+    return Home(f"/houses/{lived_in.house.reference}", place.reference, family, f"/applications/{read['reference']}")
 
 
 def test_keys_are_given_and_moving_in_is_confirmed_later(client: httpx2.Client, database: Database) -> None:
@@ -239,14 +260,10 @@ def test_a_family_that_leaves_an_unfit_house_waits_on(client: httpx2.Client, dat
 
 @pytest.mark.parametrize("meanwhile", sorted(set(ApplicationState) - {*PLACED, ApplicationState.ELIGIBLE}))
 def test_a_family_whose_house_is_fit_again_waits_for_no_other_whatever_became_of_its_application(
-    client: httpx2.Client, database: Database, meanwhile: ApplicationState
+    client: httpx2.Client, database: Database, home: Home, meanwhile: ApplicationState
 ) -> None:
-    with database.session(writes=True) as session:
-        lived_in = factories.tenancy(session, factories.house(session, factories.settlement(session)))
-    path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
+    path, own = home.path, home.application
     assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
-    (read,) = client.get(f"/applications?household={family}").json()["items"]
-    own = f"/applications/{read['reference']}"
     if meanwhile is not ApplicationState.WITHDRAWN:
         headers = {"If-Match": client.get(own).headers["ETag"]}
         assert client.patch(own, json={"anywhere": True}, headers=headers).json()["state"] == "submitted"
@@ -267,76 +284,65 @@ def test_a_family_whose_house_is_fit_again_waits_for_no_other_whatever_became_of
     assert _post(client, f"{path}/fit").json()["state"] == "occupied"
     read = client.get(own).json()
     assert (read["state"], read["withdrawn_at"], read["withdrawn_reason"]) == ("housed", None, None)
-    assert _post(client, "/applications", household=family).status_code == 409
+    assert _post(client, "/applications", household=home.family).status_code == 409
     assert _post(client, f"{path}/unfit", reason="It leaks again.").status_code == 200
     then = {ApplicationState.RETURNED: "submitted", ApplicationState.WITHDRAWN: reservations.WAITING}
     assert client.get(own).json()["state"] == then.get(meanwhile, meanwhile)
 
 
 def test_a_house_that_is_fit_and_unfit_again_makes_nothing_eligible_that_nobody_decided_on(
-    client: httpx2.Client, database: Database
+    client: httpx2.Client, home: Home
 ) -> None:
-    with database.session(writes=True) as session:
-        place = factories.settlement(session)
-        lived_in = factories.tenancy(session, factories.house(session, place))
-    path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
-    (first,) = client.get(f"/applications?household={family}").json()["items"]
+    own = home.application
 
     def again(application: str) -> str:
-        assert _post(client, f"{path}/fit").status_code == 200
-        assert _post(client, f"{path}/unfit", reason="It leaks again.").status_code == 200
-        return str(client.get(f"/applications/{application}").json()["state"])
+        assert _post(client, f"{home.path}/fit").status_code == 200
+        assert _post(client, f"{home.path}/unfit", reason="It leaks again.").status_code == 200
+        return str(client.get(application).json()["state"])
 
-    assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
-    assert again(first["reference"]) == reservations.WAITING
-    own = f"/applications/{first['reference']}"
+    assert _post(client, f"{home.path}/unfit", reason="It leaks.").status_code == 200
+    assert again(own) == reservations.WAITING
     larger = {"size_override": 4, "size_override_reason": "They say so."}
     corrected = client.patch(own, json=larger, headers={"If-Match": client.get(own).headers["ETag"]})
     assert corrected.json()["state"] == "submitted"
-    assert again(first["reference"]) == "submitted"
+    assert again(own) == "submitted"
     assert _post(client, f"{own}/withdraw", reason="They apply anew.").status_code == 200
-    anew = _post(client, "/applications", household=family, preferences=[place.reference]).json()["reference"]
+    begun = _post(client, "/applications", household=home.family, preferences=[home.place])
+    anew = f"/applications/{begun.json()['reference']}"
     assert again(anew) == "draft"
-    assert _post(client, f"/applications/{anew}/submit").status_code == 200
+    assert _post(client, f"{anew}/submit").status_code == 200
     assert again(anew) == "submitted"
 
 
 @pytest.mark.parametrize("ineligible_for", [[], ["no_consent"]])
 def test_what_was_decided_on_an_application_stands_once_the_house_is_unfit_again(
-    client: httpx2.Client, database: Database, ineligible_for: list[str]
+    client: httpx2.Client, database: Database, home: Home, ineligible_for: list[str]
 ) -> None:
-    with database.session(writes=True) as session:
-        place = factories.settlement(session)
-        lived_in = factories.tenancy(session, factories.house(session, place))
-    path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
-    (first,) = client.get(f"/applications?household={family}").json()["items"]
-    assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
-    assert _post(client, f"/applications/{first['reference']}/withdraw", reason="They apply anew.").status_code == 200
-    anew = _post(client, "/applications", household=family, preferences=[place.reference]).json()["reference"]
+    assert _post(client, f"{home.path}/unfit", reason="It leaks.").status_code == 200
+    assert _post(client, f"{home.application}/withdraw", reason="They apply anew.").status_code == 200
+    begun = _post(client, "/applications", household=home.family, preferences=[home.place])
+    anew = begun.json()["reference"]
     with database.session(writes=True) as session:
         application = session.scalars(select(Application).where(Application.reference == anew)).one()
         application.state = ApplicationState.INELIGIBLE if ineligible_for else ApplicationState.ELIGIBLE
         application.submitted_at = application.verified_at = application.decided_at = utc_now()
         application.ineligible_for = ineligible_for
-    assert _post(client, f"{path}/fit").status_code == 200
-    assert _post(client, f"{path}/unfit", reason="It leaks again.").status_code == 200
+    assert _post(client, f"{home.path}/fit").status_code == 200
+    assert _post(client, f"{home.path}/unfit", reason="It leaks again.").status_code == 200
     assert client.get(f"/applications/{anew}").json()["state"] == ("ineligible" if ineligible_for else "eligible")
 
 
 def test_a_family_that_applied_anew_from_an_unfit_house_gets_no_second_one_once_it_is_fit(
-    client: httpx2.Client, database: Database
+    client: httpx2.Client, home: Home
 ) -> None:
-    with database.session(writes=True) as session:
-        place = factories.settlement(session)
-        lived_in = factories.tenancy(session, factories.house(session, place))
-    path, family = f"/houses/{lived_in.house.reference}", lived_in.household.reference
-    (first,) = client.get(f"/applications?household={family}").json()["items"]
+    path = home.path
     assert _post(client, f"{path}/unfit", reason="It leaks.").status_code == 200
-    assert _post(client, f"/applications/{first['reference']}/withdraw", reason="Not now.").status_code == 200
-    again = _post(client, "/applications", household=family, preferences=[place.reference])
+    assert _post(client, f"{home.application}/withdraw", reason="Not now.").status_code == 200
+    again = _post(client, "/applications", household=home.family, preferences=[home.place])
     assert _post(client, f"{path}/fit").status_code == 200
     found = {each["reference"]: each["state"] for each in client.get("/applications").json()["items"]}
-    assert found == {first["reference"]: "withdrawn", again.json()["reference"]: "housed"}
+    first = home.application.rpartition("/")[2]
+    assert found == {first: "withdrawn", again.json()["reference"]: "housed"}
     assert _post(client, f"{path}/move-out", moved_out_on=str(TODAY), reason="Gone.").status_code == 200
     assert client.get(f"/applications/{again.json()['reference']}").json()["state"] == "withdrawn"
 

@@ -1,5 +1,8 @@
 """Appeals are decided by nobody who had a part in what they are against."""
 
+from collections.abc import Callable
+from functools import partial
+
 import httpx2
 import pytest
 
@@ -65,6 +68,16 @@ def test_who_wrote_the_application_does_not_whoever_did_so_last(
     assert _dismiss(acting_as(Role.VERIFIER), appeal).status_code == 200
 
 
+def _lodged_around(acting_as: ActingAs, lodged: str, act: Callable[[], None], application: str, against: str) -> str:
+    """Lodge an appeal before or after an act."""
+    if lodged == "after":
+        act()
+    appeal = _appeal(acting_as, application, against)
+    if lodged == "before":
+        act()
+    return appeal
+
+
 @pytest.mark.parametrize("lodged", ["before", "after"])
 def test_who_took_an_offer_back_does_not_whenever_the_appeal_was_lodged(
     acting_as: ActingAs, database: Database, lodged: str
@@ -73,12 +86,12 @@ def test_who_took_an_offer_back_does_not_whenever_the_appeal_was_lodged(
         given = factories.reservation(session, factories.house(session, factories.settlement(session)))
         offer = factories.offer(session, given)
     client = acting_as(*PLANS_AND_APPROVES)
-    path = f"/offers/{offer.reference}/withdraw"
-    if lodged == "after":
+
+    def withdraw() -> None:
+        path = f"/offers/{offer.reference}/withdraw"
         assert client.post(path, json={"reason": "Measured wrongly."}).status_code == 200
-    appeal = _appeal(acting_as, given.application.reference, "offer")
-    if lodged == "before":
-        assert client.post(path, json={"reason": "Measured wrongly."}).status_code == 200
+
+    appeal = _lodged_around(acting_as, lodged, withdraw, given.application.reference, "offer")
     assert _refused(client, appeal)
     assert _dismiss(acting_as(*PLANS_AND_APPROVES), appeal).status_code == 200
 
@@ -94,11 +107,8 @@ def test_who_declared_the_house_unfit_does_not_whether_or_not_it_was_offered(
         if is_offered:
             factories.offer(session, given)
     both = acting_as(Role.VILLAGE_ADMINISTRATOR, Role.APPROVER)
-    if lodged == "after":
-        _declare_unfit(both, house.reference)
-    appeal = _appeal(acting_as, given.application.reference, against)
-    if lodged == "before":
-        _declare_unfit(both, house.reference)
+    unfit = partial(_declare_unfit, both, house.reference)
+    appeal = _lodged_around(acting_as, lodged, unfit, given.application.reference, against)
     assert _refused(both, appeal)
     assert _dismiss(acting_as(Role.APPROVER), appeal).status_code == 200
 
@@ -111,11 +121,8 @@ def test_who_declared_the_house_unfit_may_judge_where_the_family_stood(
         house = factories.house(session, factories.settlement(session))
         given = factories.reservation(session, house)
     both = acting_as(Role.VILLAGE_ADMINISTRATOR, Role.VERIFIER)
-    if lodged == "after":
-        _declare_unfit(both, house.reference)
-    appeal = _appeal(acting_as, given.application.reference, "priority")
-    if lodged == "before":
-        _declare_unfit(both, house.reference)
+    unfit = partial(_declare_unfit, both, house.reference)
+    appeal = _lodged_around(acting_as, lodged, unfit, given.application.reference, "priority")
     assert _dismiss(both, appeal).status_code == 200
 
 
